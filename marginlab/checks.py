@@ -1,0 +1,70 @@
+"""What may come in: arguments are checked once, and a refusal names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def numbers(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as finite floats, or raise ``ValueError`` naming the argument."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number or an array of numbers, not {value!r}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, not {_first(array, ~np.isfinite(array))}")
+    return array
+
+
+def positive(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as finite floats above zero."""
+    array = numbers(name, value)
+    if not (array > 0).all():
+        raise ValueError(f"{name} must be greater than 0, not {_first(array, array <= 0)}")
+    return array
+
+
+def not_negative(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as finite floats of zero or more."""
+    array = numbers(name, value)
+    if not (array >= 0).all():
+        raise ValueError(f"{name} must be 0 or more, not {_first(array, array < 0)}")
+    return array
+
+
+def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """Return `value` if it is among `allowed`."""
+    choices = list(allowed)
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
+    return value
+
+
+def broadcastable(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the common shape of the named arguments."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"shapes must broadcast against each other, not {listed}") from None
+
+
+def plain(value: ArrayLike) -> Any:
+    """Return an array, or a Python float where there is only one number."""
+    array = np.asarray(value, dtype=float)
+    return array if array.ndim else float(array)
+
+
+def _first(array: Floats, bad: NDArray[np.bool_]) -> str:
+    """Show the first refused number, and where it stands in an array."""
+    if array.ndim == 0:
+        return f"{float(array)!r}"
+    place = tuple(int(axis[0]) for axis in np.nonzero(bad))
+    return f"{float(array[place])!r} (at index {place[0] if array.ndim == 1 else place})"

@@ -1,0 +1,87 @@
+"""What a reader can set in an explorer: a list of values, how they are written, where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting with its values in order.
+
+    Parameters
+    ----------
+    values
+        Numbers (shown as a slider) or words (shown as a menu).
+    label
+        What the reader sees beside it; made from the argument's name if left out.
+    start
+        The value it starts with, one of `values`; the first if left out.
+    form
+        How a value is written, as a format string: ``"{:.0%}"``, ``"{:g}x"``.
+    """
+
+    values: tuple[Any, ...]
+    label: str = ""
+    start: Any = None
+    form: str = "{}"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(self.values))
+        if not self.values or len(set(self.values)) != len(self.values):
+            raise ValueError(f"values must be one or more, each once, not {list(self.values)!r}")
+        if self.start is None:
+            object.__setattr__(self, "start", self.values[0])
+        if self.start not in self.values:
+            raise ValueError(f"start must be one of {list(self.values)!r}, not {self.start!r}")
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether its values are words."""
+        return any(isinstance(value, str) for value in self.values)
+
+    @property
+    def written(self) -> list[str]:
+        """Every value as the reader sees it."""
+        return [self.form.format(value) for value in self.values]
+
+    @property
+    def place(self) -> int:
+        """Where in `values` it starts."""
+        return self.values.index(self.start)
+
+
+def choices(values: Iterable[Any], *, label: str = "", start: Any = None, form: str = "{}") -> Control:
+    """Return a control over the values given.
+
+    >>> choices([1, 5, 20], form="{}x").written
+    ['1x', '5x', '20x']
+    """
+    return Control(tuple(values), label, start, form)
+
+
+def steps(
+    first: float, last: float, step: float, *, label: str = "", start: float | None = None, form: str = "{:g}"
+) -> Control:
+    """Return a control over evenly spaced numbers, both ends included and none off by rounding.
+
+    >>> steps(0, 0.3, 0.1).values
+    (0.0, 0.1, 0.2, 0.3)
+    """
+    low, high, by = (Decimal(str(number)) for number in (first, last, step))
+    if by <= 0 or high < low:
+        raise ValueError(f"step must be above 0 and last not below first, not {first}, {last}, {step}")
+    values = tuple(float(low + by * i) for i in range(int((high - low) / by) + 1))
+    return Control(values, label, start, form)
+
+
+def controls(given: Mapping[str, Any]) -> dict[str, Control]:
+    """Return the controls by argument name; plain lists become controls, and labels are filled in."""
+    made = {name: value if isinstance(value, Control) else choices(value) for name, value in given.items()}
+    return {
+        name: Control(one.values, one.label or name.replace("_", " ").capitalize(), one.start, one.form)
+        for name, one in made.items()
+    }

@@ -1,0 +1,126 @@
+"""A figure with controls: live widgets beside a kernel, an island that answers by itself on a page.
+
+>>> from marginlab import explore
+>>> def doubled(number):
+...     return {"data": [{"type": "bar", "y": [2 * number]}], "layout": {}}, f"Twice {number} is {2 * number}."
+>>> explore(doubled, title="What is twice the number?", number=[1, 2, 3])
+Twice 1 is 2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from .controls import Control, controls
+
+# Set by the book's build, so that the kernel it starts writes pages rather than widgets.
+PAGE_VARIABLE = "MARGINLAB_PAGE"
+
+Draw = Callable[..., tuple[Any, str]]
+
+
+def explore(draw: Draw, *, title: str, **settings: Any) -> Explorer:
+    """Return a figure whose settings the reader can move.
+
+    Parameters
+    ----------
+    draw
+        A pure function of the settings. It returns a plotly figure (or its plain dict form) and
+        one sentence that says in words what the figure shows. It must return traces of the same
+        number and types whatever the settings.
+    title
+        The question the figure answers.
+    **settings
+        A list of values for each argument of `draw`, or one of :func:`choices`, :func:`steps`. With
+        none the figure stands still.
+
+    Returns
+    -------
+    Explorer
+        Shows itself in a notebook: ipywidgets and a ``FigureWidget`` beside a kernel, an island of
+        plain HTML in the book. Its text is the sentence at the starting values.
+    """
+    return Explorer(draw, title, controls(settings))
+
+
+class Explorer:
+    """A figure with controls; made by :func:`explore`."""
+
+    def __init__(self, draw: Draw, title: str, settings: dict[str, Control]) -> None:
+        self.draw, self.title, self.controls = draw, title, settings
+        self.name = draw.__name__.strip("_").replace("_", "-")
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The values it starts with."""
+        return {name: control.start for name, control in self.controls.items()}
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Yield every combination of values, the last control moving fastest."""
+        for values in product(*(control.values for control in self.controls.values())):
+            yield dict(zip(self.controls, values, strict=True))
+
+    @cached_property
+    def widget(self) -> Any:
+        """The live form: stock ipywidgets around a ``FigureWidget`` that is changed in place."""
+        import ipywidgets
+        import plotly.graph_objects as go
+
+        figure, sentence = self.draw(**self.start)
+        shown = go.FigureWidget(figure)
+        words = ipywidgets.HTML(_paragraph(sentence))
+        inputs = {name: _input(ipywidgets, control) for name, control in self.controls.items()}
+
+        def redraw(_change: Any) -> None:
+            figure, sentence = self.draw(**{name: one.value for name, one in inputs.items()})
+            _replace(shown, go.Figure(figure))
+            words.value = _paragraph(sentence)
+
+        for one in inputs.values():
+            one.observe(redraw, names="value")
+        return ipywidgets.VBox([ipywidgets.HTML(f"<strong>{self.title}</strong>"), *inputs.values(), shown, words])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        if os.environ.get(PAGE_VARIABLE):
+            from .island import island
+
+            return {"text/plain": repr(self), "text/html": island(self)}
+        try:
+            live = self.widget._repr_mimebundle_()
+        except ImportError:
+            live = {}
+        return {**live, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return self.draw(**self.start)[1]
+
+
+def _input(ipywidgets: Any, control: Control) -> Any:
+    """Return the stock widget for a control."""
+    kind = ipywidgets.Dropdown if control.is_menu else ipywidgets.SelectionSlider
+    return kind(
+        options=list(zip(control.written, control.values, strict=True)),
+        value=control.start,
+        description=control.label,
+        style={"description_width": "12em"},
+        layout={"width": "min(100%, 36em)"},
+    )
+
+
+def _replace(shown: Any, figure: Any) -> None:
+    """Give a shown figure the traces and layout of another, in one message to the browser."""
+    kinds = [[trace.type for trace in one.data] for one in (shown, figure)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"draw must return the same traces for all settings: first {kinds[0]}, now {kinds[1]}")
+    with shown.batch_update():
+        for old, new in zip(shown.data, figure.data, strict=True):
+            old.update({key: value for key, value in new.to_plotly_json().items() if key != "type"}, overwrite=True)
+        shown.layout.update(figure.layout.to_plotly_json(), overwrite=True)
+
+
+def _paragraph(sentence: str) -> str:
+    return f'<p style="line-height: 1.5">{sentence}</p>'

@@ -1,0 +1,162 @@
+"""An explorer as plain HTML: drawn over all its values once, so that a page answers without a kernel.
+
+What the page gets is the first state whole, and for every part of it that changes (a trace's
+``y``, a shape's position, the sentence) the different values it takes, each stored once, with a
+table of which state has which. A part that depends on one of two controls is stored for that
+one only. ``static/explorer.js`` puts a state together again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .explorer import Explorer
+
+# Figures are drawn some hundreds of pixels wide: five digits place a point to a hundredth of one.
+DIGITS = 5
+
+
+def island(explorer: Explorer) -> str:
+    """Return the HTML of an explorer: labelled inputs, figure, sentence, data, and a table without JavaScript."""
+    name = f"explorer-{escape(explorer.name)}"
+    states = list(explorer.states())
+    drawn = [_state(explorer.draw(**values)) for values in states]
+    first = states.index(explorer.start)
+    data = {"name": explorer.name, "controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
+    stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    sentence = drawn[first]["sentence"]
+    return (
+        f'<figure class="explorer" id="{name}">\n'
+        f'<figcaption id="{name}-title">{escape(explorer.title)}</figcaption>\n'
+        f"{_form(explorer, name)}"
+        f'<div class="explorer-plot" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"></div>\n'
+        f'<p class="explorer-words" id="{name}-words" role="status">{escape(sentence)}</p>\n'
+        f"<noscript>{_table(explorer)}</noscript>\n"
+        f'<script type="application/json">{stored}</script>\n'
+        "</figure>"
+    )
+
+
+def differences(drawn: list[Any], first: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the first state whole, and what differs in the others, each value once.
+
+    Parameters
+    ----------
+    drawn
+        Every state as nested dicts and lists, in the order of the grid.
+    first
+        Which of them the page starts with.
+    shape
+        Length of each control; their product is the number of states.
+    """
+    flat = [dict(_leaves(state)) for state in drawn]
+    known: dict[str, int] = {}
+    varying = []
+    for path in dict.fromkeys(path for leaves in flat for path in leaves):
+        keys = [json.dumps(leaves.get(path), allow_nan=False) for leaves in flat]
+        if len(set(keys)) == 1:
+            continue
+        numbers = np.array([known.setdefault(key, len(known)) for key in keys]).reshape(shape)
+        for axis in range(numbers.ndim):
+            one = numbers.take([0], axis=axis)
+            if (numbers == one).all():
+                numbers = one
+        varying.append({"path": list(path), "shape": list(numbers.shape), "ids": numbers.ravel().tolist()})
+    return {"base": drawn[first], "varying": varying, "values": [json.loads(key) for key in known]}
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: lists for arrays, text for times, five digits for numbers, null for nan."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            return None
+        short = float(f"{value:.{DIGITS}g}")
+        return int(short) if short.is_integer() else short
+    return value
+
+
+def _state(drawn: tuple[Any, str]) -> dict[str, Any]:
+    figure, sentence = drawn
+    figure = figure if isinstance(figure, dict) else figure.to_dict()
+    return {"data": plain(figure["data"]), "layout": plain(figure["layout"]), "sentence": sentence}
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield every part that is set on its own: numbers, words, and whole lists of them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for i, item in enumerate(value):
+            yield from _leaves(item, (*path, i))
+    else:
+        yield path, value
+
+
+def _shape(explorer: Explorer) -> tuple[int, ...]:
+    return tuple(len(control.values) for control in explorer.controls.values())
+
+
+def _controls(explorer: Explorer) -> list[dict[str, Any]]:
+    """Return what the script must know of the controls: values as the address holds them, and as written."""
+    return [
+        {
+            "name": name,
+            "values": [value if isinstance(value, str) else f"{value:.12g}" for value in control.values],
+            "written": control.written,
+            "start": control.place,
+        }
+        for name, control in explorer.controls.items()
+    ]
+
+
+def _form(explorer: Explorer, name: str) -> str:
+    """Return the labelled inputs, hidden until the script that answers them runs."""
+    if not explorer.controls:
+        return ""
+    rows = []
+    for key, control in explorer.controls.items():
+        place, label = f"{name}-{key}", escape(control.label)
+        written = [escape(text) for text in control.written]
+        if control.is_menu:
+            options = "".join(
+                f'<option value="{i}"{" selected" * (i == control.place)}>{text}</option>'
+                for i, text in enumerate(written)
+            )
+            field = f'<select id="{place}" name="{key}">{options}</select>'
+        else:
+            field = (
+                f'<input type="range" id="{place}" name="{key}" min="0" max="{len(written) - 1}" step="1" '
+                f'value="{control.place}" aria-valuetext="{written[control.place]}">'
+                f'<output for="{place}">{written[control.place]}</output>'
+            )
+        rows.append(f'<div class="explorer-control"><label for="{place}">{label}</label>{field}</div>\n')
+    return f'<form class="explorer-form" hidden>\n{"".join(rows)}<button type="reset">Reset</button>\n</form>\n'
+
+
+def _table(explorer: Explorer) -> str:
+    """Return a few states in words, for a reader without JavaScript: the first control moves."""
+    if not explorer.controls:
+        return ""
+    key, control = next(iter(explorer.controls.items()))
+    last = len(control.values) - 1
+    places = sorted({round(last * part / 4) for part in range(5)})
+    rows = "".join(
+        f"<tr><td>{escape(control.written[i])}</td>"
+        f"<td>{escape(explorer.draw(**{**explorer.start, key: control.values[i]})[1])}</td></tr>"
+        for i in places
+    )
+    head = f"<tr><th>{escape(control.label)}</th><th>What it shows</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"

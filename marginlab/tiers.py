@@ -1,0 +1,143 @@
+"""Maintenance brackets: what a venue asks you to keep, by the size of the position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import checks
+from .checks import Floats
+
+MEASURES = ("notional", "contracts")
+
+
+@dataclass(frozen=True)
+class Tiers:
+    r"""Maintenance brackets: the larger the position, the higher the rate.
+
+    In bracket *n* the maintenance margin is :math:`M = r_n V - c_n` with notional *V*.
+
+    Parameters
+    ----------
+    floors
+        Lower bound of each bracket, the first 0, rising. A position exactly at a
+        bound belongs to the bracket below it.
+    rates
+        Maintenance rate of each bracket, a fraction of notional in [0, 1), not falling.
+    deductions
+        What is taken off in each bracket, in the contract's currency. ``None`` derives
+        it so that *M* has no jumps, :math:`c_n = c_{n-1} + f_n (r_n - r_{n-1})`;
+        ``0`` is for venues that charge one rate on the whole position, where *M* jumps.
+    max_leverage
+        Highest leverage of each bracket; ``None`` for no limit.
+    cap
+        Largest position that may be opened.
+    measured_in
+        What floors and cap count: ``"notional"``, or ``"contracts"`` where the bracket
+        depends on the size alone and does not move with the price.
+
+    Examples
+    --------
+    What maintenance does a venue ask of 300,000 USDT, at 0.4 % up to 50,000 and 0.5 % above?
+
+    >>> Tiers([0, 50_000], [0.004, 0.005]).maintenance_margin(300_000)
+    1450.0
+    """
+
+    floors: Sequence[float]
+    rates: Sequence[float]
+    deductions: Sequence[float] | float | None = None
+    max_leverage: Sequence[float] | float | None = None
+    cap: float = np.inf
+    measured_in: str = "notional"
+
+    def __post_init__(self) -> None:
+        floors = checks.not_negative("floors", self.floors)
+        rates = checks.not_negative("rates", self.rates)
+        if floors.ndim != 1 or floors.size == 0 or floors[0] != 0 or (np.diff(floors) <= 0).any():
+            raise ValueError(f"floors must start at 0 and rise, not {self.floors!r}")
+        if rates.shape != floors.shape:
+            raise ValueError(f"rates must have one value a bracket ({floors.size}), not {rates.shape}")
+        if (rates >= 1).any() or (np.diff(rates) < 0).any():
+            raise ValueError(f"rates must lie in [0, 1) and not fall, not {self.rates!r}")
+        checks.one_of("measured_in", self.measured_in, MEASURES)
+        if not self.cap > floors[-1]:
+            raise ValueError(f"cap must be above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        for name, value in (
+            ("floors", floors),
+            ("rates", rates),
+            ("deductions", self._deductions(floors, rates)),
+            ("max_leverage", self._max_leverage(rates)),
+        ):
+            object.__setattr__(self, name, tuple(value.tolist()))
+
+    def _deductions(self, floors: Floats, rates: Floats) -> Floats:
+        """Return the stated deductions, or those that leave no jump."""
+        if self.deductions is not None:
+            return _one_a_bracket("deductions", checks.not_negative("deductions", self.deductions), rates)
+        if self.measured_in == "contracts":
+            raise ValueError("deductions must be given (0 for none) where brackets count contracts, not None")
+        return np.concatenate([[0.0], np.cumsum(floors[1:] * np.diff(rates))])
+
+    def _max_leverage(self, rates: Floats) -> Floats:
+        """Return the stated limits; the initial margin they imply may not undercut maintenance."""
+        if self.max_leverage is None:
+            return np.full(rates.shape, np.inf)
+        stated = _one_a_bracket("max_leverage", checks.positive("max_leverage", self.max_leverage), rates)
+        if (1 / stated < rates).any():
+            raise ValueError(
+                f"max_leverage {self.max_leverage!r} allows an initial margin below maintenance: "
+                f"1 / max_leverage must be at least the rate in every bracket ({rates.tolist()})"
+            )
+        return stated
+
+    @classmethod
+    def flat(cls, rate: float, *, deduction: float = 0.0, max_leverage: float | None = None) -> Tiers:
+        """Return one bracket for every size."""
+        return cls([0.0], [rate], [deduction], None if max_leverage is None else [max_leverage])
+
+    @cached_property
+    def table(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Floors, rates, deductions and leverage limits as arrays."""
+        columns = (self.floors, self.rates, self.deductions, self.max_leverage)
+        floors, rates, deductions, limits = (np.asarray(column, dtype=float) for column in columns)
+        return floors, rates, deductions, limits
+
+    def bracket(self, amount: ArrayLike) -> Any:
+        """Return the number of the bracket (from 0) that an amount >= 0 falls into."""
+        amount = checks.not_negative("amount", amount)
+        return np.maximum(np.searchsorted(self.table[0], amount, side="left") - 1, 0)
+
+    def maintenance_margin(self, notional: ArrayLike, *, contracts: ArrayLike | None = None) -> Any:
+        """Return r V - c for a notional; `contracts` is needed where brackets count them."""
+        notional = checks.not_negative("notional", notional)
+        if self.measured_in == "contracts" and contracts is None:
+            raise ValueError("contracts must be given where brackets count contracts, not None")
+        place = self.bracket(notional if self.measured_in == "notional" else contracts)  # type: ignore[arg-type]
+        _, rates, deductions, _ = self.table
+        return checks.plain(rates[place] * notional - deductions[place])
+
+    def leverage_limit(self, amount: ArrayLike) -> Any:
+        """Return the highest leverage a position of this amount may be opened with."""
+        return checks.plain(self.table[3][self.bracket(amount)])
+
+    def largest(self, leverage: ArrayLike) -> Any:
+        """Return the largest amount that may be opened at a leverage; 0 where none may.
+
+        >>> Tiers([0, 50_000], [0.004, 0.005], max_leverage=[125, 100], cap=250_000).largest([125, 100])
+        array([ 50000., 250000.])
+        """
+        leverage = checks.positive("leverage", leverage)
+        bounds = np.array([0.0, *self.floors[1:], self.cap])
+        return checks.plain(bounds[(leverage[..., None] <= self.table[3]).sum(axis=-1)])
+
+
+def _one_a_bracket(name: str, stated: Floats, rates: Floats) -> Floats:
+    if stated.shape not in ((), rates.shape):
+        raise ValueError(f"{name} must be one number or one a bracket ({rates.size}), not {stated.shape}")
+    return np.broadcast_to(stated, rates.shape)
