@@ -1,0 +1,77 @@
+# Each task sets up what it needs in .venv and reuses it the next time.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: book
+book: .venv/.book ## Build the book into _build/html
+	$(BIN)/jupyter-book build -q -n -W --keep-going .
+	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
+
+.PHONY: test
+test: .venv/.dev .venv/.browser book ## Run all tests: package, published figures, notebooks, built pages
+	$(BIN)/python -m pytest --doctest-modules --ignore=marginlab/sphinxext.py --cov
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+
+.PHONY: lab
+lab: .venv/.book ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=. book/index.ipynb
+
+.PHONY: serve
+serve: book ## Serve the built book on this machine (PORT=8000)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+.PHONY: notebooks
+notebooks: .venv/.book ## Run the notebooks and keep their outputs as text
+	$(BIN)/python book/refresh.py
+
+.PHONY: format
+format: .venv/.dev ## Format code and notebooks
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: lint
+lint: .venv/.dev ## Check style, types and spelling
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+.PHONY: lock
+lock: .venv/.dev ## Pin what the requirements need in turn
+	grep -hv '^-' requirements.txt requirements-dev.txt \
+	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --strip-extras - \
+	  > constraints.txt
+
+.PHONY: picture
+picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the README shows
+	$(BIN)/python tests/site/picture.py
+
+.PHONY: clean
+clean: ## Remove the built book and the environment
+	rm -rf _build .venv
+
+.venv/.python:
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, not {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.book: .venv/.python requirements.txt constraints.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/.dev: .venv/.book requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# A Chromium of the system is used where there is one; Playwright fetches its own where there is none.
+.venv/.browser: .venv/.dev
+	$(BIN)/python tests/site/browser.py || $(BIN)/python -m playwright install chromium
+	touch $@
