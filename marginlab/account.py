@@ -7,7 +7,7 @@ ensemble (K, T, n), for an account of n positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checks, liquidation
 from .checks import Floats
-from .contracts import Contract, Convention
+from .contracts import Contract, Convention, check_alike
 from .positions import MODES, Position
 
 
@@ -43,10 +43,7 @@ class Account:
     convention
         How the venue counts.
 
-    See Also
-    --------
-    Account.of : from positions.
-    Account.open : from positions, taking their margins out of one balance and refusing what does not fit.
+    Made from positions by `Account.of` (a state) or `Account.open` (an order, refused where it does not fit).
     """
 
     wallet: Any
@@ -61,29 +58,34 @@ class Account:
 
     def __post_init__(self) -> None:
         contracts = tuple(self.contracts)
-        if len({(contract.kind, contract.currency) for contract in contracts}) != 1:
-            listed = ", ".join(f"{c.symbol} ({c.kind}, {c.currency or 'no currency'})" for c in contracts) or "none"
-            raise ValueError(f"contracts must be one or more of one kind and currency, not {listed}")
-        modes = [self.mode] * len(contracts) if isinstance(self.mode, str) else list(self.mode)
-        if len(modes) != len(contracts):
-            raise ValueError(f"mode must be one, or one a contract ({len(contracts)}), not {len(modes)}")
+        check_alike(contracts)
+        if not isinstance(self.convention, Convention):
+            raise ValueError(f"convention must be a Convention, not {self.convention!r}")
+        n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
+        modes = (self.mode,) * n if named else tuple(self.mode)
+        if len(modes) != n:
+            raise ValueError(f"mode must be one, or one a contract ({n}), not {len(modes)}")
         isolated = np.array([checks.one_of("mode", mode, MODES) == "isolated" for mode in modes])
+        wallet = checks.numbers("wallet", self.wallet)
         columns = {
             "size": checks.numbers("size", self.size),
             "entry": checks.positive("entry", self.entry),
             "margin": checks.not_negative("margin", self.margin),
+            "leverage": checks.leverages("leverage", self.leverage),
         }
-        leverage = np.asarray(self.leverage, dtype=float)
-        checks.positive("leverage", np.where(leverage == np.inf, 1.0, leverage))
-        columns["leverage"] = leverage
-        checks.broadcastable(contracts=isolated.shape, **{name: value.shape for name, value in columns.items()})
-        for name, value in columns.items():
-            object.__setattr__(self, name, np.broadcast_to(value, np.broadcast_shapes(value.shape, isolated.shape)))
-        object.__setattr__(self, "margin", np.where(isolated, self.margin, 0.0))
-        object.__setattr__(self, "wallet", checks.plain(checks.numbers("wallet", self.wallet)))
-        object.__setattr__(self, "contracts", contracts)
-        object.__setattr__(self, "mode", tuple(modes))
-        object.__setattr__(self, "isolated", isolated)
+        checks.one_each(n, **columns)
+        checks.broadcastable(wallet=wallet.shape, **{name: value.shape[:-1] for name, value in columns.items()})
+        columns = {name: np.broadcast_to(value, (*value.shape[:-1], n)) for name, value in columns.items()}
+        columns["margin"] = np.where(isolated, columns["margin"], 0.0)
+        set_to = {
+            **columns,
+            "wallet": checks.plain(wallet),
+            "contracts": contracts,
+            "mode": modes,
+            "isolated": isolated,
+        }
+        for name, value in set_to.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(
@@ -114,7 +116,8 @@ class Account:
         Raises
         ------
         ValueError
-            If the balance is too small, or a position larger than its brackets allow.
+            If the balance is too small, a position larger than its brackets allow, or its margin below
+            maintenance.
 
         Examples
         --------
@@ -124,36 +127,31 @@ class Account:
         4000.0
         """
         for position in positions:
-            contract = position.contract
-            if contract.bracket_amount(position.size, position.entry) > contract.tiers.cap:
-                raise ValueError(
-                    f"size {position.size:g} of {contract.symbol} is above what its brackets allow "
-                    f"({contract.tiers.cap:,.10g} {contract.tiers.measured_in})"
-                )
+            position.check_opening()
+        balance = checks.single("balance", balance, checks.not_negative)
         set_aside = sum(position.margin or 0.0 for position in positions)
-        balance = float(checks.not_negative("balance", balance))
         account = cls.of(positions, wallet=balance - set_aside, convention=convention)
-        needed = set_aside + account.initial_margin(account.entry)[~account.isolated].sum()
+        needed = balance - account.free_margin(account.entry)
         if needed > balance * (1 + 1e-12):
             raise ValueError(f"balance must cover the initial margins ({needed:,.2f}), not {balance:,.2f}")
         return account
 
     def notional(self, marks: ArrayLike) -> Any:
         """Return the value of each position at the marks, shape (..., n)."""
-        return self._each(Contract.notional, self._marks(marks))
+        return self._each(Contract.notional, self.as_marks(marks))
 
     def unrealized_pnl(self, marks: ArrayLike) -> Any:
         """Return each position's profit (positive) or loss (negative) at the marks, shape (..., n)."""
-        return self._each(Contract.unrealized_pnl, self.entry, self._marks(marks))
+        return self._each(Contract.unrealized_pnl, self.entry, self.as_marks(marks))
 
     def maintenance_margin(self, marks: ArrayLike) -> Any:
         """Return each position's maintenance margin, shape (..., n).
 
         At the marks, or at entry where the venue freezes it there.
         """
-        marks = self._marks(marks)
-        frozen = self.convention.maintenance_at == "entry"
-        return self._each(Contract.maintenance_margin, self.entry + 0 * marks if frozen else marks)
+        marks = self.as_marks(marks)
+        at_entry = self.convention.maintenance_at == "entry"
+        return self._each(Contract.maintenance_margin, self.entry + 0 * marks if at_entry else marks)
 
     def initial_margin(self, marks: ArrayLike) -> Any:
         """Return notional / leverage of each position at the marks, shape (..., n).
@@ -163,21 +161,19 @@ class Account:
         ValueError
             For a position with neither a leverage nor a limit in its bracket.
         """
-        marks = self._marks(marks)
-        limit = self._each(Contract.leverage_limit, marks)
-        leverage = np.where(self.leverage == np.inf, limit, self.leverage)
-        if (leverage == np.inf).any():
-            raise ValueError("leverage must be given where the brackets set no limit, to work out an initial margin")
-        return self.notional(marks) / leverage
+        return self._initial_margin(marks, np.full_like(self.isolated, True))
+
+    def closing_fee(self, marks: ArrayLike) -> Any:
+        """Return the fee for closing each position, as far as the venue counts it as required, shape (..., n)."""
+        if not self.convention.fee_at("bankruptcy"):
+            return self.convention.fee_at("liquidation") * self.notional(marks)
+        return self._each(
+            liquidation.bankruptcy_fee, self.entry, self.backing(marks, requirement=0.0), convention=self.convention
+        )
 
     def requirement(self, marks: ArrayLike) -> Any:
         """Return maintenance margin plus the closing fee where the venue counts it, shape (..., n)."""
-        fee = self.convention.fee_at("liquidation") * self.notional(marks)
-        if self.convention.fee_at("bankruptcy"):
-            fee = self._each(
-                liquidation.bankruptcy_fee, self.entry, self._backing(marks, 0.0), convention=self.convention
-            )
-        return self.maintenance_margin(marks) + fee
+        return self.maintenance_margin(marks) + self.closing_fee(marks)
 
     def equity(self, marks: ArrayLike) -> Any:
         """Return what the whole account is worth: wallet, margins and unrealized PnL, shape (...)."""
@@ -188,28 +184,28 @@ class Account:
 
         Its own margin and PnL in isolated mode; in cross that of the pool, the same for all.
         """
-        pnl = self.unrealized_pnl(marks)
-        return np.where(self.isolated, self.margin + pnl, self._cash + self._pooled(pnl))
+        return np.where(self.isolated, self.margin, self._cash) + self.pooled(self.unrealized_pnl(marks))
 
     def position_requirement(self, marks: ArrayLike) -> Any:
         """Return what that equity must cover, shape (..., n): its own requirement, or the pool's."""
-        need = self.requirement(marks)
-        return np.where(self.isolated, need, self._pooled(need))
+        return self.pooled(self.requirement(marks))
 
-    def backing(self, marks: ArrayLike) -> Any:
+    def backing(self, marks: ArrayLike, *, requirement: Any = None) -> Any:
         """Return what stands behind each position, apart from its own PnL, shape (..., n).
 
         The margin set aside in isolated mode; in cross the wallet, plus the PnL of the other
-        cross positions, less what those must themselves hold.
+        cross positions, less what those must themselves hold: their `requirement` at the marks,
+        or 0 to leave it out, as a bankruptcy price does.
         """
-        return self._backing(marks, self.requirement(marks))
+        spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
+        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - spare)
 
     def free_margin(self, marks: ArrayLike) -> Any:
         """Return what is left to open with: pool equity less cross initial margins, shape (...).
 
         Negative by how much it is short, where nothing can be opened.
         """
-        spare = self.unrealized_pnl(marks) - self.initial_margin(marks)
+        spare = self.unrealized_pnl(marks) - self._initial_margin(marks, ~self.isolated)
         return self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1)
 
     def margin_ratio(self, marks: ArrayLike) -> Any:
@@ -225,8 +221,7 @@ class Account:
 
         ``inf`` where nothing is left.
         """
-        value = self.notional(marks)
-        return _over(np.where(self.isolated, value, self._pooled(value)), self.position_equity(marks))
+        return _over(self.pooled(self.notional(marks)), self.position_equity(marks))
 
     def liquidatable(self, marks: ArrayLike) -> Any:
         """Return whether each position is liquidated at the marks, shape (..., n); False once closed."""
@@ -241,38 +236,42 @@ class Account:
         :func:`marginlab.liquidation_price`; for all marks moving together,
         :func:`marginlab.liquidation_move`.
         """
-        marks = self._marks(self.entry if marks is None else marks)
+        marks = self.as_marks(self.entry if marks is None else marks)
         return self._each(
             liquidation.liquidation_price, self.entry, self.backing(marks), mark=marks, convention=self.convention
         )
 
     def bankruptcy_price(self, marks: ArrayLike | None = None) -> Any:
         """Return the price at which each position has used up all that stands behind it, shape (..., n)."""
-        marks = self._marks(self.entry if marks is None else marks)
+        marks = self.as_marks(self.entry if marks is None else marks)
         return self._each(
-            liquidation.bankruptcy_price, self.entry, self._backing(marks, 0.0), convention=self.convention
+            liquidation.bankruptcy_price, self.entry, self.backing(marks, requirement=0.0), convention=self.convention
         )
+
+    def pooled(self, column: Any) -> Any:
+        """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
+        return np.where(self.isolated, column, np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True))
 
     @cached_property
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
 
-    def _pooled(self, column: Any) -> Any:
-        """Return the sum over the cross positions, shape (..., 1)."""
-        return np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True)
+    def _initial_margin(self, marks: ArrayLike, asked: NDArray[np.bool_]) -> Any:
+        """Return initial margins; only the positions asked for must have a leverage or a limit."""
+        marks = self.as_marks(marks)
+        leverage = np.where(self.leverage == np.inf, self._each(Contract.leverage_limit, marks), self.leverage)
+        if (np.isinf(leverage) & asked & (self.size != 0)).any():
+            raise ValueError("leverage must be given where the brackets set no limit, to work out an initial margin")
+        return self.notional(marks) / leverage
 
-    def _backing(self, marks: ArrayLike, requirement: Any) -> Any:
-        spare = self.unrealized_pnl(marks) - requirement
-        return np.where(self.isolated, self.margin, self._cash + self._pooled(spare) - spare)
-
-    def _marks(self, marks: ArrayLike) -> Floats:
-        """Return marks whose last axis is the positions'."""
+    def as_marks(self, marks: ArrayLike) -> Floats:
+        """Return marks whose last axis is the positions'; for one position a number will do."""
         marks = checks.positive("marks", marks)
         n = len(self.contracts)
-        if marks.ndim == 0 and n == 1:
-            return marks[None]
-        if marks.ndim == 0 or marks.shape[-1] != n:
+        marks = marks[None] if marks.ndim == 0 and n == 1 else marks
+        if not marks.ndim or marks.shape[-1] != n:
             raise ValueError(f"marks must have one value a position in the last axis ({n}), not shape {marks.shape}")
+        checks.broadcastable(marks=marks.shape, account=(self._cash + self.size).shape)
         return marks
 
     def _each(self, question: Callable[..., Any], *columns: Any, **named: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,18 @@ Floats = NDArray[np.float64]
 
 def numbers(name: str, value: ArrayLike) -> Floats:
     """Return `value` as finite floats, or raise ``ValueError`` naming the argument."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number or an array of numbers, not {value!r}") from None
+    array = _floats(name, value)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, not {_first(array, ~np.isfinite(array))}")
     return array
+
+
+def single(name: str, value: Any, check: Callable[[str, Any], Floats] = numbers) -> float:
+    """Return one number that passes `check`."""
+    array = check(name, value)
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, not {value!r}")
+    return float(array)
 
 
 def positive(name: str, value: ArrayLike) -> Floats:
@@ -38,6 +44,13 @@ def not_negative(name: str, value: ArrayLike) -> Floats:
     return array
 
 
+def leverages(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats above zero, among which ``inf`` means that none is set."""
+    array = _floats(name, value)
+    positive(name, np.where(array == np.inf, 1.0, array))
+    return array
+
+
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return `value` if it is among `allowed`."""
     choices = list(allowed)
@@ -48,7 +61,7 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
 
 
 def broadcastable(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the common shape of the named arguments."""
+    """Return the common shape of the named arguments, given their shapes."""
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -56,10 +69,29 @@ def broadcastable(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"shapes must broadcast against each other, not {listed}") from None
 
 
+def one_each(n: int, **values: Floats) -> None:
+    """Refuse arrays whose last axis does not hold one value for each of n positions."""
+    for name, value in values.items():
+        if value.ndim and value.shape[-1] != n:
+            raise ValueError(f"{name} must have one value a position in the last axis ({n}), not shape {value.shape}")
+
+
 def plain(value: ArrayLike) -> Any:
     """Return an array, or a Python float where there is only one number."""
     array = np.asarray(value, dtype=float)
     return array if array.ndim else float(array)
+
+
+def _floats(name: str, value: ArrayLike) -> Floats:
+    refused = f"{name} must be a number or an array of numbers, not {value!r}"
+    try:
+        array = np.asarray(value)
+        # None would become nan, and words and truths would become numbers.
+        if array.dtype.kind not in "iuf" and not all(isinstance(one, Real) for one in array.ravel().tolist()):
+            raise ValueError(refused)
+        return np.asarray(array, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(refused) from None
 
 
 def _first(array: Floats, bad: NDArray[np.bool_]) -> str:

@@ -7,6 +7,7 @@ Every function takes numbers or arrays and broadcasts; numbers in, numbers out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ class Contract:
         if not isinstance(self.tiers, Tiers):
             raise ValueError(f"tiers must be a Tiers table, not {self.tiers!r}")
         checks.one_of("kind", self.kind, KINDS)
-        checks.positive("multiplier", self.multiplier)
+        checks.single("multiplier", self.multiplier, checks.positive)
 
     def notional(self, size: ArrayLike, price: ArrayLike) -> Any:
         """Return the value of a position at a price, never negative."""
@@ -98,6 +99,7 @@ class Contract:
         """Return the profit (positive) or loss (negative) of a position at a price."""
         size, price = self._pair(size, price)
         entry = checks.positive("entry", entry)
+        checks.broadcastable(size=size.shape, entry=entry.shape, price=price.shape)
         amount = size * self.multiplier
         if self.kind == "linear":
             return checks.plain(amount * (price - entry))
@@ -109,7 +111,9 @@ class Contract:
 
     def initial_margin(self, size: ArrayLike, price: ArrayLike, leverage: ArrayLike) -> Any:
         """Return notional / leverage: what must be put up to open the position at a price."""
-        return self.notional(size, price) / checks.positive("leverage", leverage)
+        notional, leverage = self.notional(size, price), checks.positive("leverage", leverage)
+        checks.broadcastable(positions=np.shape(notional), leverage=leverage.shape)
+        return checks.plain(notional / leverage)
 
     def bracket_amount(self, size: ArrayLike, price: ArrayLike) -> Any:
         """Return what decides the bracket: the notional, or the size where brackets count contracts."""
@@ -124,13 +128,25 @@ class Contract:
 
         Longs pay when the rate (a fraction of notional per settlement) is positive.
         """
-        return -np.sign(size) * self.notional(size, price) * checks.numbers("rate", rate)
+        notional, rate = self.notional(size, price), checks.numbers("rate", rate)
+        checks.broadcastable(positions=np.shape(notional), rate=rate.shape)
+        return checks.plain(-np.sign(size) * notional * rate)
 
     @staticmethod
     def _pair(size: ArrayLike, price: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         size, price = checks.numbers("size", size), checks.positive("price", price)
         checks.broadcastable(size=size.shape, price=price.shape)
         return size, price
+
+
+def check_alike(contracts: Sequence[Any]) -> None:
+    """Refuse contracts that cannot share an account: it has one kind of contract and one currency."""
+    for contract in contracts:
+        if not isinstance(contract, Contract):
+            raise ValueError(f"contracts must be Contract objects, not {contract!r}")
+    if len({(contract.kind, contract.currency) for contract in contracts}) != 1:
+        listed = ", ".join(f"{c.symbol} ({c.kind}, {c.currency or 'no currency'})" for c in contracts) or "none"
+        raise ValueError(f"contracts must be one or more of one kind and currency, not {listed}")
 
 
 @dataclass(frozen=True)
@@ -167,7 +183,7 @@ class Convention:
     def __post_init__(self) -> None:
         checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
         checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
-        if checks.not_negative("closing_fee", self.closing_fee) >= 0.5:
+        if checks.single("closing_fee", self.closing_fee, checks.not_negative) >= 0.5:
             raise ValueError(f"closing_fee must be a fraction below 0.5, not {self.closing_fee!r}")
         if not isinstance(self.at_equality, (bool, np.bool_)):
             raise ValueError(f"at_equality must be True or False, not {self.at_equality!r}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from . import checks
+
 
 @dataclass(frozen=True)
 class Control:
@@ -71,9 +73,14 @@ def steps(
     >>> steps(0, 0.3, 0.1).values
     (0.0, 0.1, 0.2, 0.3)
     """
-    low, high, by = (Decimal(str(number)) for number in (first, last, step))
+    given = {"first": first, "last": last, "step": step}
+    for name, number in given.items():
+        checks.single(name, number)
+    low, high, by = (Decimal(str(number)) for number in given.values())
     if by <= 0 or high < low:
         raise ValueError(f"step must be above 0 and last not below first, not {first}, {last}, {step}")
+    if (high - low) % by:
+        raise ValueError(f"step must lead from first to last, not {step} from {first} to {last}")
     values = tuple(float(low + by * i) for i in range(int((high - low) / by) + 1))
     return Control(values, label, start, form)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from html import escape
 from itertools import product
 from typing import Any
 
@@ -82,7 +83,9 @@ class Explorer:
 
         for one in inputs.values():
             one.observe(redraw, names="value")
-        return ipywidgets.VBox([ipywidgets.HTML(f"<strong>{self.title}</strong>"), *inputs.values(), shown, words])
+        return ipywidgets.VBox(
+            [ipywidgets.HTML(f"<strong>{escape(self.title)}</strong>"), *inputs.values(), shown, words]
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if os.environ.get(PAGE_VARIABLE):
@@ -106,8 +109,8 @@ def _input(ipywidgets: Any, control: Control) -> Any:
         options=list(zip(control.written, control.values, strict=True)),
         value=control.start,
         description=control.label,
-        style={"description_width": "12em"},
-        layout={"width": "min(100%, 36em)"},
+        style={"description_width": "16em"},
+        layout={"width": "min(100%, 42em)"},
     )
 
 
@@ -117,10 +120,11 @@ def _replace(shown: Any, figure: Any) -> None:
     if kinds[0] != kinds[1]:
         raise ValueError(f"draw must return the same traces for all settings: first {kinds[0]}, now {kinds[1]}")
     with shown.batch_update():
-        for old, new in zip(shown.data, figure.data, strict=True):
-            old.update({key: value for key, value in new.to_plotly_json().items() if key != "type"}, overwrite=True)
-        shown.layout.update(figure.layout.to_plotly_json(), overwrite=True)
+        for old, new in zip([*shown.data, shown.layout], [*figure.data, figure.layout], strict=True):
+            before, after = old.to_plotly_json(), new.to_plotly_json()
+            # What the new one does not have is set to None, which takes it away.
+            old.update({key: after.get(key) for key in (before | after).keys() - {"type", "uid"}}, overwrite=True)
 
 
 def _paragraph(sentence: str) -> str:
-    return f'<p style="line-height: 1.5">{sentence}</p>'
+    return f'<p style="line-height: 1.5">{escape(sentence)}</p>'

@@ -8,6 +8,7 @@ one only. ``static/explorer.js`` puts a state together again.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from html import escape
@@ -29,7 +30,7 @@ def island(explorer: Explorer) -> str:
     drawn = [_state(explorer.draw(**values)) for values in states]
     first = states.index(explorer.start)
     data = {"name": explorer.name, "controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
-    stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     sentence = drawn[first]["sentence"]
     return (
         f'<figure class="explorer" id="{name}">\n'
@@ -55,13 +56,10 @@ def differences(drawn: list[Any], first: int, shape: tuple[int, ...]) -> dict[st
     shape
         Length of each control; their product is the number of states.
     """
-    flat = [dict(_leaves(state)) for state in drawn]
     known: dict[str, int] = {}
     varying = []
-    for path in dict.fromkeys(path for leaves in flat for path in leaves):
-        keys = [json.dumps(leaves.get(path), allow_nan=False) for leaves in flat]
-        if len(set(keys)) == 1:
-            continue
+    for path, parts in _changing(drawn):
+        keys = (json.dumps(part, allow_nan=False) for part in parts)
         numbers = np.array([known.setdefault(key, len(known)) for key in keys]).reshape(shape)
         for axis in range(numbers.ndim):
             one = numbers.take([0], axis=axis)
@@ -79,6 +77,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, (np.ndarray, np.generic)):
         return plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if isinstance(value, float):
         if not np.isfinite(value):
             return None
@@ -89,20 +89,30 @@ def plain(value: Any) -> Any:
 
 def _state(drawn: tuple[Any, str]) -> dict[str, Any]:
     figure, sentence = drawn
-    figure = figure if isinstance(figure, dict) else figure.to_dict()
+    if not isinstance(figure, dict):
+        # Part by part: a figure as a whole would hand out its arrays packed.
+        figure = {"data": [trace.to_plotly_json() for trace in figure.data], "layout": figure.layout.to_plotly_json()}
     return {"data": plain(figure["data"]), "layout": plain(figure["layout"]), "sentence": sentence}
 
 
-def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield every part that is set on its own: numbers, words, and whole lists of them."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        for i, item in enumerate(value):
-            yield from _leaves(item, (*path, i))
-    else:
-        yield path, value
+def _changing(parts: list[Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
+    """Yield the smallest parts that differ between states, with their value in each state.
+
+    Lists are taken apart where all states have the same number of items. What a state does not have is
+    None there, which plotly takes as not set.
+    """
+    if any(isinstance(part, dict) for part in parts) and all(isinstance(part or {}, dict) for part in parts):
+        for key in dict.fromkeys(key for part in parts for key in part or {}):
+            yield from _changing([(part or {}).get(key) for part in parts], (*path, key))
+    elif all(_is_list_of_parts(part) and len(part) == len(parts[0]) for part in parts):
+        for i in range(len(parts[0])):
+            yield from _changing([part[i] for part in parts], (*path, i))
+    elif any(part != parts[0] for part in parts):
+        yield path, parts
+
+
+def _is_list_of_parts(part: Any) -> bool:
+    return isinstance(part, list) and any(isinstance(item, dict) for item in part)
 
 
 def _shape(explorer: Explorer) -> tuple[int, ...]:

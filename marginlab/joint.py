@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,12 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     -9.0909%
     """
     checks.one_of("toward", toward, ("down", "up"))
-    marks = checks.positive("marks", marks)
-    beta = np.broadcast_to(checks.numbers("beta", beta), (len(account.contracts),))
+    marks = account.as_marks(marks)
+    beta = checks.numbers("beta", beta)
+    if beta.ndim > 1:
+        raise ValueError(f"beta must be one number or one a position, not of shape {beta.shape}")
+    checks.one_each(len(account.contracts), beta=beta)
+    beta = np.broadcast_to(beta, (len(account.contracts),))
     inverse = account.contracts[0].kind == "inverse"
     if inverse and ((beta != beta[0]).any() or beta[0] <= 0):
         raise ValueError(f"beta must be one positive number for inverse contracts, not {beta.tolist()}")
@@ -60,8 +65,10 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     # How fast each notional changes along the line. Inverse notionals fall as prices rise.
     slope = np.full(beta.shape, -away) if inverse else away * beta
     distance = _first_failing(account, marks, slope)
+    reached = np.isfinite(distance)
+    distance = np.where(reached, distance, 0.0)
     move = -distance * slope / (1 + distance * slope) / beta if inverse else away * distance
-    return np.where(np.isfinite(distance), move + 0.0, np.nan)
+    return np.where(reached & (account.size != 0), move + 0.0, np.nan)
 
 
 def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
@@ -69,7 +76,7 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
 
     Notionals go as :math:`1 + b_i t` with slope :math:`b_i`, while all stay above 0.
     """
-    edges, end = _bracket_edges(account, marks, slope)
+    edges, end = _edges(account, marks, slope)
     start, stop = edges[..., :-1], edges[..., 1:]
     real = start < stop
     start = np.where(real, start, 0.0)
@@ -88,25 +95,51 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
     return np.asarray(first.min(axis=-2))
 
 
-def _bracket_edges(account: Account, marks: Floats, slope: Floats) -> tuple[Floats, float]:
-    """Return where some notional enters another bracket, from 0 to the end of the line."""
+def _edges(account: Account, marks: Floats, slope: Floats) -> tuple[Floats, float]:
+    """Return where the requirement has a kink or a jump, from 0 to the end of the line, in order."""
     end = float((-1 / slope[slope < 0]).min()) if (slope < 0).any() else np.inf
     notional = account.notional(marks)
-    edges = [np.zeros(notional.shape[:-1]), np.full(notional.shape[:-1], end)]
-    for i, contract in enumerate(account.contracts):
-        if slope[i] == 0 or contract.tiers.measured_in == "contracts":
-            continue
-        for floor in contract.tiers.floors[1:]:
-            with np.errstate(divide="ignore"):
-                t = (floor / notional[..., i] - 1) / slope[i]
-            edges.append(np.where((t > 0) & (t < end), t, end))
-    return np.sort(np.stack(edges, axis=-1), axis=-1), end
+    kinks = [np.full(notional.shape, end)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i, contract in enumerate(account.contracts):
+            if contract.tiers.measured_in == "notional":
+                kinks += [(floor / notional[..., i : i + 1] - 1) / slope[i] for floor in contract.tiers.floors[1:]]
+        if account.convention.fee_at("bankruptcy"):
+            kinks.append(_bankruptcy_edges(account, marks, slope, end))
+    shape = np.broadcast_shapes(*(kink.shape[:-1] for kink in kinks))
+    every = np.concatenate([np.broadcast_to(kink, (*shape, kink.shape[-1])) for kink in kinks], axis=-1)
+    every = np.sort(np.where((every > 0) & (every < end), every, end), axis=-1)
+    return np.concatenate([np.zeros((*shape, 1)), every], axis=-1), end
+
+
+def _bankruptcy_edges(account: Account, marks: Floats, slope: Floats, end: float) -> Floats:
+    """Return where a position gets, or loses, a bankruptcy price, and with it the closing fee there."""
+    far = min(end, 2.0) / 2
+    near_backing, far_backing = (
+        account.backing(_moved(account, marks, slope, np.array(t)), requirement=0.0) for t in (0.0, far)
+    )
+    contract = account.contracts[0]
+    at_entry = contract.direction(account.size) * account.notional(account.entry)
+    return np.asarray((at_entry - near_backing) / (far_backing - near_backing) * far)
 
 
 def _spare(account: Account, marks: Floats, slope: Floats, t: Floats) -> Floats:
-    """Return equity less requirement of each position's backers at distances t, shape (..., pieces, n)."""
-    grown = 1 + slope * t[..., None]
+    """Return equity less requirement of what each position hangs on, at distances t, shape (..., pieces, n)."""
     now = marks[..., None, :]
-    moved = now / grown if account.contracts[0].kind == "inverse" else now * grown
+    moved = _moved(account, now, slope, t)
+    each = _beside_pieces(account)
     frozen = account.convention.maintenance_at == "mark"
-    return np.asarray(account.position_equity(moved) - account.position_requirement(now if frozen else moved))
+    need = each.maintenance_margin(now if frozen else moved) + each.closing_fee(moved)
+    return np.asarray(each.position_equity(moved) - each.pooled(need))
+
+
+def _moved(account: Account, marks: Floats, slope: Floats, t: Floats) -> Floats:
+    """Return the marks at distances t."""
+    grown = 1 + slope * t[..., None]
+    return marks / grown if account.contracts[0].kind == "inverse" else marks * grown
+
+
+def _beside_pieces(account: Account) -> Account:
+    """Return the account with an axis for the pieces before that of the positions."""
+    columns = {name: getattr(account, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
+    return replace(account, wallet=np.asarray(account.wallet)[..., None], **columns)

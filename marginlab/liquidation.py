@@ -70,6 +70,9 @@ def liquidation_price(
     backing = checks.numbers("backing", backing)
     mark = entry if mark is None else checks.positive("mark", mark)
     checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape, mark=mark.shape)
+    size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
+    if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
+        raise ValueError(f"closing_fee must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}")
     backing = backing - bankruptcy_fee(contract, size, entry, backing, convention)
     fee = convention.fee_at("liquidation")
     if convention.maintenance_at == "liquidation":
@@ -114,16 +117,20 @@ def bankruptcy_fee(
     if not fee:
         return 0.0
     notional = _bankruptcy_notional(contract, size, entry, backing, convention)
-    return fee * np.nan_to_num(np.maximum(notional, 0.0))
+    return fee * np.where(np.asarray(size) != 0, np.maximum(notional, 0.0), 0.0)
 
 
 def _solve(
     contract: Contract, size: Any, entry: Any, backing: Any, rate: ArrayLike, deduction: ArrayLike, fee: float
 ) -> Any:
     """Return the notional that solves the equation in one bracket."""
-    direction, at_entry = contract.direction(size), contract.notional(size, entry)
+    at_entry = contract.direction(size) * contract.notional(size, entry)
+    left = at_entry - backing - deduction
+    # A backing that is the whole value, less rounding, leaves nothing to lose.
+    rounding = 8 * np.finfo(float).eps * (np.abs(at_entry) + np.abs(backing) + np.abs(deduction))
+    left = np.where(np.abs(left) <= rounding, 0.0, left)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.divide(direction * at_entry - backing - deduction, direction - rate - fee)
+        return np.divide(left, contract.direction(size) - rate - fee)
 
 
 def _bankruptcy_notional(contract: Contract, size: Any, entry: Any, backing: Any, convention: Convention) -> Any:

@@ -52,12 +52,9 @@ class Position:
     def __post_init__(self) -> None:
         if not isinstance(self.contract, Contract):
             raise ValueError(f"contract must be a Contract, not {self.contract!r}")
-        for name in ("size", "entry"):
-            if checks.numbers(name, getattr(self, name)).ndim:
-                raise ValueError(f"{name} must be one number, not {getattr(self, name)!r}")
-        checks.positive("entry", self.entry)
-        if self.size == 0:
+        if checks.single("size", self.size) == 0:
             raise ValueError("size must not be 0")
+        checks.single("entry", self.entry, checks.positive)
         checks.one_of("mode", self.mode, MODES)
         if self.leverage is not None:
             self._check_leverage()
@@ -65,7 +62,7 @@ class Position:
             if self.margin is not None:
                 raise ValueError(f"margin must be left out in cross mode, where none is set aside, not {self.margin!r}")
         elif self.margin is not None:
-            checks.not_negative("margin", self.margin)
+            checks.single("margin", self.margin, checks.not_negative)
         elif self.leverage is None:
             raise ValueError("margin must be given in isolated mode, or leverage to work it out from")
         else:
@@ -74,7 +71,7 @@ class Position:
 
     def _check_leverage(self) -> None:
         """Refuse what no venue would open: above the bracket's limit, or below maintenance."""
-        leverage, contract = float(checks.positive("leverage", self.leverage)), self.contract  # type: ignore[arg-type]
+        leverage, contract = checks.single("leverage", self.leverage, checks.positive), self.contract
         notional = contract.notional(self.size, self.entry)
         limit = contract.leverage_limit(self.size, self.entry)
         where = f"for {contract.symbol} at a notional of {notional:,.10g}"
@@ -85,4 +82,18 @@ class Position:
             raise ValueError(
                 f"leverage {leverage:g} puts the initial margin ({notional / leverage:,.10g}) below the "
                 f"maintenance margin ({maintenance:,.10g}) {where}; allowed: at most {notional / maintenance:,.10g}"
+            )
+
+    def check_opening(self) -> None:
+        """Refuse what no venue would open: larger than the brackets allow, or with less margin than maintenance."""
+        contract = self.contract
+        if contract.bracket_amount(self.size, self.entry) > contract.tiers.cap:
+            raise ValueError(
+                f"size {self.size:g} of {contract.symbol} is above what its brackets allow "
+                f"({contract.tiers.cap:,.10g} {contract.tiers.measured_in})"
+            )
+        maintenance = contract.maintenance_margin(self.size, self.entry)
+        if self.margin is not None and self.margin < maintenance:
+            raise ValueError(
+                f"margin {self.margin:,.10g} of {contract.symbol} is below its maintenance margin ({maintenance:,.10g})"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,8 @@ class Tiers:
         if (rates >= 1).any() or (np.diff(rates) < 0).any():
             raise ValueError(f"rates must lie in [0, 1) and not fall, not {self.rates!r}")
         checks.one_of("measured_in", self.measured_in, MEASURES)
-        if not self.cap > floors[-1]:
-            raise ValueError(f"cap must be above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        if not isinstance(self.cap, Real) or not self.cap > floors[-1]:
+            raise ValueError(f"cap must be a number above the last floor ({floors[-1]:g}), not {self.cap!r}")
         for name, value in (
             ("floors", floors),
             ("rates", rates),
@@ -88,8 +89,10 @@ class Tiers:
         """Return the stated limits; the initial margin they imply may not undercut maintenance."""
         if self.max_leverage is None:
             return np.full(rates.shape, np.inf)
-        stated = _one_a_bracket("max_leverage", checks.positive("max_leverage", self.max_leverage), rates)
-        if (1 / stated < rates).any():
+        stated = _one_a_bracket("max_leverage", checks.leverages("max_leverage", self.max_leverage), rates)
+        if (stated[1:] > stated[:-1]).any():
+            raise ValueError(f"max_leverage must not rise from bracket to bracket, not {self.max_leverage!r}")
+        if (np.isfinite(stated) & (1 / stated < rates)).any():
             raise ValueError(
                 f"max_leverage {self.max_leverage!r} allows an initial margin below maintenance: "
                 f"1 / max_leverage must be at least the rate in every bracket ({rates.tolist()})"
@@ -114,13 +117,16 @@ class Tiers:
         return np.maximum(np.searchsorted(self.table[0], amount, side="left") - 1, 0)
 
     def maintenance_margin(self, notional: ArrayLike, *, contracts: ArrayLike | None = None) -> Any:
-        """Return r V - c for a notional; `contracts` is needed where brackets count them."""
+        """Return r V - c for a notional, 0 for none; `contracts` is needed where brackets count them."""
         notional = checks.not_negative("notional", notional)
-        if self.measured_in == "contracts" and contracts is None:
+        if self.measured_in == "notional":
+            place = self.bracket(notional)
+        elif contracts is None:
             raise ValueError("contracts must be given where brackets count contracts, not None")
-        place = self.bracket(notional if self.measured_in == "notional" else contracts)  # type: ignore[arg-type]
+        else:
+            place = self.bracket(checks.not_negative("contracts", contracts))
         _, rates, deductions, _ = self.table
-        return checks.plain(rates[place] * notional - deductions[place])
+        return checks.plain(np.where(notional > 0, rates[place] * notional - deductions[place], 0.0))
 
     def leverage_limit(self, amount: ArrayLike) -> Any:
         """Return the highest leverage a position of this amount may be opened with."""

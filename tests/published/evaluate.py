@@ -44,7 +44,8 @@ def _per_leg(example: dict[str, Any], account: Account, marks: Any, quantity: st
         return getattr(account, quantity)(marks)
     if quantity == "funding_payment":
         return np.array([_funding(contract, size, extra["events"]) for contract, size in _held(account)])
-    at = {"entry": account.entry, "mark": marks, "liquidation": account.liquidation_price(marks)}[extra.get("at", "mark")]
+    places = {"entry": account.entry, "mark": marks, "liquidation": account.liquidation_price(marks)}
+    at = places[extra.get("at", "mark")]
     if quantity == "initial_margin":
         leverage = [leg["leverage"] for leg in example["legs"]]
         rows = zip(_held(account), at, leverage, strict=True)

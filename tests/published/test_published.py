@@ -16,7 +16,10 @@ EXPECTED = [(example, i) for example in EXAMPLES for i in range(len(example["exp
 @pytest.mark.parametrize(
     ("example", "i"),
     EXPECTED,
-    ids=[f"{example['id']}:{example['expect'][i]['symbol']}:{example['expect'][i]['quantity']}" for example, i in EXPECTED],
+    ids=[
+        f"{example['id']}:{example['expect'][i]['symbol']}:{example['expect'][i]['quantity']}"
+        for example, i in EXPECTED
+    ],
 )
 def test_marginlab_gives_the_published_value(example, i):
     expected, given = example["expect"][i], evaluate(example)[i]
@@ -24,4 +27,6 @@ def test_marginlab_gives_the_published_value(example, i):
     if expected["value"] is None or isinstance(expected["value"], bool):
         assert given["value"] is expected["value"]
     else:
-        assert given["value"] == pytest.approx(expected["value"], rel=expected["rel_tol"] or 0, abs=expected["abs_tol"] or 0)
+        assert given["value"] == pytest.approx(
+            expected["value"], rel=expected["rel_tol"] or 0, abs=expected["abs_tol"] or 0
+        )

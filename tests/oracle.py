@@ -1,0 +1,196 @@
+"""The same questions answered exactly: textbook formulas in fractions, one position and one bracket at a time.
+
+Slow and plain on purpose. A contract or a convention is read as data; no formula is taken from marginlab.
+``None`` stands for a price that does not exist.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+INFINITY = float("inf")
+
+
+def brackets(tiers):
+    """Return (floor, upper bound, rate, deduction) of each bracket."""
+    floors = [Fraction(floor) for floor in tiers.floors]
+    rates, deductions = map(Fraction, tiers.rates), map(Fraction, tiers.deductions)
+    return list(zip(floors, [*floors[1:], INFINITY], rates, deductions, strict=True))
+
+
+def marginal_slices(floors, rates, notional):
+    """Return the maintenance of a notional when each slice of it pays its own bracket's rate."""
+    bounds = [*map(Fraction, floors), INFINITY]
+    total = Fraction(0)
+    for (floor, upper), rate in zip(pairwise(bounds), rates, strict=True):
+        if notional > floor:
+            total += Fraction(rate) * (min(Fraction(notional), upper) - floor)
+    return total
+
+
+def bracket_of(tiers, amount):
+    """Return the bracket an amount falls into; a bound belongs to the bracket below it."""
+    found = brackets(tiers)[0]
+    for bracket in brackets(tiers):
+        if amount > bracket[0]:
+            found = bracket
+    return found
+
+
+def amount(contract, size):
+    """Return size times multiplier, signed."""
+    return Fraction(size) * Fraction(contract.multiplier)
+
+
+def notional(contract, size, price):
+    """Return |q| P, or |q| / P for an inverse contract."""
+    q = abs(amount(contract, size))
+    return q * Fraction(price) if contract.kind == "linear" else q / Fraction(price)
+
+
+def pnl(contract, size, entry, price):
+    """Return q (P - E), or q (1/E - 1/P) for an inverse contract."""
+    q, entry, price = amount(contract, size), Fraction(entry), Fraction(price)
+    return q * (price - entry) if contract.kind == "linear" else q * (1 / entry - 1 / price)
+
+
+def maintenance(contract, size, price):
+    """Return r V - c in the bracket the position is in at a price."""
+    value = notional(contract, size, price)
+    counted = abs(Fraction(size)) if contract.tiers.measured_in == "contracts" else value
+    _, _, rate, deduction = bracket_of(contract.tiers, counted)
+    return rate * value - deduction
+
+
+def bankruptcy_price(contract, size, entry, backing, convention):
+    """Return the price at which the backing is used up, with the closing fee where it is charged there."""
+    fee = _fee(convention, "bankruptcy")
+    return _price(contract, size, entry, Fraction(backing), Fraction(0), Fraction(0), fee)
+
+
+def liquidation_price(contract, size, entry, backing, mark, convention):
+    """Return the price at which backing and profit no longer cover the requirement; the first one met from the mark."""
+    backing = Fraction(backing) - _bankruptcy_fee(contract, size, entry, backing, convention)
+    fee = _fee(convention, "liquidation")
+    if convention.maintenance_at != "liquidation":
+        frozen = maintenance(contract, size, entry if convention.maintenance_at == "entry" else mark)
+        return _price(contract, size, entry, backing - frozen, Fraction(0), Fraction(0), fee)
+    found = _crossings(contract, size, entry, backing, fee)
+    ahead = [price for price in found if (price <= mark if size > 0 else price >= mark)]
+    behind = [price for price in found if (price >= mark if size > 0 else price <= mark)]
+    if fails(contract, size, entry, backing, mark, convention):
+        return min(behind, default=None) if size > 0 else max(behind, default=None)
+    return max(ahead, default=None) if size > 0 else min(ahead, default=None)
+
+
+def fails(contract, size, entry, backing, price, convention):
+    """Return whether backing and profit are at or below the requirement at a price, apart from fees at bankruptcy."""
+    left = Fraction(backing) + pnl(contract, size, entry, price)
+    return left <= _requirement(contract, size, entry, price, convention)
+
+
+def backing(wallet, legs, marks, convention, i):
+    """Return what stands behind cross position `i`: wallet, others' profit, less what those must hold."""
+    total = Fraction(wallet)
+    for j, ((contract, size, entry), mark) in enumerate(zip(legs, marks, strict=True)):
+        if j != i:
+            total += pnl(contract, size, entry, mark) - _requirement(contract, size, entry, mark, convention)
+    return total
+
+
+def equity(wallet, legs, marks):
+    """Return wallet and profit and loss of all positions."""
+    return Fraction(wallet) + sum(pnl(*leg, mark) for leg, mark in zip(legs, marks, strict=True))
+
+
+def requirement(legs, marks, convention):
+    """Return what a cross pool must cover, without fees charged at bankruptcy."""
+    return sum(_requirement(*leg, mark, convention) for leg, mark in zip(legs, marks, strict=True))
+
+
+def joint_move(wallet, legs, marks, betas, convention, toward):
+    """Return the common move at which a linear cross pool fails: the first, between -1 and 0 or above 0."""
+    sign = -1 if toward == "down" else 1
+    slopes = [sign * Fraction(beta) for beta in betas]
+    end = min((-1 / slope for slope in slopes if slope < 0), default=INFINITY)
+    values = [notional(leg[0], leg[1], mark) for leg, mark in zip(legs, marks, strict=True)]
+    kinks = {Fraction(0), end}
+    for (contract, _, _), value, slope in zip(legs, values, slopes, strict=True):
+        for floor in contract.tiers.floors[1:]:
+            if slope != 0 and 0 < (Fraction(floor) / value - 1) / slope < end:
+                kinks.add((Fraction(floor) / value - 1) / slope)
+    for start, stop in pairwise(sorted(kinks)):
+        inside = start + 1 if stop == INFINITY else (start + stop) / 2
+        constant, steep = _pool_line(wallet, legs, marks, slopes, convention, inside)
+        if constant + steep * start <= 0:
+            return sign * start
+        if steep < 0 and -constant / steep <= stop and -constant / steep < end:
+            return sign * -constant / steep
+    return None
+
+
+def _pool_line(wallet, legs, marks, slopes, convention, inside):
+    """Return equity less requirement as constant + steep t, in the brackets that hold at `inside`."""
+    constant, steep = Fraction(wallet), Fraction(0)
+    fee = _fee(convention, "liquidation")
+    for (contract, size, entry), mark, slope in zip(legs, marks, slopes, strict=True):
+        value = notional(contract, size, mark)
+        constant += pnl(contract, size, entry, mark) - fee * value
+        steep += slope * (amount(contract, size) * Fraction(mark) - fee * value)
+        if convention.maintenance_at == "entry":
+            constant -= maintenance(contract, size, entry)
+            continue
+        moved = value * (1 + slope * inside)
+        counted = abs(Fraction(size)) if contract.tiers.measured_in == "contracts" else moved
+        _, _, rate, deduction = bracket_of(contract.tiers, counted)
+        constant += deduction - rate * value
+        steep -= slope * rate * value
+    return constant, steep
+
+
+def _requirement(contract, size, entry, mark, convention):
+    held = maintenance(contract, size, entry if convention.maintenance_at == "entry" else mark)
+    return held + _fee(convention, "liquidation") * notional(contract, size, mark)
+
+
+def _fee(convention, place):
+    return Fraction(convention.closing_fee) if convention.closing_fee_at == place else Fraction(0)
+
+
+def _bankruptcy_fee(contract, size, entry, backing, convention):
+    fee = _fee(convention, "bankruptcy")
+    price = bankruptcy_price(contract, size, entry, backing, convention) if fee else None
+    return Fraction(0) if price is None else fee * notional(contract, size, price)
+
+
+def _price(contract, size, entry, backing, rate, deduction, fee):
+    """Return the textbook solution in one bracket, whether or not it lies in that bracket."""
+    q, entry = amount(contract, size), Fraction(entry)
+    if contract.kind == "linear":
+        above, below = q * entry - backing - deduction, q - abs(q) * (rate + fee)
+    else:
+        above, below = q + abs(q) * (rate + fee), backing + deduction + q / entry
+    return above / below if below != 0 and above / below > 0 else None
+
+
+def _crossings(contract, size, entry, backing, fee):
+    """Return every price at which the position goes from covered to failing, walking the brackets."""
+    found = []
+    table = brackets(contract.tiers)
+    if contract.tiers.measured_in == "contracts":
+        _, _, rate, deduction = bracket_of(contract.tiers, abs(Fraction(size)))
+        table = [(Fraction(0), INFINITY, rate, deduction)]
+    for floor, upper, rate, deduction in table:
+        price = _price(contract, size, entry, backing, rate, deduction, fee)
+        if price is not None and floor < notional(contract, size, price) <= upper:
+            found.append(price)
+    loses_as_notional_rises = (size > 0) == (contract.kind == "inverse")
+    for (_, bound, *below), (_, _, *above) in pairwise(table if loses_as_notional_rises else []):
+        q = abs(amount(contract, size))
+        price = bound / q if contract.kind == "linear" else q / bound
+        left = backing + pnl(contract, size, entry, price) - fee * bound
+        # Covered in the lower bracket and failing in the upper: the jump itself is what liquidates.
+        if left > below[0] * bound - below[1] and left <= above[0] * bound - above[1]:
+            found.append(price)
+    return found

@@ -1,0 +1,219 @@
+"""The built pages in a real browser: every figure is drawn, every control answers, nothing leaves the host."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from marginlab import Explorer
+from marginlab.island import _state as state_of  # the page must show what the package stores
+
+from ..chapters import explorers_of
+from .conftest import watch
+
+CHAPTERS = ["structure"]
+EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in explorers_of(chapter)]
+every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
+with_controls = pytest.mark.parametrize(
+    ("chapter", "name"),
+    [pair for pair in EXPLORERS if explorers_of(pair[0])[pair[1]].controls],
+    ids=lambda part: part,
+)
+
+
+def opened(page: Page, address: str, name: str) -> Locator:
+    """Open an address and return one of its explorers, drawn."""
+    page.goto(address)
+    figure = page.locator(f"#explorer-{name}")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".main-svg").first.wait_for()
+    return figure
+
+
+def traces(figure: Locator) -> Any:
+    """Return what plotly holds of a figure's traces."""
+    keys = ["type", "name", "x", "y", "mode"]
+    script = f"plot => plot.data.map(trace => Object.fromEntries({keys}.map(key => [key, trace[key] ?? null])))"
+    return figure.locator(".explorer-plot").evaluate(script)
+
+
+def sentence(figure: Locator) -> str:
+    return figure.locator(".explorer-words").inner_text()
+
+
+def settle(page: Page) -> None:
+    """Wait until the frame after the next has been drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def elsewhere(figure: Locator, control: str) -> None:
+    """Move a control by keyboard, or choose another line of a menu."""
+    field = figure.locator(f"[name={control}]")
+    if field.evaluate("field => field.tagName") == "SELECT":
+        others = field.locator("option:not(:checked)")
+        field.select_option(value=others.first.get_attribute("value"))
+    else:
+        field.focus()
+        field.press("ArrowRight" if field.input_value() != field.get_attribute("max") else "ArrowLeft")
+
+
+def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(page, site, html):
+    for path in sorted(html.rglob("*.html")):
+        if "_static" in path.parts or path == html / "index.html":
+            continue  # templates the theme leaves behind, and the page that only sends on to the book
+        page.goto(site + str(path.relative_to(html)))
+        links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+        for link in {link.split("#")[0].split("?")[0] for link in links if link.startswith(site)}:
+            target = html / link.removeprefix(site)
+            assert target.exists(), f"{path.name} links to {link}"
+
+
+def test_links_to_a_place_within_a_page_lead_to_it(page, site):
+    page.goto(site + "book/index.html")
+    links = page.locator("main a[href*='#']").evaluate_all("links => links.map(link => link.href)")
+    inner = [link for link in links if link.startswith(site) and "structure" in link]
+    assert len(inner) >= 3
+    for link in inner:
+        page.goto(link)
+        fragment = link.split("#")[1]
+        assert page.locator(f"[id='{fragment}']").count() == 1
+
+
+@every_explorer
+def test_every_figure_has_drawn_marks(page, site, chapter, name):
+    figure = opened(page, f"{site}book/{chapter}.html", name)
+    drawn = figure.locator(".scatterlayer path").evaluate_all(
+        "paths => paths.filter(path => (path.getAttribute('d') || '').length > 10).length"
+    )
+    assert drawn >= len(explorers_of(chapter)[name].draw(**explorers_of(chapter)[name].start)[0]["data"]) / 2
+
+
+@with_controls
+def test_a_moved_control_changes_figure_and_sentence(page, site, chapter, name):
+    figure = opened(page, f"{site}book/{chapter}.html", name)
+    said = {sentence(figure)}
+    for control in explorers_of(chapter)[name].controls:
+        before = traces(figure)
+        elsewhere(figure, control)
+        settle(page)
+        assert traces(figure) != before, f"{control} changes nothing"
+        said.add(sentence(figure))
+    assert len(said) > 1
+
+
+@with_controls
+def test_the_page_shows_what_draw_returns(page, site, chapter, name):
+    explorer = explorers_of(chapter)[name]
+    for values in random.Random(name).sample(list(explorer.states()), 5):
+        figure = opened(page, f"{site}book/{chapter}.html#{address(explorer, values)}", name)
+        settle(page)
+        expected = state_of(explorer.draw(**values))
+        assert sentence(figure) == expected["sentence"]
+        shown = traces(figure)
+        assert [trace["y"] for trace in shown] == [trace["y"] for trace in expected["data"]]
+        assert [trace["x"] for trace in shown] == [trace["x"] for trace in expected["data"]]
+        page.goto("about:blank")
+
+
+def address(explorer: Explorer, values: dict[str, Any]) -> str:
+    return urlencode({f"{explorer.name}.{name}": value for name, value in values.items()})
+
+
+def test_the_address_holds_the_values_and_back_undoes_a_change(page, site):
+    figure = opened(page, site + "book/structure.html#jump=0.1", "gap")
+    assert "A jump of 10%" in sentence(figure)
+    field = figure.locator("[name=jump]")
+    field.focus()
+    field.press("ArrowRight")
+    settle(page)
+    assert "A jump of 12%" in sentence(figure)
+    assert "jump=0.12" in page.url
+    page.go_back()
+    settle(page)
+    assert "A jump of 10%" in sentence(figure)
+
+
+def test_reset_returns_to_the_start_and_clears_the_address(page, site):
+    explorer = explorers_of("structure")["gap"]
+    figure = opened(page, site + "book/structure.html#jump=0.1&gap.leverage=50", "gap")
+    figure.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert sentence(figure) == repr(explorer)
+    assert "jump" not in page.url
+
+
+def test_the_address_of_a_section_leaves_the_controls_alone(page, site):
+    figure = opened(page, site + "book/structure.html#jump=0.1", "gap")
+    page.evaluate("location.hash = 'claim-1-1'")
+    settle(page)
+    assert "A jump of 10%" in sentence(figure)
+
+
+@pytest.mark.parametrize(
+    "bad", ["jump=", "jump=abc", "jump=1e999", "jump=-7", "gap.jump=%", "x=%E0%A4%A", "jump", "&&="]
+)
+def test_a_bad_address_never_breaks_the_page(page, site, bad):
+    figure = opened(page, f"{site}book/structure.html#{bad}", "gap")
+    assert "A jump of" in sentence(figure)
+
+
+@with_controls
+def test_every_control_has_a_name_and_is_reached_by_keyboard(page, site, chapter, name):
+    figure = opened(page, f"{site}book/{chapter}.html", name)
+    for control in explorers_of(chapter)[name].controls.values():
+        field = figure.get_by_label(control.label, exact=True)
+        field.focus()
+        assert field.evaluate("field => field === document.activeElement")
+
+
+def test_a_reader_without_javascript_has_the_sentence_and_a_table(chromium, site):
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(site + "book/structure.html")
+    figure = page.locator("#explorer-gap")
+    assert "A jump of 30%" in sentence(figure)
+    assert figure.locator("noscript").count() == 1
+    assert figure.locator("table").is_visible()
+    assert not figure.locator("form").is_visible()
+    page.close()
+
+
+def test_the_book_answers_from_a_file(chromium: Browser, html: Path):
+    page = chromium.new_page()
+    troubles = watch(page, html.as_uri())
+    figure = opened(page, (html / "book" / "structure.html").as_uri(), "gap")
+    elsewhere(figure, "jump")
+    settle(page)
+    assert "A jump of 32%" in sentence(figure)
+    assert "jump=0.32" in page.url
+    page.close()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_their_window_and_figures_follow_the_theme(chromium, site, width, scheme):
+    page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    figure = opened(page, site + "book/structure.html", "carry")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = figure.locator(".main-svg").first.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    ink = figure.locator(".xtick text").first.evaluate("text => getComputedStyle(text).fill")
+    lightness = sum(json.loads(f"[{ink.removeprefix('rgb(').removesuffix(')')}]")) / 3
+    assert (lightness > 128) == (scheme == "dark")
+    page.close()
+
+
+def test_a_change_of_theme_recolours_figures_in_place(page, site):
+    figure = opened(page, site + "book/structure.html", "carry")
+    colour = "text => getComputedStyle(text).fill"
+    before = figure.locator(".xtick text").first.evaluate(colour)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert figure.locator(".xtick text").first.evaluate(colour) != before

@@ -1,0 +1,198 @@
+"""What the properties are drawn from: brackets, contracts, conventions, positions, accounts, marks.
+
+Sizes are drawn as notionals between 100 and 1,000,000 and brackets begin between 500 and 2,000,000 of
+the same money, so that prices cross brackets often. Rates and fees stay below 1 in sum.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from marginlab import Account, Contract, Convention, Position, Tiers
+from marginlab.contracts import CLOSING_FEE_AT, KINDS, MAINTENANCE_AT
+from marginlab.positions import MODES
+
+# Derandomised, so that a run today and a run tomorrow ask the same. How fast a machine draws is no property.
+settings.register_profile(
+    "marginlab",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("marginlab")
+
+
+def shares(low, high):
+    """Draw a share of something, not so small that it vanishes in rounding."""
+    return st.floats(low, high).map(lambda share: round(share, 9))
+
+
+prices = st.floats(0.5, 50_000)
+notionals = st.floats(100, 1_000_000)
+sides = st.sampled_from([1.0, -1.0])
+closing_fees = shares(0, 0.02)
+# Powers of two: multiplying by them is exact, so that scaled answers can be compared to the last bit.
+exact_scales = st.integers(-12, 12).map(lambda power: 2.0**power)
+
+
+@st.composite
+def rising_rates(draw, brackets):
+    """Draw rates of so many brackets, not falling and below 0.45."""
+    return np.cumsum(draw(st.lists(shares(0, 0.09), min_size=brackets, max_size=brackets))).tolist()
+
+
+@st.composite
+def continuous_tables(draw):
+    """Draw brackets on notional with the deductions that leave no jump."""
+    bounds = draw(st.lists(st.integers(1, 4_000), max_size=4, unique=True))
+    floors = [0.0, *(500.0 * bound for bound in sorted(bounds))]
+    return Tiers(floors, draw(rising_rates(len(floors))))
+
+
+@st.composite
+def jumping_tables(draw):
+    """Draw brackets on notional whose deductions are missing, or too small to close the jump."""
+    smooth = draw(continuous_tables())
+    share = draw(st.sampled_from([0.0, 0.0, 0.5, 0.9]))
+    return Tiers(smooth.floors, smooth.rates, [share * deduction for deduction in smooth.deductions])
+
+
+@st.composite
+def contract_counting_tables(draw):
+    """Draw brackets on the size itself, which the price does not move."""
+    bounds = draw(st.lists(st.integers(0, 12), max_size=4, unique=True))
+    floors = [0.0, *(0.01 * 3.0**bound for bound in sorted(bounds))]
+    return Tiers(floors, draw(rising_rates(len(floors))), 0, measured_in="contracts")
+
+
+# Maintenance without a jump as the price moves: exactly one price solves the equation, if any does.
+smooth_tables = continuous_tables() | contract_counting_tables()
+tables = smooth_tables | jumping_tables()
+
+
+def contracts(tables=tables, kinds=KINDS):
+    """Draw a contract of one of these kinds with one of these tables."""
+    return st.builds(
+        Contract,
+        symbol=st.sampled_from(["BTC", "ETH", "SOL", "DOGE"]),
+        tiers=tables,
+        kind=st.sampled_from(kinds),
+        multiplier=st.sampled_from([1.0, 0.001, 0.01, 10.0]),
+    )
+
+
+def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=CLOSING_FEE_AT, fees=closing_fees):
+    """Draw a venue's way of counting."""
+    return st.builds(
+        Convention,
+        maintenance_at=st.sampled_from(maintenance_at),
+        closing_fee=fees,
+        closing_fee_at=st.sampled_from(closing_fee_at),
+        at_equality=st.booleans(),
+    )
+
+
+any_contract = contracts()
+any_convention = conventions()
+any_share = shares(-0.2, 2.5)
+
+
+def size_of(contract, notional, price):
+    """Return the size that has this notional at this price."""
+    amount = notional / price if contract.kind == "linear" else notional * price
+    return amount / contract.multiplier
+
+
+class Backed(NamedTuple):
+    """A position with what stands behind it, as `liquidation_price` takes it."""
+
+    contract: Contract
+    size: float
+    entry: float
+    backing: float
+    mark: float
+    convention: Convention
+
+    def liquidation(self, function, **changes):
+        """Ask `liquidation_price` about it, some things changed."""
+        case = self._replace(**changes)
+        return function(case.contract, case.size, case.entry, case.backing, mark=case.mark, convention=case.convention)
+
+    def bankruptcy(self, function, **changes):
+        """Ask `bankruptcy_price` about it, some things changed."""
+        case = self._replace(**changes)
+        return function(case.contract, case.size, case.entry, case.backing, convention=case.convention)
+
+    @property
+    def scale(self):
+        """The money involved, against which rounding is measured."""
+        return abs(self.backing) + sum(self.contract.notional(self.size, price) for price in (self.entry, self.mark))
+
+    def value_at(self, price):
+        """Return the notional at a price, 0 for none: `nan` stands for the price that is never reached."""
+        return 0.0 if np.isnan(price) else self.contract.notional(self.size, price)
+
+
+@st.composite
+def backed(draw, contracts=any_contract, conventions=any_convention, backing=any_share):
+    """Draw a position whose backing is this share of its notional at entry."""
+    contract, entry, notional = draw(contracts), draw(prices), draw(notionals)
+    return Backed(
+        contract,
+        size=draw(sides) * size_of(contract, notional, entry),
+        entry=entry,
+        backing=notional * draw(backing),
+        mark=entry * draw(st.floats(0.5, 2)),
+        convention=draw(conventions),
+    )
+
+
+@st.composite
+def positions(draw, contracts=any_contract, modes=MODES):
+    """Draw a position as it is held; isolated ones with a margin of up to 1.5 times their notional."""
+    contract, entry, notional = draw(contracts), draw(prices), draw(notionals)
+    mode = draw(st.sampled_from(modes))
+    margin = notional * draw(st.floats(0.001, 1.5)) if mode == "isolated" else None
+    return Position(contract, draw(sides) * size_of(contract, notional, entry), entry, mode=mode, margin=margin)
+
+
+class Held(NamedTuple):
+    """An account and the marks it stands at."""
+
+    account: Account
+    marks: np.ndarray
+
+    @property
+    def scale(self):
+        """The money involved, against which rounding is measured."""
+        account, marks = self
+        values = account.notional(account.entry) + account.notional(marks) + account.margin
+        return float(np.max(np.abs(account.wallet)) + values.sum())
+
+
+@st.composite
+def accounts(draw, *, tables=tables, kinds=KINDS, modes=MODES, conventions=any_convention, legs=(1, 4)):
+    """Draw an account of so many positions of one kind, and marks between half and twice their entries."""
+    kind = draw(st.sampled_from(kinds))
+    held = draw(
+        st.lists(positions(contracts(tables, [kind]), modes), min_size=legs[0], max_size=legs[1]),
+    )
+    value = sum(position.contract.notional(position.size, position.entry) for position in held)
+    wallet = value * draw(shares(-0.05, 1.5))
+    account = Account.of(held, wallet=wallet, convention=draw(conventions))
+    moves = draw(st.lists(st.floats(0.5, 2), min_size=len(held), max_size=len(held)))
+    return Held(account, account.entry * moves)
+
+
+@st.composite
+def moves(draw, account, shape):
+    """Draw factors for the marks of an account, with these leading dimensions."""
+    seed = draw(st.integers(0, 2**16))
+    return np.random.default_rng(seed).uniform(0.3, 3, (*shape, len(account.contracts)))

@@ -1,0 +1,180 @@
+"""The book's look: every figure is one that plotly knows, and every idea can be told from the others."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from marginlab import figures
+
+LOOKS = {
+    name: look for name, look in vars(figures).items() if name.isupper() and isinstance(look, dict) and "color" in look
+}
+# Two isolated positions are one idea; grey is what is not yours to choose: the mark, and what is required.
+ONE_HUE = [{"ISOLATED", "ISOLATED_TOO"}, {"REQUIRED", "MARK"}]
+LIGHT, DARK = "#ffffff", "#121212"
+
+X, Y = np.array([0.0, 0.5, 1.0]), [3.0, np.nan, 1.0]
+
+
+def chart():
+    traces = [
+        figures.line(figures.CROSS, X, Y, "cross"),
+        figures.points(figures.MARK, [0.5], [None], "mark", showlegend=False),
+        figures.area(figures.ISOLATED, X, [1.0, 2.0, 3.0], "isolated"),
+    ]
+    return figures.chart(traces, x="move of BTC", y="loss, USDT", x_form=figures.PERCENT)
+
+
+def panels():
+    traces = [figures.line(figures.CROSS, X, Y, "cross"), figures.line(figures.FREE, X, Y, "free", row=2)]
+    return figures.panels(
+        traces, x="move of BTC", top="price, USDT", bottom="margin, USDT", x_form=figures.PERCENT, bottom_form=".1f"
+    )
+
+
+def contrast(one, other):
+    """Return the contrast of two colours as WCAG 2.2 defines it, from 1 to 21."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+# --- looks ----------------------------------------------------------------------------------------------------
+
+
+def test_contrast_is_the_one_of_the_standard():
+    # Black on white is 21:1, and #767676 the lightest grey that reaches 4.5:1 on white.
+    assert contrast("#000000", LIGHT) == pytest.approx(21)
+    assert contrast("#767676", LIGHT) >= 4.5 > contrast("#777777", LIGHT)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("ground", [LIGHT, DARK])
+def test_every_colour_stands_out_on_light_and_on_dark(name, ground):
+    assert contrast(LOOKS[name]["color"], ground) >= 3
+
+
+@pytest.mark.parametrize("pair", list(combinations(LOOKS, 2)), ids="-".join)
+def test_any_two_ideas_differ_without_colour_and_in_colour(pair):
+    one, other = (LOOKS[name] for name in pair)
+    assert (one["dash"], one["symbol"]) != (other["dash"], other["symbol"])
+    assert (one["color"] == other["color"]) == (set(pair) in ONE_HUE)
+
+
+@pytest.mark.parametrize("pair", [("CROSS", "ISOLATED"), ("CROSS", "LIQUIDATION"), ("ISOLATED", "LIQUIDATION")])
+def test_the_two_modes_and_liquidation_differ_as_markers(pair):
+    one, other = (LOOKS[name] for name in pair)
+    assert one["symbol"] != other["symbol"]
+
+
+def test_the_two_modes_differ_as_lines():
+    assert len({LOOKS[name]["dash"] for name in ("CROSS", "ISOLATED", "ISOLATED_TOO", "REQUIRED", "MARK")}) == 5
+
+
+# --- traces ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("make", [figures.line, figures.points, figures.area])
+def test_every_look_is_one_that_plotly_knows(name, make):
+    (trace,) = go.Figure([make(LOOKS[name], X, [1.0, 2.0, 3.0], "an idea")]).data
+    assert (trace.type, trace.name) == ("scatter", "an idea")
+    assert list(trace.x) == X.tolist()
+    assert list(trace.y) == [1, 2, 3]
+
+
+def test_a_line_and_its_markers_show_one_look():
+    line = figures.line(figures.ISOLATED, X, Y, "isolated")
+    marks = figures.points(figures.ISOLATED, X, Y, "isolated")
+    assert (line["mode"], line["line"]["color"], line["line"]["dash"]) == ("lines", "#d9730d", "dash")
+    assert (marks["mode"], marks["marker"]["color"], marks["marker"]["symbol"]) == ("markers", "#d9730d", "square")
+
+
+def test_an_open_marker_has_a_rim_thick_enough_to_be_seen():
+    assert figures.points(figures.MARK, X, Y, "mark")["marker"]["line"] == {
+        "color": figures.MARK["color"],
+        "width": 2.5,
+    }
+    assert "line" not in figures.points(figures.CROSS, X, Y, "cross")["marker"]
+
+
+def test_areas_stack_on_each_other_only_where_they_are_told_to():
+    one, two, other = (figures.area(figures.CROSS, X, Y, "", stack=stack) for stack in ("one", "one", "other"))
+    assert one["stackgroup"] == two["stackgroup"] != other["stackgroup"]
+    assert one["fillcolor"].startswith(figures.CROSS["color"])
+
+
+@pytest.mark.parametrize("make", [figures.line, figures.points])
+def test_a_trace_lies_in_the_upper_panel_unless_it_is_told_otherwise(make):
+    assert make(figures.CROSS, X, Y, "")["yaxis"] == "y"
+    assert make(figures.CROSS, X, Y, "", row=2)["yaxis"] == "y2"
+
+
+@pytest.mark.parametrize("make", [figures.line, figures.points])
+def test_a_trace_takes_any_other_attribute_of_plotlys(make):
+    assert make(figures.CROSS, X, Y, "", showlegend=False, hovertemplate="%{x}")["showlegend"] is False
+
+
+def test_no_figure_changes_a_look():
+    before = {name: dict(look) for name, look in LOOKS.items()}
+    go.Figure(chart())
+    go.Figure(panels())
+    assert before == LOOKS
+
+
+# --- figures --------------------------------------------------------------------------------------------------
+
+
+def test_a_chart_is_a_figure_with_a_title_on_each_axis():
+    figure = go.Figure(chart())
+    assert len(figure.data) == 3
+    assert figure.layout.xaxis.title.text == "move of BTC"
+    assert figure.layout.yaxis.title.text == "loss, USDT"
+    assert (figure.layout.xaxis.tickformat, figure.layout.yaxis.tickformat) == (figures.PERCENT, figures.MONEY)
+
+
+def test_two_panels_are_a_figure_with_a_title_on_each_axis():
+    figure = go.Figure(panels())
+    assert figure.layout.xaxis.title.text == "move of BTC"
+    assert (figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text) == ("price, USDT", "margin, USDT")
+    assert (figure.layout.yaxis.tickformat, figure.layout.yaxis2.tickformat) == (figures.MONEY, ".1f")
+
+
+def test_the_upper_panel_is_above_the_lower_and_they_share_the_x_axis():
+    layout = go.Figure(panels()).layout
+    assert layout.yaxis2.domain[0] == 0
+    assert layout.yaxis2.domain[1] < layout.yaxis.domain[0]
+    assert layout.yaxis.domain[1] == 1
+    # Its ticks stand under the lower panel.
+    assert layout.xaxis.anchor == "y2"
+
+
+@pytest.mark.parametrize("make", [chart, panels])
+def test_a_figure_has_no_title_and_no_ground_of_its_own(make):
+    # The question stands above it in the page, and the page is light or dark.
+    layout = go.Figure(make()).layout
+    assert layout.title.text is None
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+@pytest.mark.parametrize("make", [chart, panels])
+def test_the_ink_of_a_figure_can_be_read_on_white(make):
+    # Beside a kernel no theme replaces it.
+    assert contrast(make()["layout"]["font"]["color"], LIGHT) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [(1234.5, "+1,234"), (-1234.5, "−1,234"), (1_000_000, "+1,000,000"), (-7.9, "−8"), (0.0, "+0")],
+)
+def test_amounts_are_written_with_their_sign(amount, written):
+    assert figures.signed(amount) == written

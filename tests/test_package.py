@@ -1,0 +1,193 @@
+"""The package as a whole: what imports what, how large its parts are, and versions that agree."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import plotly.offline
+import pytest
+
+import marginlab
+
+ROOT = Path(__file__).parents[1]
+MODULES = {path.stem: path for path in sorted((ROOT / "marginlab").glob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+# From the bottom up: what each module may import of the package, and of others.
+LAYERS = {
+    "checks": (set(), {"numpy"}),
+    "tiers": ({"checks"}, {"numpy"}),
+    "contracts": ({"checks", "tiers"}, {"numpy"}),
+    "positions": ({"checks", "contracts"}, set()),
+    "liquidation": ({"checks", "contracts"}, {"numpy"}),
+    "account": ({"checks", "contracts", "positions", "liquidation"}, {"numpy"}),
+    "joint": ({"checks", "account"}, {"numpy"}),
+    "history": ({"checks"}, {"numpy"}),
+    "venues": ({"checks", "tiers", "contracts"}, set()),
+    "controls": ({"checks"}, set()),
+    "island": (set(), {"numpy"}),
+    "explorer": ({"controls", "island"}, {"ipywidgets", "plotly"}),
+    "figures": (set(), {"numpy"}),
+    "sphinxext": ({"__init__", "explorer"}, {"docutils", "latex2mathml", "plotly", "sphinx"}),
+}
+every_module = pytest.mark.parametrize("name", MODULES)
+
+
+def imported(tree):
+    """Return the modules a module imports, anywhere but for type checkers: of the package, and of others."""
+    own, others = set(), set()
+    for node in nodes_at_run_time(tree):
+        if isinstance(node, ast.Import):
+            others |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            others.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            # `from . import checks` names modules, or else what the package itself defines.
+            names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+            own |= {name if name in MODULES else "__init__" for name in names}
+    return own, others - set(sys.stdlib_module_names)
+
+
+def nodes_at_run_time(tree):
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        yield node
+        yield from nodes_at_run_time(node)
+
+
+def pins(file):
+    """Return the versions a requirements file pins, and every line that pins none."""
+    lines = (line.split("#")[0].strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
+    wanted = [line for line in lines if line and not line.startswith("-")]
+    exact = [re.fullmatch(r"([a-z0-9][a-z0-9-]*)==([\w.]+)( ;.*)?", line) for line in wanted]
+    found = [match.group(1, 2) for match in exact if match]
+    return found, [line for line, match in zip(wanted, exact, strict=True) if not match]
+
+
+# --- imports --------------------------------------------------------------------------------------------------
+
+
+def test_importing_the_package_brings_numpy_and_nothing_else_that_is_heavy():
+    code = "import json, sys, marginlab; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert {"marginlab", "numpy"} <= loaded
+    heavy = {"plotly", "ipywidgets", "anywidget", "IPython", "sphinx", "docutils", "matplotlib", "pandas", "nbformat"}
+    assert loaded & heavy == set()
+
+
+def test_every_module_has_its_place_in_the_layers():
+    assert set(MODULES) == {*LAYERS, "__init__"}
+
+
+def test_the_layers_have_no_way_round():
+    below = set()
+    for name, (own, _) in LAYERS.items():
+        assert own <= {*below, "__init__"}, f"{name} may import what comes later"
+        below.add(name)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_module_imports_only_what_lies_below_it(name):
+    own, others = imported(TREES[name])
+    assert own <= LAYERS[name][0]
+    assert others <= LAYERS[name][1]
+
+
+@pytest.mark.parametrize("name", ["explorer", "sphinxext"])
+def test_what_draws_is_imported_only_when_it_is_needed(name):
+    at_once = {ast.unparse(node) for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)}
+    assert not any(re.search("plotly|ipywidgets", line) for line in at_once)
+
+
+# --- size and words -------------------------------------------------------------------------------------------
+
+
+@every_module
+def test_a_module_is_short(name):
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) < 310
+
+
+@every_module
+def test_a_function_is_short(name):
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, FUNCTIONS):
+            lines = node.end_lineno - node.lineno + 1
+            if ast.get_docstring(node) is not None:
+                lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+            assert lines <= 40, f"{name}.{node.name} has {lines} lines"
+
+
+@every_module
+def test_what_is_public_says_what_it_is(name):
+    assert ast.get_docstring(TREES[name]), name
+    # Within functions nothing is public; within classes, what their readers call.
+    holders = [TREES[name], *(node for node in TREES[name].body if isinstance(node, ast.ClassDef))]
+    public = [
+        node
+        for holder in holders
+        for node in holder.body
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not node.name.startswith("_")
+    ]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+
+def test_the_packages_names_are_listed_constants_first_then_classes_then_functions():
+    def place(name):
+        return (not name.isupper(), not name[0].isupper(), name)
+
+    assert marginlab.__all__ == sorted(set(marginlab.__all__), key=place)
+
+
+def test_the_package_lists_every_name_it_takes_from_its_modules():
+    taken = {
+        alias.asname or alias.name
+        for node in TREES["__init__"].body
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+    assert set(marginlab.__all__) == taken
+    assert all(hasattr(marginlab, name) for name in marginlab.__all__)
+
+
+# --- versions -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "constraints.txt"])
+def test_every_requirement_is_pinned_exactly(file):
+    found, others = pins(file)
+    assert others == []
+    assert found
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_agrees_with_the_constraints(file):
+    constraints, _ = pins("constraints.txt")
+    assert [pin for pin in pins(file)[0] if pin not in constraints] == []
+
+
+def test_no_requirement_is_pinned_twice():
+    names = [name for file in ("requirements.txt", "requirements-dev.txt") for name, _ in pins(file)[0]]
+    assert len(set(names)) == len(names)
+
+
+def test_the_citation_names_the_packages_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [marginlab.__version__]
+
+
+def test_the_plotly_script_that_pages_load_is_the_one_plotly_says_it_is():
+    script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    with script.open(encoding="utf-8") as lines:
+        head = lines.read(200)
+    assert f"plotly.js v{plotly.offline.get_plotlyjs_version()}" in head
