@@ -83,15 +83,14 @@ def plain(value: ArrayLike) -> Any:
 
 
 def _floats(name: str, value: ArrayLike) -> Floats:
-    refused = f"{name} must be a number or an array of numbers, not {value!r}"
     try:
         array = np.asarray(value)
         # None would become nan, and words and truths would become numbers.
         if array.dtype.kind not in "iuf" and not all(isinstance(one, Real) for one in array.ravel().tolist()):
-            raise ValueError(refused)
+            raise ValueError
         return np.asarray(array, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(refused) from None
+        raise ValueError(f"{name} must be a number or an array of numbers, not {value!r}") from None
 
 
 def _first(array: Floats, bad: NDArray[np.bool_]) -> str:

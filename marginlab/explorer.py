@@ -10,6 +10,7 @@ Twice 1 is 2.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from html import escape
@@ -53,7 +54,7 @@ class Explorer:
 
     def __init__(self, draw: Draw, title: str, settings: dict[str, Control]) -> None:
         self.draw, self.title, self.controls = draw, title, settings
-        self.name = draw.__name__.strip("_").replace("_", "-")
+        self.name = re.sub(r"[\W_]+", "-", draw.__name__).strip("-")
 
     @property
     def start(self) -> dict[str, Any]:

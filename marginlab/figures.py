@@ -17,7 +17,7 @@ ISOLATED = {"color": "#d9730d", "dash": "dash", "symbol": "square"}
 ISOLATED_TOO = {"color": "#d9730d", "dash": "dashdot", "symbol": "diamond"}
 LIQUIDATION = {"color": "#d6336c", "dash": "solid", "symbol": "x"}
 REQUIRED = {"color": "#808080", "dash": "dot", "symbol": "circle-open"}
-FREE = {"color": "#2f9e6e", "dash": "dash", "symbol": "triangle-up"}
+FREE = {"color": "#2f9e6e", "dash": "longdash", "symbol": "triangle-up"}
 MARK = {"color": "#808080", "dash": "longdashdot", "symbol": "line-ns-open"}
 
 PERCENT = ".0%"
@@ -75,7 +75,8 @@ def signed(amount: float) -> str:
     >>> signed(-1234.5)
     '−1,234'
     """
-    return f"{amount:+,.0f}".replace("-", "−")
+    whole = round(amount)
+    return f"{whole:+,}".replace("-", "−") if whole else "0"
 
 
 def _trace(x: ArrayLike, y: ArrayLike, name: str, row: int) -> dict[str, Any]:

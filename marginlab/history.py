@@ -113,7 +113,8 @@ class Event:
         middle = [("low", low), ("high", high)]
         steps = [("open", self.open), *(middle if order == "low first" else middle[::-1]), ("close", self.close)]
         n = len(self.times)
-        offsets = np.arange(4) * np.timedelta64(80, "m")
+        # A minute short of a third each, so that a close comes before the next open.
+        offsets = np.arange(4) * np.timedelta64(79, "m")
         return PricePath(
             prices=np.stack([prices for _, prices in steps], axis=1).reshape(4 * n, -1),
             times=(self.times[:, None] + offsets).reshape(-1),
@@ -155,7 +156,7 @@ def _events() -> dict[str, Event]:
 def _event(name: str, title: str) -> Event:
     candles = [row for row in _rows("candles.csv") if row["event"] == name]
     funding = [row for row in _rows("funding.csv") if row["event"] == name]
-    columns = {field: _by_symbol(candles, field) for field in ("open", "high", "low", "close")}
+    prices = {field: _by_symbol(candles, field) for field in ("open", "high", "low", "close")}
     return Event(
         name=name,
         title=title,
@@ -163,7 +164,7 @@ def _event(name: str, title: str) -> Event:
         times=_times(candles),
         funding_times=_times(funding),
         funding=_by_symbol(funding, "rate"),
-        **columns,
+        **prices,
     )
 
 
@@ -173,7 +174,9 @@ def _rows(file: str) -> Iterator[dict[str, str]]:
 
 
 def _by_symbol(rows: list[dict[str, str]], field: str) -> Floats:
-    return np.array([[float(row[field]) for row in rows if row["symbol"] == symbol] for symbol in SYMBOLS]).T
+    values = np.array([[float(row[field]) for row in rows if row["symbol"] == symbol] for symbol in SYMBOLS]).T
+    values.setflags(write=False)  # every caller gets the same array
+    return values
 
 
 def _times(rows: list[dict[str, str]]) -> Times:

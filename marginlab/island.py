@@ -76,7 +76,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
+        if value.dtype.kind == "M":
+            value = np.where(np.isnat(value), np.array(None), value.astype(str).astype(object))
+        return plain(value.tolist())
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, float):
@@ -101,7 +103,7 @@ def _changing(parts: list[Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[tu
     Lists are taken apart where all states have the same number of items. What a state does not have is
     None there, which plotly takes as not set.
     """
-    if any(isinstance(part, dict) for part in parts) and all(isinstance(part or {}, dict) for part in parts):
+    if any(isinstance(part, dict) for part in parts) and all(part is None or isinstance(part, dict) for part in parts):
         for key in dict.fromkeys(key for part in parts for key in part or {}):
             yield from _changing([(part or {}).get(key) for part in parts], (*path, key))
     elif all(_is_list_of_parts(part) and len(part) == len(parts[0]) for part in parts):

@@ -174,7 +174,7 @@ def test_the_ink_of_a_figure_can_be_read_on_white(make):
 
 @pytest.mark.parametrize(
     ("amount", "written"),
-    [(1234.5, "+1,234"), (-1234.5, "−1,234"), (1_000_000, "+1,000,000"), (-7.9, "−8"), (0.0, "+0")],
+    [(1234.5, "+1,234"), (-1234.5, "−1,234"), (1_000_000, "+1,000,000"), (-7.9, "−8"), (0.0, "0"), (-0.3, "0")],
 )
 def test_amounts_are_written_with_their_sign(amount, written):
     assert figures.signed(amount) == written

@@ -175,10 +175,10 @@ def test_a_path_takes_every_candle_in_the_order_it_states(name, order, taken):
 def test_the_steps_of_a_candle_are_spread_over_its_four_hours(name, order, price):
     one = event(name)
     path = one.path(order=order, price=price)
-    assert (np.diff(path.times.reshape(-1, 4)) == np.timedelta64(80, "m")).all()
-    # From its open to its close, which is the moment the next one opens.
+    assert (np.diff(path.times.reshape(-1, 4)) == np.timedelta64(79, "m")).all()
+    # From its open to just before the next one opens.
     assert (path.times[::4] == one.times).all()
-    assert (path.times[3::4] == one.times + np.timedelta64(4, "h")).all()
+    assert (np.diff(path.times) > np.timedelta64(0, "m")).all()
 
 
 def test_a_path_takes_the_low_first_and_the_mark_if_nothing_else_is_said():
