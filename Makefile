@@ -51,7 +51,7 @@ lock: .venv/.dev ## Pin what the requirements need in turn
 
 .PHONY: picture
 picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the README shows
-	$(BIN)/python tests/site/picture.py
+	$(BIN)/python -m tests.site.picture
 
 .PHONY: clean
 clean: ## Remove the built book and the environment
@@ -73,5 +73,5 @@ clean: ## Remove the built book and the environment
 
 # A Chromium of the system is used where there is one; Playwright fetches its own where there is none.
 .venv/.browser: .venv/.dev
-	$(BIN)/python tests/site/browser.py || $(BIN)/python -m playwright install chromium
+	$(BIN)/python -m tests.site.browser || $(BIN)/python -m playwright install chromium
 	touch $@

@@ -37,7 +37,7 @@ class Account:
     mode
         ``"cross"`` or ``"isolated"``: one for all, or one a position.
     margin
-        What is set aside for each isolated position, shape (..., n); ignored in cross.
+        What is set aside for each isolated position, shape (..., n); 0 in cross.
     leverage
         Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
     convention
@@ -76,7 +76,8 @@ class Account:
         checks.one_each(n, **columns)
         checks.broadcastable(wallet=wallet.shape, **{name: value.shape[:-1] for name, value in columns.items()})
         columns = {name: np.broadcast_to(value, (*value.shape[:-1], n)) for name, value in columns.items()}
-        columns["margin"] = np.where(isolated, columns["margin"], 0.0)
+        if columns["margin"][..., ~isolated].any():
+            raise ValueError(f"margin must be 0 for cross positions, which set none aside, not {self.margin!r}")
         set_to = {
             **columns,
             "wallet": checks.plain(wallet),
@@ -214,14 +215,14 @@ class Account:
         Each isolated position has its own; the cross positions share that of the pool.
         ``inf`` where nothing is left.
         """
-        return _over(self.position_requirement(marks), self.position_equity(marks))
+        return self._of_equity(self.position_requirement(marks), marks)
 
     def effective_leverage(self, marks: ArrayLike) -> Any:
         """Return notional / equity, shape (..., n): isolated positions alone, cross as one pool.
 
         ``inf`` where nothing is left.
         """
-        return _over(self.pooled(self.notional(marks)), self.position_equity(marks))
+        return self._of_equity(self.pooled(self.notional(marks)), marks)
 
     def liquidatable(self, marks: ArrayLike) -> Any:
         """Return whether each position is liquidated at the marks, shape (..., n); False once closed."""
@@ -251,6 +252,12 @@ class Account:
     def pooled(self, column: Any) -> Any:
         """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
         return np.where(self.isolated, column, np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True))
+
+    def _of_equity(self, amount: Any, marks: ArrayLike) -> Any:
+        """Return amount / equity; ``inf`` where nothing is left of it, and 0 where nothing is held."""
+        equity, held = self.position_equity(marks), self.pooled(np.abs(self.size)) > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(held, np.where(equity > 0, amount / equity, np.inf), 0.0)
 
     @cached_property
     def _cash(self) -> Floats:
@@ -289,9 +296,3 @@ class Account:
         for i, contract in enumerate(self.contracts):
             places.setdefault(contract, []).append(i)
         return places
-
-
-def _over(need: Any, equity: Any) -> Any:
-    """Return need / equity, ``inf`` where there is no equity and 0 where nothing is needed."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(need == 0, 0.0, np.where(equity > 0, need / equity, np.inf))

@@ -8,7 +8,7 @@ Every function takes numbers or arrays and broadcasts; numbers in, numbers out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Contract:
     """
 
     symbol: str
-    tiers: Tiers
+    tiers: Tiers = field(repr=False)
     kind: str = "linear"
     multiplier: float = 1.0
     currency: str = ""

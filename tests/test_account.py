@@ -392,6 +392,12 @@ def test_where_nothing_is_held_nothing_is_needed():
     assert in_debt.margin_ratio([9_000]).tolist() == [0]
 
 
+def test_with_no_maintenance_asked_a_position_without_equity_has_an_infinite_ratio():
+    account = Account(0, [Contract("BTCUSDT", Tiers.flat(0.0), currency="USDT")], [1], [10_000])
+    assert account.margin_ratio([[9_000], [11_000]]).tolist() == [[INF], [0]]
+    assert account.liquidatable([[9_000], [11_000]]).tolist() == [[True], [False]]
+
+
 def test_opening_takes_isolated_margins_out_of_the_balance():
     cross = Position(BTC, 0.1, 10_000, leverage=10)
     isolated = Position(BTC, -1, 10_000, mode="isolated", leverage=10)
@@ -424,11 +430,6 @@ def test_an_account_as_it_stands_may_be_under_water():
     account = Account.of([Position(BTC, 1, 10_000)], wallet=-100)
     assert account.liquidatable([10_000]).tolist() == [True]
     assert account.equity([10_000]) == -100
-
-
-def test_margins_of_cross_positions_are_ignored():
-    account = Account(1_000, [BTC, ETH], [1, 1], [10_000, 500], ["cross", "isolated"], margin=[77, 50])
-    assert account.margin.tolist() == [0, 50]
 
 
 def test_a_leverage_of_infinity_takes_the_limit_of_the_bracket():
@@ -573,6 +574,11 @@ MALFORMED = {
     "entry of 0": (lambda: Account(0, [BTC], [1], [0]), "entry", "0.0 (at index 0)"),
     "one entry too many": (lambda: Account(0, [BTC, ETH], [1, 2], [1, 1, 1]), "entry", "(3,)"),
     "margin below 0": (lambda: Account(0, *TWO, mode="isolated", margin=[1, -1]), "margin", "-1.0 (at index 1)"),
+    "margin for a cross position": (
+        lambda: Account(1_000, *TWO, mode=["cross", "isolated"], margin=[77, 50]),
+        "margin",
+        "[77, 50]",
+    ),
     "one margin too many": (lambda: Account(0, *TWO, mode="isolated", margin=[1, 1, 1]), "margin", "(3,)"),
     "leverage of 0": (lambda: Account(0, *ONE, leverage=0), "leverage", "0.0"),
     "nan leverage": (lambda: Account(0, *TWO, leverage=[INF, NAN]), "leverage", "nan (at index 1)"),

@@ -31,7 +31,7 @@ def _answer(example: dict[str, Any], symbol: str | None, quantity: str, extra: d
     legs = [i for i, leg in enumerate(example["legs"]) if symbol in (None, leg["symbol"])]
     if quantity == "liquidatable":
         return bool(account.liquidatable(marks)[legs].any())
-    if quantity == "equity":
+    if quantity == "equity" and symbol is None:
         return float(account.equity(marks))
     values = _per_leg(example, account, marks, quantity, extra)[legs]
     # A price belongs to one leg and a ratio to the weakest; amounts of several legs add up.
@@ -42,6 +42,8 @@ def _answer(example: dict[str, Any], symbol: str | None, quantity: str, extra: d
 def _per_leg(example: dict[str, Any], account: Account, marks: Any, quantity: str, extra: dict[str, Any]) -> Any:
     if quantity in ("liquidation_price", "bankruptcy_price", "unrealized_pnl", "margin_ratio"):
         return getattr(account, quantity)(marks)
+    if quantity == "equity":
+        return account.position_equity(marks)
     if quantity == "funding_payment":
         return np.array([_funding(contract, size, extra["events"]) for contract, size in _held(account)])
     places = {"entry": account.entry, "mark": marks, "liquidation": account.liquidation_price(marks)}

@@ -1,11 +1,12 @@
-"""Take the picture of the book that the README shows."""
+"""Take the picture of the book that the README shows (`make picture`)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from browser import launch
 from playwright.sync_api import sync_playwright
+
+from .browser import launch
 
 ROOT = Path(__file__).parents[2]
 
