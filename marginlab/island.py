@@ -27,7 +27,7 @@ def island(explorer: Explorer) -> str:
     """Return the HTML of an explorer: labelled inputs, figure, sentence, data, and a table without JavaScript."""
     name = f"explorer-{escape(explorer.name)}"
     states = list(explorer.states())
-    drawn = [_state(explorer.draw(**values)) for values in states]
+    drawn = [state_of(explorer.draw(**values)) for values in states]
     first = states.index(explorer.start)
     data = {"name": explorer.name, "controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
     stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
@@ -89,7 +89,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _state(drawn: tuple[Any, str]) -> dict[str, Any]:
+def state_of(drawn: tuple[Any, str]) -> dict[str, Any]:
+    """Return what a draw returned as the page holds it."""
     figure, sentence = drawn
     if not isinstance(figure, dict):
         # Part by part: a figure as a whole would hand out its arrays packed.

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from marginlab import Explorer
-from marginlab.island import _state as state_of  # the page must show what the package stores
+from marginlab.island import state_of
 
 from ..chapters import explorers_of
 from .conftest import watch
