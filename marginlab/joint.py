@@ -12,6 +12,8 @@ from . import checks
 from .account import Account
 from .checks import Floats
 
+ROUNDING = 1e-12
+
 
 def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.0, toward: str = "down") -> Any:
     r"""Return the common move of all marks at which each position is liquidated.
@@ -78,19 +80,20 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
     """
     edges, end = _edges(account, marks, slope)
     start, stop = edges[..., :-1], edges[..., 1:]
-    real = start < stop
+    real = stop > start + ROUNDING * (1 + start)  # narrower pieces are one edge, met twice
     start = np.where(real, start, 0.0)
-    width = np.where(real & np.isfinite(stop), stop, start + 1) - start
-    near, far = (np.where(real, start + part * width, 0.0) for part in (0.25, 0.75))
+    width = np.where(real, stop, start + 1) - start
+    # Two points of a piece give its line. Not too far along: a bracket may end at a billion times the price.
+    near, far = (np.where(real, start + part * np.minimum(width, 1 + start), 0.0) for part in (0.25, 0.75))
     spare_near, spare_far = (_spare(account, marks, slope, t) for t in (near, far))
+    start, width, real = start[..., None], width[..., None], real[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         steep = (spare_far - spare_near) / (far - near)[..., None]
-        at_start = spare_near - steep * (near - start)[..., None]
-        at_stop = at_start + steep * width[..., None]
-        root = start[..., None] - at_start / steep
-    fails_by_stop = (at_stop <= 0) | np.isinf(stop)[..., None] & (steep < 0)
-    first = np.where(at_start <= 0, start[..., None], np.where(fails_by_stop, root, np.inf))
-    first = np.where(real[..., None] & (first < end), first, np.inf)
+        at_start = spare_near - steep * (near[..., None] - start)
+        root = start - at_start / steep
+        fails_by_stop = (steep < 0) & (at_start + steep * width <= 0)
+    first = np.where(at_start <= 0, start, np.where(fails_by_stop, root, np.inf))
+    first = np.where(real & (first < end * (1 - ROUNDING)), first, np.inf)
     first = np.where(account.liquidatable(marks)[..., None, :], 0.0, first)
     return np.asarray(first.min(axis=-2))
 

@@ -13,7 +13,7 @@ from marginlab import Account, Contract, Convention, Position, Tiers, liquidatio
 
 from . import oracle
 from .refusals import assert_refused
-from .strategies import accounts, conventions, moves, shares, smooth_tables
+from .strategies import accounts, continuous_tables, conventions, moves, shares, smooth_tables
 
 NAN, INF = float("nan"), float("inf")
 
@@ -114,6 +114,28 @@ def test_joint_moves_worked_out_by_hand(positions, wallet, beta, toward, move):
 def test_where_no_move_gets_there_the_answer_is_nan(positions, wallet, toward):
     account = Account.of(positions, wallet=wallet)
     assert np.isnan(liquidation_move(account, account.entry, toward=toward)).all()
+
+
+@given(
+    accounts(
+        tables=continuous_tables(),
+        modes=["cross"],
+        conventions=conventions(["liquidation"], ["none", "bankruptcy"]),
+    )
+)
+def test_what_gains_with_its_notional_and_is_backed_by_all_of_it_never_fails(held):
+    # Linear longs down to a price of 0, inverse shorts up to any price: what is left is their notional, whatever
+    # rounding says about the last of it.
+    account, toward = held.account, "down" if held.account.contracts[0].kind == "linear" else "up"
+    sizes = np.abs(account.size) * (1 if toward == "down" else -1)
+    backed = dataclasses.replace(account, size=sizes, wallet=account.notional(account.entry).sum())
+    assert np.isnan(liquidation_move(backed, account.entry, toward=toward)).all()
+
+
+def test_inverse_shorts_backed_by_all_of_their_value_never_fail_though_a_fee_is_due_at_bankruptcy():
+    convention = Convention(closing_fee=0.02, closing_fee_at="bankruptcy")
+    account = Account(1_620, [COIN, COIN], [-100, -1_520 * 20.6], [1, 20.6], convention=convention)
+    assert np.isnan(liquidation_move(account, [1, 20.6], toward="up")).all()
 
 
 def test_a_market_that_does_not_move_liquidates_nobody():
@@ -308,6 +330,23 @@ def test_the_fee_at_bankruptcy_sets_in_once_a_position_can_go_bankrupt():
     free = Contract("X", Tiers.flat(0))
     account = Account.of([Position(free, 1, 100), Position(free, 1, 100)], wallet=150, convention=convention)
     assert liquidation_move(account, [100, 100]) == pytest.approx([-0.745, -0.745], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("size", "wallet", "fee", "mark"), [(-1.2, 26.8, 0.002, 100), (-1.5, 96.2, 0.01, 110), (-0.6, 15.6, 0.017, 120)]
+)
+def test_with_the_fee_at_bankruptcy_a_short_of_its_own_fails_at_its_liquidation_price(size, wallet, fee, mark):
+    convention = Convention(closing_fee=fee, closing_fee_at="bankruptcy")
+    account = Account.of([Position(Contract("X", Tiers.flat(0)), size, 100)], wallet=wallet, convention=convention)
+    exact = account.liquidation_price([mark]) / mark - 1
+    assert liquidation_move(account, [mark], toward="up") == pytest.approx(exact, rel=1e-9)
+
+
+def test_a_bracket_that_is_far_away_costs_no_precision():
+    # Short 1 with 0.1: 0.1 − s = 0.4 % of (1 + s), though the next bracket begins at 1,000,000,000.
+    far = Contract("X", Tiers([0, 1e9], [0.004, 0.005]))
+    account = Account.of([Position(far, -1, 1)], wallet=0.1)
+    assert liquidation_move(account, [1], toward="up") == pytest.approx([0.096 / 1.004], rel=1e-12)
 
 
 @given(
