@@ -178,7 +178,7 @@ class Account:
 
     def equity(self, marks: ArrayLike) -> Any:
         """Return what the whole account is worth: wallet, margins and unrealized PnL, shape (...)."""
-        return self.wallet + self.margin.sum(axis=-1) + self.unrealized_pnl(marks).sum(axis=-1)
+        return checks.plain(self.wallet + (self.margin + self.unrealized_pnl(marks)).sum(axis=-1))
 
     def position_equity(self, marks: ArrayLike) -> Any:
         """Return the equity each position's fate hangs on, shape (..., n).
@@ -207,7 +207,7 @@ class Account:
         Negative by how much it is short, where nothing can be opened.
         """
         spare = self.unrealized_pnl(marks) - self._initial_margin(marks, ~self.isolated)
-        return self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1)
+        return checks.plain(self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1))
 
     def margin_ratio(self, marks: ArrayLike) -> Any:
         """Return requirement / equity, shape (..., n); liquidation is at 1.

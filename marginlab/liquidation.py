@@ -43,7 +43,8 @@ def liquidation_price(
         isolated position, ``Account.backing`` for a cross one. Any sign.
     mark
         Current price; entry if left out. It decides where maintenance frozen at the mark is
-        taken and, for brackets without deductions, which of two solutions is met first.
+        taken and, for brackets without deductions, which of two solutions is met first. One that
+        fails already is given the price beyond which it is safe for good.
     convention
         How the venue counts.
 

@@ -9,24 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from marginlab import Account, Contract, Convention, Position, Tiers
 from marginlab.contracts import CLOSING_FEE_AT, KINDS, MAINTENANCE_AT
 from marginlab.positions import MODES
-
-# Derandomised, so that a run today and a run tomorrow ask the same. How fast a machine draws is no property.
-settings.register_profile(
-    "marginlab",
-    max_examples=50,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-settings.load_profile("marginlab")
 
 
 def shares(low, high):

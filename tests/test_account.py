@@ -389,6 +389,8 @@ def test_where_nothing_is_held_nothing_is_needed():
     assert account.margin_ratio([9_000]).tolist() == [0]
     assert account.effective_leverage([9_000]).tolist() == [0]
     assert account.free_margin([9_000]) == 1_000
+    unlimited = Account(1_000, [UNLIMITED], [0], [100])
+    assert unlimited.initial_margin([90]).tolist() == [0]
     in_debt = dataclasses.replace(account, wallet=-1)
     assert in_debt.margin_ratio([9_000]).tolist() == [0]
 
@@ -420,6 +422,11 @@ def test_an_isolated_position_whose_margin_is_stated_opens_without_a_leverage():
     account = Account.open([Position(UNLIMITED, 1, 100, mode="isolated", margin=10)], balance=100)
     assert account.wallet == 90
     assert account.free_margin([100]) == 90
+
+
+def test_an_isolated_position_may_be_opened_with_just_its_maintenance():
+    account = Account.open([Position(BTC, 1, 10_000, mode="isolated", margin=100)], balance=100)
+    assert account.margin.tolist() == [100]
 
 
 def test_a_position_as_large_as_its_brackets_allow_can_be_opened():

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from marginlab import MODES, Account, Explorer, Position, event, venue
 from marginlab.history import ORDERS
 
 from .chapters import BOOK, explorers_of, notebook_of, values_of
-from .strategies import settings
 
 CLAIMS = list(csv.DictReader((BOOK / "claims.csv").read_text(encoding="utf-8").splitlines()))
 JUDGED = [claim for claim in CLAIMS if claim["verdict"]]

@@ -6,13 +6,11 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marginlab import choices, steps
 from marginlab.controls import Control, controls
-
-from .strategies import settings
 
 
 def test_a_control_starts_with_its_first_value_if_nothing_else_is_said():

@@ -15,14 +15,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marginlab import choices, explore, steps
 from marginlab.island import DIGITS, differences, island, plain
 
 from .chapters import NAMES, explorers_of
-from .strategies import settings
 
 NASTY = "Is <b>profit</b> & \"loss\" </script><script>alert('1')</script> <!-- below?"
 EVERY = [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)]

@@ -225,6 +225,8 @@ def test_for_a_position_on_its_own_the_joint_move_leads_to_its_liquidation_price
 @given(accounts(conventions=no_fee_at_bankruptcy, kinds=["linear"]), st.data(), towards, st.floats(0.1, 10))
 def test_markets_that_go_so_many_times_as_far_have_to_move_less_by_as_much(held, data, toward, times):
     account, marks = held
+    # Exactly at its requirement a pool fails or not by the last digit.
+    assume((np.abs(spare(account, marks)) > 1e-9 * scale_at(account, marks)).all())
     beta = np.array(data.draw(betas(account)))
     slow = liquidation_move(account, marks, beta=beta, toward=toward)
     fast = liquidation_move(account, marks, beta=beta * times, toward=toward)
