@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+MODULES ?= contracts account
 
 .DEFAULT_GOAL := help
 
@@ -18,6 +19,10 @@ book: .venv/.book ## Build the book into _build/html
 test: .venv/.dev .venv/.browser book ## Run all tests: package, published figures, notebooks, built pages
 	$(BIN)/python -m pytest --doctest-modules --ignore=marginlab/sphinxext.py --cov
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+
+.PHONY: mutants
+mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="contracts account")
+	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab

@@ -1,13 +1,20 @@
 """marginlab: cross and isolated margin, worked out the way venues publish it."""
 
 from .account import Account
+from .actions import AddMargin, Close, Open, Switch
 from .contracts import Contract, Convention
 from .controls import choices, steps
+from .engine import simulate
+from .ensembles import run_many
 from .explorer import Explorer, explore
 from .history import Event, PricePath, event, event_names
 from .joint import liquidation_move
+from .ledger import Balance, Ledger, LedgerEntry
 from .liquidation import bankruptcy_price, liquidation_price
+from .outcome import Outcome
+from .paths import Bootstrap, Diffusion, FlashCrash, JumpDiffusion, MeanReversion, PriceModel
 from .positions import MODES, Position
+from .rules import Rules, TopUp
 from .tiers import Tiers
 from .venues import Venue, venue, venue_names
 
@@ -16,13 +23,29 @@ __version__ = "0.1.0"
 __all__ = [
     "MODES",
     "Account",
+    "AddMargin",
+    "Balance",
+    "Bootstrap",
+    "Close",
     "Contract",
     "Convention",
+    "Diffusion",
     "Event",
     "Explorer",
+    "FlashCrash",
+    "JumpDiffusion",
+    "Ledger",
+    "LedgerEntry",
+    "MeanReversion",
+    "Open",
+    "Outcome",
     "Position",
+    "PriceModel",
     "PricePath",
+    "Rules",
+    "Switch",
     "Tiers",
+    "TopUp",
     "Venue",
     "bankruptcy_price",
     "choices",
@@ -31,6 +54,8 @@ __all__ = [
     "explore",
     "liquidation_move",
     "liquidation_price",
+    "run_many",
+    "simulate",
     "steps",
     "venue",
     "venue_names",

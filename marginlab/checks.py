@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,33 @@ def leverages(name: str, value: ArrayLike) -> Floats:
     array = _floats(name, value)
     positive(name, np.where(array == np.inf, 1.0, array))
     return array
+
+
+def between(
+    name: str, value: Any, low: float, high: float, *, open_below: bool = False, open_above: bool = False
+) -> float:
+    """Return one number from low to high, the ends left out where they are open."""
+    number = single(name, value, _floats)
+    above = number > low if open_below else number >= low
+    below = number < high if open_above else number <= high
+    if not (above and below):
+        ends = f"{'(' if open_below else '['}{low:g}, {high:g}{')' if open_above else ']'}"
+        raise ValueError(f"{name} must lie in {ends}, not {value!r}")
+    return number
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number that is not too small."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, not {value!r}")
+    return int(value)
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return True or False, and nothing that merely counts as one of them."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:

@@ -73,8 +73,7 @@ class Contract:
     def notional(self, size: ArrayLike, price: ArrayLike) -> Any:
         """Return the value of a position at a price, never negative."""
         size, price = self._pair(size, price)
-        amount = np.abs(size) * self.multiplier
-        return checks.plain(amount * price if self.kind == "linear" else amount / price)
+        return checks.plain(value_of(self.kind, np.abs(size) * self.multiplier, price))
 
     def price_at(self, size: ArrayLike, notional: ArrayLike) -> Any:
         """Return the price at which a position has this notional; the inverse of `notional`.
@@ -100,10 +99,7 @@ class Contract:
         size, price = self._pair(size, price)
         entry = checks.positive("entry", entry)
         checks.broadcastable(size=size.shape, entry=entry.shape, price=price.shape)
-        amount = size * self.multiplier
-        if self.kind == "linear":
-            return checks.plain(amount * (price - entry))
-        return checks.plain(amount * (1 / entry - 1 / price))
+        return checks.plain(profit_of(self.kind, size * self.multiplier, entry, price))
 
     def maintenance_margin(self, size: ArrayLike, price: ArrayLike) -> Any:
         """Return the maintenance margin of a position at a price, from its bracket there."""
@@ -137,6 +133,16 @@ class Contract:
         size, price = checks.numbers("size", size), checks.positive("price", price)
         checks.broadcastable(size=size.shape, price=price.shape)
         return size, price
+
+
+def value_of(kind: str, amount: Any, price: Any) -> Any:
+    """Return the value of an amount (size times multiplier) at a price. Unchecked."""
+    return amount * price if kind == "linear" else amount / price
+
+
+def profit_of(kind: str, amount: Any, entry: Any, price: Any) -> Any:
+    """Return the profit of a signed amount (size times multiplier) from entry to price. Unchecked."""
+    return amount * (price - entry) if kind == "linear" else amount * (1 / entry - 1 / price)
 
 
 def check_alike(contracts: Sequence[Any]) -> None:
@@ -185,8 +191,7 @@ class Convention:
         checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
         if checks.single("closing_fee", self.closing_fee, checks.not_negative) >= 0.5:
             raise ValueError(f"closing_fee must be a fraction below 0.5, not {self.closing_fee!r}")
-        if not isinstance(self.at_equality, (bool, np.bool_)):
-            raise ValueError(f"at_equality must be True or False, not {self.at_equality!r}")
+        checks.truth("at_equality", self.at_equality)
 
     def fee_at(self, place: str) -> float:
         """Return the closing fee rate that is counted at a place, 0 where it is not."""

@@ -113,7 +113,10 @@ class Tiers:
 
     def bracket(self, amount: ArrayLike) -> Any:
         """Return the number of the bracket (from 0) that an amount >= 0 falls into."""
-        amount = checks.not_negative("amount", amount)
+        return self.place(checks.not_negative("amount", amount))
+
+    def place(self, amount: Any) -> Any:
+        """Return the number of the bracket of an amount. Unchecked."""
         return np.maximum(np.searchsorted(self.table[0], amount, side="left") - 1, 0)
 
     def maintenance_margin(self, notional: ArrayLike, *, contracts: ArrayLike | None = None) -> Any:

@@ -7,13 +7,14 @@ B a faithful copy or an integration of the venue, C a hint.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from . import checks
 from .contracts import Contract, Convention
+from .rules import Rules
 from .tiers import Tiers
 
 
@@ -25,6 +26,7 @@ class Sourced:
     source: str
     date: str
     confidence: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Venue:
         Value: the ``maker`` and ``taker`` rates of a new user, fractions of notional.
     switching
         Value: in words, whether the mode can be changed with a position open.
+    rules
+        How it liquidates: a :class:`Sourced` whose value is a :class:`Rules`. Its note says what a
+        model leaves out or reads into the source. The trading fee is that of a taker.
     tables
         Bracket tables, the newest of each symbol first.
     """
@@ -61,6 +66,7 @@ class Venue:
     convention: Sourced
     fees: Sourced
     switching: Sourced
+    rules: Sourced
     tables: tuple[BracketTable, ...]
 
     def table(self, symbol: str, *, date: str | None = None) -> BracketTable:
@@ -106,8 +112,10 @@ def _venues() -> dict[str, Venue]:
 
 def _venue(row: dict[str, Any]) -> Venue:
     convention, fees, switching = (Sourced(**row[name]) for name in ("convention", "fees", "switching"))
-    counted = Sourced(**{**row["convention"], "value": Convention(**convention.value)})
-    return Venue(row["name"], row["title"], counted, fees, switching, tuple(map(_table, row["tables"])))
+    counted = replace(convention, value=Convention(**convention.value))
+    said = Sourced(**row["rules"])
+    rules = replace(said, value=Rules(trading_fee=fees.value["taker"], **said.value))
+    return Venue(row["name"], row["title"], counted, fees, switching, rules, tuple(map(_table, row["tables"])))
 
 
 def _table(row: dict[str, Any]) -> BracketTable:

@@ -128,6 +128,8 @@ def test_an_inverse_account_worked_out_by_hand():
     assert account.equity(marks) == pytest.approx(0.45)
     # 1 % of 0.25 and of 0.125
     assert account.maintenance_margin(marks) == pytest.approx([0.0025, 0.00125])
+    # (0.0025 + 0.00125) / 0.45
+    assert account.margin_ratio(marks) == pytest.approx([1 / 120, 1 / 120])
     # 0.5 + 0 − 0.00125; 0.5 − 0.05 − 0.0025
     assert account.backing(marks) == pytest.approx([0.49875, 0.4475])
     # 10,000 × 1.01 / (0.49875 + 0.2); the short holds more coin than it owes: never
@@ -137,6 +139,9 @@ def test_an_inverse_account_worked_out_by_hand():
 def test_the_closing_fee_counts_on_the_notional_at_the_marks():
     account = dataclasses.replace(MIXED, convention=FEES)
     assert account.requirement(MARKS) == pytest.approx([95 + 9.5, 90 + 4.5, 18 + 0.9])
+    # Behind BTC stand 1,000 + 500 − 94.5 and behind ETH 1,000 − 500 − 104.5: (10,000 − 1,405.5) / (1 − 0.01 − 0.001),
+    # (5,000 + 395.5) / (10 × (1 + 0.02 + 0.001)) and (1,000 − 200) / (2 × (1 − 0.02 − 0.001))
+    assert account.liquidation_price(MARKS) == pytest.approx([8_594.5 / 0.989, 5_395.5 / 10.21, 800 / 1.958])
 
 
 def test_the_closing_fee_at_bankruptcy_counts_on_the_notional_there():
@@ -144,11 +149,47 @@ def test_the_closing_fee_at_bankruptcy_counts_on_the_notional_there():
     # 0.1 % of 8,500 / 0.999, of 5,500 / 1.001 and of 800 / 0.999
     fees = [8.5 / 0.999, 5.5 / 1.001, 0.8 / 0.999]
     assert account.requirement(MARKS) == pytest.approx(np.array([95, 90, 18]) + fees)
+    assert account.bankruptcy_price(MARKS) == pytest.approx([8_500 / 0.999, 550 / 1.001, 400 / 0.999])
 
 
 def test_maintenance_frozen_at_entry_does_not_follow_the_marks():
     account = dataclasses.replace(MIXED, convention=Convention(maintenance_at="entry"))
     assert account.maintenance_margin(np.stack([MARKS, 2 * MARKS])) == pytest.approx(np.array([[100, 100, 20]] * 2))
+
+
+def test_maintenance_frozen_at_the_mark_is_that_of_the_mark_when_asked():
+    account = dataclasses.replace(MIXED, convention=Convention(maintenance_at="mark"))
+    # 10,000 − 1,410 + 95; (5,000 + 405 − 90) / 10; (1,000 − 200 + 18) / 2
+    assert account.liquidation_price(MARKS) == pytest.approx([8_685, 531.5, 409])
+
+
+def test_an_account_keeps_a_contract_and_a_mode_for_each_position_and_its_wallet_as_numbers():
+    account = Account([1_000, 2_000], [BTC, ETH], [1, 1], [10_000, 500], "isolated", [100, 50])
+    assert account.contracts == (BTC, ETH)
+    assert account.mode == ("isolated", "isolated")
+    assert account.isolated.tolist() == [True, True]
+    np.testing.assert_array_equal(account.equity([10_000, 500]), account.wallet + 150)
+    assert isinstance(Account(1_000, [BTC], [1], [10_000]).wallet, float)
+
+
+def test_an_account_of_two_positions_in_one_contract_asks_it_about_both():
+    beside = Account.of([Position(BTC, 1, 10_000), Position(ETH, 1, 500), Position(BTC, -2, 9_000)])
+    assert beside.unrealized_pnl([11_000, 400, 10_000]).tolist() == [1_000, -100, -2_000]
+
+
+def test_an_account_cannot_be_changed_and_is_equal_to_itself_only():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        MIXED.wallet = 2_000
+    assert dataclasses.replace(MIXED) != MIXED
+    assert {MIXED: "held"}[MIXED] == "held"
+
+
+def test_by_default_an_account_is_cross_with_nothing_set_aside_and_the_leverage_of_its_brackets():
+    account = Account(1_000, [BTC, ETH], [1, 1], [10_000, 500])
+    assert account.mode == ("cross", "cross")
+    assert account.margin.tolist() == [0, 0]
+    assert account.leverage.tolist() == [INF, INF]
+    assert account.convention == Convention()
 
 
 def test_marks_left_out_are_the_entries():
@@ -397,8 +438,9 @@ def test_where_nothing_is_held_nothing_is_needed():
 
 def test_with_no_maintenance_asked_a_position_without_equity_has_an_infinite_ratio():
     account = Account(0, [Contract("BTCUSDT", Tiers.flat(0.0), currency="USDT")], [1], [10_000])
-    assert account.margin_ratio([[9_000], [11_000]]).tolist() == [[INF], [0]]
-    assert account.liquidatable([[9_000], [11_000]]).tolist() == [[True], [False]]
+    marks = [[9_000], [10_000], [11_000]]
+    assert account.margin_ratio(marks).tolist() == [[INF], [INF], [0]]
+    assert account.liquidatable(marks).tolist() == [[True], [True], [False]]
 
 
 def test_opening_takes_isolated_margins_out_of_the_balance():
@@ -427,6 +469,24 @@ def test_an_isolated_position_whose_margin_is_stated_opens_without_a_leverage():
 def test_an_isolated_position_may_be_opened_with_just_its_maintenance():
     account = Account.open([Position(BTC, 1, 10_000, mode="isolated", margin=100)], balance=100)
     assert account.margin.tolist() == [100]
+
+
+def test_what_needs_no_margin_can_be_opened_with_a_balance_of_nothing():
+    free = Contract("BTCUSDT", Tiers.flat(0.0), currency="USDT")
+    account = Account.open([Position(free, 1, 100, mode="isolated", margin=0)], balance=0)
+    assert account.free_margin([100]) == 0
+
+
+def test_an_account_counts_as_its_venue_does_from_the_opening_on():
+    positions = [Position(BTC, 0.1, 10_000, leverage=10)]
+    assert Account.open(positions, balance=1_000, convention=FEES).convention == FEES
+    assert Account.open(positions, balance=1_000).convention == Convention()
+
+
+def test_isolated_positions_stand_without_a_wallet():
+    account = Account.of([Position(BTC, 1, 10_000, mode="isolated", margin=500)])
+    assert account.wallet == 0
+    assert account.equity([10_000]) == 500
 
 
 def test_a_position_as_large_as_its_brackets_allow_can_be_opened():
@@ -560,7 +620,11 @@ MALFORMED = {
     "no contracts": (lambda: Account(0, [], [], []), "contracts", "none"),
     "no positions": (lambda: Account.of([], wallet=1), "contracts", "none"),
     "contracts that are symbols": (lambda: Account(0, ["BTCUSDT"], [1], [1]), "contracts", "'BTCUSDT'"),
-    "convention that is a word": (lambda: Account(0, *ONE, convention="entry"), "convention", "'entry'"),
+    "convention that is a word": (
+        lambda: Account(0, *ONE, convention="entry"),
+        "convention must be a Convention",
+        "'entry'",
+    ),
     "mixed kinds": (lambda: Account(0, [BTC, COIN], [1, 1], [1, 1]), "contracts", "BTCUSD (inverse, BTC)"),
     "mixed currencies": (lambda: Account(0, [BTC, OTHER], [1, 1], [1, 1]), "contracts", "BTCUSDC (linear, USDC)"),
     "a currency and none": (
@@ -568,34 +632,66 @@ MALFORMED = {
         "contracts",
         "BTCUSDT (linear, no currency)",
     ),
-    "unknown mode": (lambda: Account(0, *ONE, mode="portfolio"), "mode", "'portfolio'"),
-    "no mode": (lambda: Account(0, *ONE, mode=None), "mode", "None"),
-    "unknown mode among others": (lambda: Account(0, *TWO, mode=["cross", "crossed"]), "mode", "'crossed'"),
-    "one mode too many": (lambda: Account(0, *TWO, mode=["cross"] * 3), "mode", "3"),
-    "nan wallet": (lambda: Account(NAN, *ONE), "wallet", "nan"),
-    "infinite wallet": (lambda: Account([1, INF], *ONE), "wallet", "inf (at index 1)"),
-    "wallet that is a word": (lambda: Account("full", *ONE), "wallet", "'full'"),
+    "unknown mode": (
+        lambda: Account(0, *ONE, mode="portfolio"),
+        "mode must be one of 'cross', 'isolated'",
+        "'portfolio'",
+    ),
+    "no mode": (lambda: Account(0, *ONE, mode=None), "mode must be one of 'cross', 'isolated'", "None"),
+    "unknown mode among others": (
+        lambda: Account(0, *TWO, mode=["cross", "crossed"]),
+        "mode must be one of 'cross', 'isolated'",
+        "'crossed'",
+    ),
+    "one mode too many": (lambda: Account(0, *TWO, mode=["cross"] * 3), "mode must be one, or one a contract (2)", "3"),
+    "nan wallet": (lambda: Account(NAN, *ONE), "wallet must be finite", "nan"),
+    "infinite wallet": (lambda: Account([1, INF], *ONE), "wallet must be finite", "inf (at index 1)"),
+    "wallet that is a word": (lambda: Account("full", *ONE), "wallet must be a number", "'full'"),
     "wallets and sizes of different lengths": (lambda: Account([1, 2, 3], [BTC], [[1], [2]], [1]), "wallet", "(3,)"),
-    "nan size": (lambda: Account(0, [BTC], [NAN], [1]), "size", "nan (at index 0)"),
-    "one size too many": (lambda: Account(0, [BTC, ETH], [1, 2, 3], [1, 1]), "size", "(3,)"),
+    "nan size": (lambda: Account(0, [BTC], [NAN], [1]), "size must be finite", "nan (at index 0)"),
+    "one size too many": (
+        lambda: Account(0, [BTC, ETH], [1, 2, 3], [1, 1]),
+        "size must have one value a position in the last axis (2)",
+        "(3,)",
+    ),
     "sizes of three positions in one contract": (lambda: Account(0, [BTC], [1, 2, 3], [1]), "size", "(3,)"),
-    "entry of 0": (lambda: Account(0, [BTC], [1], [0]), "entry", "0.0 (at index 0)"),
-    "one entry too many": (lambda: Account(0, [BTC, ETH], [1, 2], [1, 1, 1]), "entry", "(3,)"),
-    "margin below 0": (lambda: Account(0, *TWO, mode="isolated", margin=[1, -1]), "margin", "-1.0 (at index 1)"),
+    "entry of 0": (lambda: Account(0, [BTC], [1], [0]), "entry must be greater than 0", "0.0 (at index 0)"),
+    "one entry too many": (
+        lambda: Account(0, [BTC, ETH], [1, 2], [1, 1, 1]),
+        "entry must have one value a position in the last axis (2)",
+        "(3,)",
+    ),
+    "margin below 0": (
+        lambda: Account(0, *TWO, mode="isolated", margin=[1, -1]),
+        "margin must be 0 or more",
+        "-1.0 (at index 1)",
+    ),
     "margin for a cross position": (
         lambda: Account(1_000, *TWO, mode=["cross", "isolated"], margin=[77, 50]),
-        "margin",
+        "margin must be 0 for cross positions",
         "[77, 50]",
     ),
-    "one margin too many": (lambda: Account(0, *TWO, mode="isolated", margin=[1, 1, 1]), "margin", "(3,)"),
-    "leverage of 0": (lambda: Account(0, *ONE, leverage=0), "leverage", "0.0"),
-    "nan leverage": (lambda: Account(0, *TWO, leverage=[INF, NAN]), "leverage", "nan (at index 1)"),
-    "leverage below 0": (lambda: Account(0, *ONE, leverage=-INF), "leverage", "-inf"),
-    "leverage that is a word": (lambda: Account(0, *ONE, leverage="high"), "leverage", "'high'"),
-    "mark of 0": (lambda: MIXED.equity([1, 0, 1]), "marks", "0.0 (at index 1)"),
-    "nan mark": (lambda: MIXED.liquidatable([1, 1, NAN]), "marks", "nan (at index 2)"),
-    "mark below 0": (lambda: MIXED.liquidation_price([[1, 1, 1], [1, 1, -1]]), "marks", "-1.0 (at index (1, 2))"),
-    "too few marks": (lambda: MIXED.equity([1, 1]), "marks", "(2,)"),
+    "one margin too many": (
+        lambda: Account(0, *TWO, mode="isolated", margin=[1, 1, 1]),
+        "margin must have one value a position in the last axis (2)",
+        "(3,)",
+    ),
+    "leverage of 0": (lambda: Account(0, *ONE, leverage=0), "leverage must be greater than 0", "0.0"),
+    "nan leverage": (lambda: Account(0, *TWO, leverage=[INF, NAN]), "leverage must be finite", "nan (at index 1)"),
+    "leverage below 0": (lambda: Account(0, *ONE, leverage=-INF), "leverage must be finite", "-inf"),
+    "leverage that is a word": (lambda: Account(0, *ONE, leverage="high"), "leverage must be a number", "'high'"),
+    "mark of 0": (lambda: MIXED.equity([1, 0, 1]), "marks must be greater than 0", "0.0 (at index 1)"),
+    "nan mark": (lambda: MIXED.liquidatable([1, 1, NAN]), "marks must be finite", "nan (at index 2)"),
+    "mark below 0": (
+        lambda: MIXED.liquidation_price([[1, 1, 1], [1, 1, -1]]),
+        "marks must be greater than 0",
+        "-1.0 (at index (1, 2))",
+    ),
+    "too few marks": (
+        lambda: MIXED.equity([1, 1]),
+        "marks must have one value a position in the last axis (3)",
+        "(2,)",
+    ),
     "one mark for three positions": (lambda: MIXED.equity(1), "marks", "()"),
     "one mark in a list for three positions": (lambda: MIXED.equity([1]), "marks", "(1,)"),
     "three marks for one position": (lambda: Account(0, *ONE).equity([1, 2, 3]), "marks", "(3,)"),
@@ -605,7 +701,11 @@ MALFORMED = {
         "marks",
         "(5, 3)",
     ),
-    "no leverage and no limit": (lambda: Account(0, [UNLIMITED], [1], [1]).initial_margin([1]), "leverage", "no limit"),
+    "no leverage and no limit": (
+        lambda: Account(0, [UNLIMITED], [1], [1]).initial_margin([1]),
+        "leverage must be given",
+        "no limit",
+    ),
     "balance too small for cross": (
         lambda: Account.open([Position(BTC, 1, 10_000, leverage=10)], balance=999),
         "balance must cover the initial margins (1,000.00)",
@@ -616,9 +716,21 @@ MALFORMED = {
         "balance must cover the initial margins (1,000.00)",
         "not 999.00",
     ),
-    "balance below 0": (lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=-1), "balance", "-1.0"),
-    "nan balance": (lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=NAN), "balance", "nan"),
-    "several balances": (lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=[1, 2]), "balance", "[1, 2]"),
+    "balance below 0": (
+        lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=-1),
+        "balance must be 0 or more",
+        "-1.0",
+    ),
+    "nan balance": (
+        lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=NAN),
+        "balance must be finite",
+        "nan",
+    ),
+    "several balances": (
+        lambda: Account.open([Position(BTC, 1, 1, leverage=1)], balance=[1, 2]),
+        "balance must be one number",
+        "[1, 2]",
+    ),
     "more than the brackets allow": (
         lambda: Account.open([Position(CAPPED, 6, 10_000, leverage=10)], balance=1e6),
         "size 6 of BTCUSDT",
@@ -632,9 +744,9 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize(("call", "name", "shown"), MALFORMED.values(), ids=MALFORMED)
-def test_malformed_input_is_refused_by_name_and_shown(call, name, shown):
-    assert_refused(call, name, shown)
+@pytest.mark.parametrize(("call", "says", "shown"), MALFORMED.values(), ids=MALFORMED)
+def test_malformed_input_is_refused_by_name_and_shown(call, says, shown):
+    assert_refused(call, says, shown)
 
 
 def test_opening_with_a_margin_below_maintenance_is_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,110 @@ def test_a_refused_choice_is_shown_beside_those_allowed(given):
     assert repr(given) in str(refusal.value)
 
 
+@pytest.mark.parametrize("given", [0, 0.0, 0.25, 1, np.float32(0.5), np.array(1), Fraction(1, 4)], ids=repr)
+def test_a_number_between_two_ends_comes_back_as_a_float(given):
+    number = checks.between("share", given, 0, 1)
+    assert type(number) is float
+    assert number == given
+
+
+@pytest.mark.parametrize(
+    ("open_below", "open_above", "ends"),
+    [
+        (False, False, "[0, 0.5]"),
+        (True, False, "(0, 0.5]"),
+        (False, True, "[0, 0.5)"),
+        (True, True, "(0, 0.5)"),
+    ],
+)
+def test_an_end_belongs_to_what_is_allowed_unless_it_is_open(open_below, open_above, ends):
+    def ask(given):
+        return checks.between("share", given, 0, 0.5, open_below=open_below, open_above=open_above)
+
+    inside = [0.25, 1e-300, 0.4999999] + [0] * (not open_below) + [0.5] * (not open_above)
+    outside = [-1e-300, 0.5000001, NAN, INF, -INF] + [0] * open_below + [0.5] * open_above
+    assert [ask(given) for given in inside] == inside
+    for given in outside:
+        with pytest.raises(ValueError, match="share must lie in") as refusal:
+            ask(given)
+        assert str(refusal.value) == f"share must lie in {ends}, not {given!r}"
+
+
+def test_infinity_may_be_an_end():
+    assert checks.between("fund", INF, 0, INF) == INF
+    with pytest.raises(ValueError, match=r"cure must lie in \[1, inf\), not inf"):
+        checks.between("cure", INF, 1, INF, open_above=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([0.5], "share must be one number, not [0.5]"),
+        ("half", "share must be a number or an array of numbers, not 'half'"),
+        (None, "share must be a number or an array of numbers, not None"),
+    ],
+    ids=repr,
+)
+def test_what_is_not_one_number_does_not_lie_between_two(given, message):
+    with pytest.raises(ValueError, match="share must be") as refusal:
+        checks.between("share", given, 0, 1)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "least"), [(1, 1), (np.int8(3), 1), (0, 0), (10**30, 5), (np.uint64(5), 5)], ids=repr
+)
+def test_a_count_comes_back_as_a_whole_number(given, least):
+    number = checks.count("rounds", given, least=least)
+    assert type(number) is int
+    assert number == given
+
+
+def test_a_count_is_of_one_or_more_unless_told_otherwise():
+    assert checks.count("rounds", 1) == 1
+    with pytest.raises(ValueError, match="rounds must be a whole number of 1 or more, not 0"):
+        checks.count("rounds", 0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [1, -1, 2.0, np.float64(3), True, np.True_, "2", None, NAN, INF, [2], np.array([2]), Fraction(4, 2)],
+    ids=repr,
+)
+def test_a_refused_count_is_shown_beside_the_least_allowed(given):
+    with pytest.raises(ValueError, match="rounds must be") as refusal:
+        checks.count("rounds", given, least=2)
+    assert str(refusal.value) == f"rounds must be a whole number of 2 or more, not {given!r}"
+
+
+@pytest.mark.parametrize("given", [True, False, np.True_, np.False_], ids=repr)
+def test_a_truth_comes_back_as_one(given):
+    assert checks.truth("deleveraging", given) is bool(given)
+
+
+@pytest.mark.parametrize("given", [1, 0, 1.0, "True", "", None, [], np.array([True]), NAN], ids=repr)
+def test_what_merely_counts_as_true_or_false_is_refused(given):
+    with pytest.raises(ValueError, match="deleveraging must be") as refusal:
+        checks.truth("deleveraging", given)
+    assert str(refusal.value) == f"deleveraging must be True or False, not {given!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([2, 0, 3], "depth must be greater than 0, not 0.0 (at index 1)"),
+        (-INF, "depth must be finite, not -inf"),
+        ([INF, NAN], "depth must be finite, not nan (at index 1)"),
+    ],
+    ids=repr,
+)
+def test_only_a_leverage_may_be_infinite(given, message):
+    np.testing.assert_array_equal(checks.leverages("depth", [1, INF]), np.array([1.0, INF]), strict=True)
+    with pytest.raises(ValueError, match="depth must be") as refusal:
+        checks.leverages("depth", given)
+    assert str(refusal.value) == message
+
+
 def test_shapes_that_broadcast_have_a_common_one():
     assert checks.broadcastable(size=(3,), price=(4, 1), entry=()) == (4, 3)
 
@@ -86,3 +192,13 @@ def test_one_number_comes_back_as_a_number_and_several_as_an_array():
     assert type(checks.plain(np.float64(2.5))) is float
     assert type(checks.plain(np.array(2))) is float
     np.testing.assert_array_equal(checks.plain([2.5]), np.array([2.5]), strict=True)
+
+
+def test_each_position_has_one_value_or_all_have_the_same():
+    checks.one_each(2, size=np.ones((3, 2)), entry=np.ones(2), leverage=np.array(5.0))
+    for shape in ((3,), (2, 3), (2, 1)):
+        with pytest.raises(
+            ValueError, match=r"^entry must have one value a position in the last axis \(2\)"
+        ) as refusal:
+            checks.one_each(2, size=np.ones(2), entry=np.ones(shape))
+        assert str(refusal.value).endswith(f"not shape {shape}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marginlab import Contract, Convention, Tiers
+from marginlab.contracts import check_alike
 
 from . import oracle
 from .refusals import assert_refused
@@ -74,7 +77,13 @@ def test_the_price_of_a_notional_is_the_price_it_came_from(contract, notional, s
 @pytest.mark.parametrize("contract", [LINEAR, INVERSE])
 def test_no_price_gives_a_notional_of_nothing_or_less(contract):
     np.testing.assert_array_equal(contract.price_at(1, [0, -1]), [NAN, NAN])
-    assert np.isnan(contract.price_at(0, 100))
+    np.testing.assert_array_equal(contract.price_at(0, [100, 0]), [NAN, NAN])
+
+
+def test_a_notional_of_less_than_one_has_its_price_too():
+    # 20 contracts of 100 USD are worth 0.5 coin at 4,000.
+    assert INVERSE.price_at(20, 0.5) == pytest.approx(4_000)
+    assert LINEAR.price_at(-2, 0.5) == pytest.approx(0.25)
 
 
 @given(contracts(kinds=["inverse"]), notionals, prices, st.floats(0.01, 0.9))
@@ -175,53 +184,96 @@ def test_a_closing_fee_is_counted_in_one_place_only(place):
     assert counted == {elsewhere: 0.001 if elsewhere == place else 0 for elsewhere in counted}
 
 
+def test_by_default_a_contract_is_linear_and_counts_one_for_one_in_no_currency():
+    contract = Contract("BTC", TWO)
+    assert (contract.kind, contract.multiplier, contract.currency) == ("linear", 1, "")
+
+
 def test_by_default_equality_liquidates_and_no_fee_is_counted():
     convention = Convention()
-    assert convention.maintenance_at == "liquidation"
-    assert convention.at_equality is True
+    assert convention == Convention("liquidation", closing_fee=0, closing_fee_at="none", at_equality=True)
     assert convention.fee_at("liquidation") == 0
 
 
+def test_a_contract_and_a_convention_stay_as_they_were_agreed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        LINEAR.multiplier = 10
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Convention().closing_fee = 0.001
+
+
+def test_a_contract_shows_itself_without_its_brackets():
+    assert repr(LINEAR) == "Contract(symbol='BTCUSDT', kind='linear', multiplier=1.0, currency='USDT')"
+
+
 MALFORMED = {
-    "empty symbol": (lambda: Contract("", TWO), "symbol", "''"),
-    "symbol that is a number": (lambda: Contract(7, TWO), "symbol", "7"),
-    "tiers that are a rate": (lambda: Contract("BTC", 0.004), "tiers", "0.004"),
-    "unknown kind": (lambda: Contract("BTC", TWO, kind="quanto"), "kind", "'quanto'"),
-    "multiplier of 0": (lambda: Contract("BTC", TWO, multiplier=0), "multiplier", "0.0"),
-    "infinite multiplier": (lambda: Contract("BTC", TWO, multiplier=INF), "multiplier", "inf"),
-    "several multipliers": (lambda: Contract("BTC", TWO, multiplier=[1, 2]), "multiplier", "[1, 2]"),
-    "nan size": (lambda: LINEAR.notional(NAN, 1), "size", "nan"),
-    "price of 0": (lambda: LINEAR.notional(1, [1, 0]), "price", "0.0 (at index 1)"),
-    "price below 0": (lambda: INVERSE.maintenance_margin(1, -5), "price", "-5.0"),
-    "entry below 0": (lambda: LINEAR.unrealized_pnl(1, -1, 1), "entry", "-1.0"),
-    "infinite price": (lambda: LINEAR.unrealized_pnl(1, 1, INF), "price", "inf"),
+    "empty symbol": (lambda: Contract("", TWO), "symbol must be a name", "''"),
+    "symbol that is a number": (lambda: Contract(7, TWO), "symbol must be a name", "7"),
+    "tiers that are a rate": (lambda: Contract("BTC", 0.004), "tiers must be a Tiers table", "0.004"),
+    "unknown kind": (
+        lambda: Contract("BTC", TWO, kind="quanto"),
+        "kind must be one of 'linear', 'inverse'",
+        "'quanto'",
+    ),
+    "multiplier of 0": (lambda: Contract("BTC", TWO, multiplier=0), "multiplier must be greater than 0", "0.0"),
+    "infinite multiplier": (lambda: Contract("BTC", TWO, multiplier=INF), "multiplier must be finite", "inf"),
+    "several multipliers": (lambda: Contract("BTC", TWO, multiplier=[1, 2]), "multiplier must be one number", "[1, 2]"),
+    "nan size": (lambda: LINEAR.notional(NAN, 1), "size must be finite", "nan"),
+    "price of 0": (lambda: LINEAR.notional(1, [1, 0]), "price must be greater than 0", "0.0 (at index 1)"),
+    "price below 0": (lambda: INVERSE.maintenance_margin(1, -5), "price must be greater than 0", "-5.0"),
+    "entry below 0": (lambda: LINEAR.unrealized_pnl(1, -1, 1), "entry must be greater than 0", "-1.0"),
+    "infinite price": (lambda: LINEAR.unrealized_pnl(1, 1, INF), "price must be finite", "inf"),
     "sizes and prices of different lengths": (
         lambda: LINEAR.notional([1, 2], [1, 2, 3]),
         "size (2,), price (3,)",
         "(3,)",
     ),
+    "nan size and a notional": (lambda: LINEAR.price_at([1, NAN], 1), "size must be finite", "nan (at index 1)"),
+    "entries and prices of different lengths": (
+        lambda: LINEAR.unrealized_pnl(1, [1, 2], [1, 2, 3]),
+        "shapes must broadcast",
+        "size (), entry (2,), price (3,)",
+    ),
     "entries of another length": (lambda: LINEAR.unrealized_pnl([1, 2], [1, 2, 3], 1), "entry", "(3,)"),
-    "leverage of 0 in a contract": (lambda: LINEAR.initial_margin(1, 1, 0), "leverage", "0.0"),
+    "leverage of 0 in a contract": (lambda: LINEAR.initial_margin(1, 1, 0), "leverage must be greater than 0", "0.0"),
     "leverages of another length": (lambda: LINEAR.initial_margin([1, 2], 1, [1, 2, 3]), "leverage", "(3,)"),
-    "nan funding rate": (lambda: LINEAR.funding_payment(1, 1, NAN), "rate", "nan"),
+    "nan funding rate": (lambda: LINEAR.funding_payment(1, 1, NAN), "rate must be finite", "nan"),
     "funding rates of another length": (lambda: LINEAR.funding_payment([1, 2], 1, [0.1, 0.1, 0.1]), "rate", "(3,)"),
-    "unknown place of maintenance": (lambda: Convention(maintenance_at="noon"), "maintenance_at", "'noon'"),
-    "unknown place of the fee": (lambda: Convention(closing_fee_at="entry"), "closing_fee_at", "'entry'"),
-    "fee below 0": (lambda: Convention(closing_fee=-0.1), "closing_fee", "-0.1"),
-    "fee of a half": (lambda: Convention(closing_fee=0.5), "closing_fee", "0.5"),
-    "nan fee": (lambda: Convention(closing_fee=NAN), "closing_fee", "nan"),
-    "several fees": (lambda: Convention(closing_fee=[0.1, 0.2]), "closing_fee", "[0.1, 0.2]"),
-    "equality that is a word": (lambda: Convention(at_equality="yes"), "at_equality", "'yes'"),
+    "contracts that are symbols": (lambda: check_alike(["BTC"]), "contracts must be Contract objects", "'BTC'"),
+    "no contracts": (lambda: check_alike([]), "contracts must be one or more", "not none"),
+    "contracts of two kinds": (
+        lambda: check_alike([LINEAR, INVERSE]),
+        "contracts must be one or more of one kind and currency",
+        "not BTCUSDT (linear, USDT), BTCUSD (inverse, BTC)",
+    ),
+    "contracts in a currency and in none": (
+        lambda: check_alike([LINEAR, Contract("ETHUSDT", TWO)]),
+        "contracts must be one or more of one kind and currency",
+        "ETHUSDT (linear, no currency)",
+    ),
+    "unknown place of maintenance": (
+        lambda: Convention(maintenance_at="noon"),
+        "maintenance_at must be one of 'liquidation', 'entry', 'mark'",
+        "'noon'",
+    ),
+    "unknown place of the fee": (
+        lambda: Convention(closing_fee_at="entry"),
+        "closing_fee_at must be one of 'none', 'liquidation', 'bankruptcy', 'margin'",
+        "'entry'",
+    ),
+    "fee below 0": (lambda: Convention(closing_fee=-0.1), "closing_fee must be 0 or more", "-0.1"),
+    "fee of a half": (lambda: Convention(closing_fee=0.5), "closing_fee must be a fraction below 0.5", "0.5"),
+    "nan fee": (lambda: Convention(closing_fee=NAN), "closing_fee must be finite", "nan"),
+    "several fees": (lambda: Convention(closing_fee=[0.1, 0.2]), "closing_fee must be one number", "[0.1, 0.2]"),
+    "equality that is a word": (lambda: Convention(at_equality="yes"), "at_equality must be True or False", "'yes'"),
 }
 
 
-@pytest.mark.parametrize(("call", "name", "shown"), MALFORMED.values(), ids=MALFORMED)
-def test_malformed_input_is_refused_by_name_and_shown(call, name, shown):
-    assert_refused(call, name, shown)
+@pytest.mark.parametrize(("call", "says", "shown"), MALFORMED.values(), ids=MALFORMED)
+def test_malformed_input_is_refused_by_name_and_shown(call, says, shown):
+    assert_refused(call, says, shown)
 
 
-def test_a_refused_choice_lists_what_is_allowed():
-    with pytest.raises(ValueError, match="'none', 'liquidation', 'bankruptcy', 'margin'"):
-        Convention(closing_fee_at="everywhere")
-    with pytest.raises(ValueError, match="'linear', 'inverse'"):
-        Contract("BTC", TWO, kind="option")
+def test_contracts_of_one_kind_and_currency_may_share_an_account():
+    check_alike([LINEAR])
+    check_alike([LINEAR, Contract("ETHUSDT", TWO, multiplier=0.01, currency="USDT")])

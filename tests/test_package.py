@@ -28,8 +28,21 @@ LAYERS = {
     "liquidation": ({"checks", "contracts"}, {"numpy"}),
     "account": ({"checks", "contracts", "positions", "liquidation"}, {"numpy"}),
     "joint": ({"checks", "account"}, {"numpy"}),
+    "rules": ({"checks"}, {"numpy"}),
+    "ledger": (set(), set()),
+    "state": ({"account", "contracts", "ledger", "liquidation", "rules"}, {"numpy"}),
+    "liquidations": ({"state"}, {"numpy"}),
+    "actions": ({"checks", "contracts", "positions", "state"}, {"numpy"}),
+    "outcome": ({"ledger", "state"}, {"numpy"}),
+    "schedule": ({"account", "actions", "checks", "outcome", "rules", "state"}, {"numpy"}),
+    "engine": (
+        {"account", "actions", "checks", "ledger", "liquidations", "outcome", "rules", "schedule", "state"},
+        {"numpy"},
+    ),
     "history": ({"checks"}, {"numpy"}),
-    "venues": ({"checks", "tiers", "contracts"}, set()),
+    "paths": ({"checks", "history"}, {"numpy"}),
+    "ensembles": ({"account", "actions", "checks", "engine", "outcome", "paths", "rules"}, {"numpy", "tqdm"}),
+    "venues": ({"checks", "contracts", "rules", "tiers"}, set()),
     "controls": ({"checks"}, set()),
     "island": (set(), {"numpy"}),
     "explorer": ({"controls", "island"}, {"ipywidgets", "plotly"}),
@@ -79,7 +92,7 @@ def test_importing_the_package_brings_numpy_and_nothing_else_that_is_heavy():
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     assert {"marginlab", "numpy"} <= loaded
-    heavy = {"plotly", "ipywidgets", "anywidget", "IPython", "sphinx", "docutils", "matplotlib", "pandas", "nbformat"}
+    heavy = {"plotly", "tqdm", "distributed", "ipywidgets", "anywidget", "IPython", "sphinx", "docutils", "nbformat"}
     assert loaded & heavy == set()
 
 
@@ -158,6 +171,15 @@ def test_the_package_lists_every_name_it_takes_from_its_modules():
     }
     assert set(marginlab.__all__) == taken
     assert all(hasattr(marginlab, name) for name in marginlab.__all__)
+
+
+def test_the_readmes_examples_run(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 2
+    assert "taken over" in capsys.readouterr().out
 
 
 # --- versions -------------------------------------------------------------------------------------------------

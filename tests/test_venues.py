@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marginlab import Contract, Convention, Position, Tiers, Venue, venue, venue_names
+from marginlab import Account, Contract, Convention, Position, Rules, Switch, Tiers, Venue, simulate, venue, venue_names
 
-SOURCED = [(name, what) for name in venue_names() for what in ("convention", "fees", "switching")]
+SOURCED = [(name, what) for name in venue_names() for what in ("convention", "fees", "switching", "rules")]
 TABLES = {
     f"{name}-{table.contract.symbol}-{table.date}": (venue(name), table)
     for name in venue_names()
@@ -184,3 +184,105 @@ def test_an_unknown_date_is_refused_with_the_known_ones_of_the_symbol(bad):
         venue("binance").table("ETHUSDT", date=bad)
     listed = "'2026-09', '2024-11-28', '2024-04-25', '2023-03-28', '2022-09-27', '2021'"
     assert str(refusal.value) == f"date must be one of {listed}, not {bad!r}"
+
+
+# --- how they liquidate ---------------------------------------------------------------------------------------
+
+RULES = {name: venue(name).rules.value for name in venue_names()}
+
+
+@pytest.mark.parametrize("name", venue_names())
+def test_a_venues_rules_charge_what_its_fees_say_and_tell_what_they_leave_out(name):
+    assert isinstance(RULES[name], Rules)
+    assert RULES[name].trading_fee == venue(name).fees.value["taker"]
+    assert venue(name).rules.note.endswith(".")
+
+
+def account_at(name, notional, *, mode="isolated", leverage=10, balance=None):
+    """Return a long of so much notional in the venue's first linear contract, and its entry."""
+    one = venue(name)
+    contract = next(table.contract for table in one.tables if table.contract.kind == "linear")
+    size = notional / 50_000 / contract.multiplier
+    position = Position(contract, size, 50_000.0, mode=mode, leverage=leverage)
+    stake = notional / leverage * 1.5 if balance is None else balance
+    return Account.open([position], balance=stake, convention=one.convention.value)
+
+
+def fall(account, share):
+    """Return a path whose only step is this share of the way from entry to the liquidation price."""
+    entry, limit = account.entry[0], account.liquidation_price()[0]
+    return [[entry - share * (entry - limit)]]
+
+
+@pytest.mark.parametrize("name", venue_names())
+def test_a_position_lives_up_to_its_liquidation_price_and_not_beyond(name):
+    account = account_at(name, 20_000)
+    for share, lives in ((0.999, True), (1.001, False)):
+        assert (simulate(account, fall(account, share), rules=RULES[name]).size[0] == account.size[0]) == lives
+
+
+@pytest.mark.parametrize(
+    ("name", "notional", "kinds"),
+    [
+        # Its liquidation fee is above the rate: closing in part cures nothing, and the fee takes what is left.
+        ("binance", 20_000, ["taken over"]),
+        ("bybit", 20_000, ["taken over", "fund received"]),
+        ("okx", 20_000, ["taken over", "fund received"]),
+        # In one go: up to 100,000 it is not closed in parts.
+        ("hyperliquid", 20_000, ["liquidated"]),
+        ("hyperliquid", 200_000, ["reduced"]),
+        ("dydx", 20_000, ["liquidated"]),
+    ],
+)
+def test_each_venue_liquidates_in_its_own_way(name, notional, kinds):
+    account = account_at(name, notional)
+    ledger = simulate(account, fall(account, 1.001), rules=RULES[name]).ledger
+    assert [entry.kind for entry in ledger] == kinds
+
+
+@pytest.mark.parametrize(("name", "down"), [("bybit", 1), ("okx", 2)])
+def test_large_positions_go_down_the_brackets_first(name, down):
+    linear = [table.contract for table in venue(name).tables if table.contract.kind == "linear"]
+    contract = max(linear, key=lambda contract: len(contract.tiers.floors))
+    tiers = contract.tiers
+    amount = tiers.floors[-1] * 1.2
+    size = amount if tiers.measured_in == "contracts" else amount / 50_000 / contract.multiplier
+    leverage = tiers.leverage_limit(amount)
+    position = Position(contract, size, 50_000.0, mode="isolated", leverage=leverage)
+    account = Account.of([position], convention=venue(name).convention.value)
+    first = simulate(account, fall(account, 1.0001), rules=RULES[name]).ledger[0]
+    brackets = [
+        tiers.bracket(contract.bracket_amount(balance.size, price))
+        for balance, price in ((first.before, first.price), (first.after, first.price))
+    ]
+    assert (first.kind, brackets[0] - brackets[1]) == ("reduced", down)
+
+
+def test_below_two_thirds_of_maintenance_hyperliquid_takes_over():
+    account = account_at("hyperliquid", 200_000)
+    entry, limit = account.entry[0], account.liquidation_price()[0]
+    ruin = account.bankruptcy_price()[0]
+    for share, kind in ((0.5, "taken over"), (0.9, "reduced")):
+        mark = ruin + share * (limit - ruin)
+        assert entry > mark
+        assert simulate(account, [[mark]], rules=RULES["hyperliquid"]).ledger[0].kind == kind
+
+
+def test_isolated_funding_comes_out_of_the_wallet_first_at_bybit_only():
+    for name in venue_names():
+        account = account_at(name, 20_000)
+        outcome = simulate(account, [[50_000.0]], rules=RULES[name], funding=0.001)
+        paid = (account.wallet - outcome.wallet, account.margin[0] - outcome.margin[0])
+        assert paid == pytest.approx((20.0, 0.0) if name == "bybit" else (0.0, 20.0))
+
+
+@pytest.mark.parametrize("name", venue_names())
+def test_modes_switch_with_a_position_open_as_the_venue_lets_them(name):
+    account = account_at(name, 20_000)
+    whole, one = Switch(step=0, mode="cross"), Switch(step=0, mode="cross", position=0)
+    for action, allowed in ((one, False), (whole, name == "bybit")):
+        if allowed:
+            assert not simulate(account, [[50_000.0]], rules=RULES[name], actions=[action]).isolated.any()
+        else:
+            with pytest.raises(ValueError, match=r"Switch\(step=0.*is refused: here"):
+                simulate(account, [[50_000.0]], rules=RULES[name], actions=[action])

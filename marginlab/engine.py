@@ -1,0 +1,214 @@
+"""What happens over time: an account, step by step through prices, on one path or a million.
+
+At every step, in this order: funding falls due; the trader acts; margins are topped up; each isolated
+position is checked alone; the cross pool is checked as one. Between such scheduled moments a path is
+only looked at when a price passes the level beyond which something of it might fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import checks
+from .account import Account
+from .actions import Action, Refusals
+from .ledger import Ledger
+from .liquidations import liquidate_failing
+from .outcome import Outcome, recorded_of
+from .rules import Rules, TopUp
+from .schedule import Plan, Prices
+from .state import Look, State
+
+ON_REFUSAL = ("raise", "record")
+
+
+def simulate(
+    account: Account,
+    prices: ArrayLike | Iterable[ArrayLike],
+    *,
+    rules: Rules | None = None,
+    funding: ArrayLike | Iterable[ArrayLike] | None = None,
+    top_up: TopUp | None = None,
+    actions: Sequence[Action] = (),
+    record: Sequence[str] = (),
+    on_refusal: str = "raise",
+) -> Outcome:
+    """Return what becomes of an account along prices.
+
+    Parameters
+    ----------
+    account
+        What is held before the first step: n positions, or K accounts of n positions each. A size of
+        0 is a place for a position to be opened later.
+    prices
+        Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
+        of which only a few are in memory at a time. Step 0 is the first price after the start.
+    rules
+        How the venue liquidates and charges. What triggers is the account's convention.
+    funding
+        Rates, fractions of notional a settlement, 0 where none is due; longs pay a positive one.
+        Shape (n,) or () for every step, (T, n) or (K, T, n); or an iterator of (n,) or (K, n), one item a step.
+    top_up
+        Refilling of isolated margins.
+    actions
+        What the trader does, in this order where the steps are the same.
+    record
+        What to keep of every step: ``"equity"``, ``"requirement"``, ``"size"``.
+    on_refusal
+        ``"raise"`` where the venue refuses an action on any path, or ``"record"`` it and go on.
+
+    Raises
+    ------
+    ValueError
+        For arguments that are not as above, and for refused actions.
+
+    Examples
+    --------
+    1,000 behind ten times as much. The price falls by 5 % and then, in one step, by a further 10 %:
+
+    >>> from marginlab import Contract, Position, Tiers
+    >>> btc = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50))
+    >>> long = Position(btc, 0.2, 50_000, mode="isolated", leverage=10)
+    >>> outcome = simulate(Account.open([long], balance=5_000), [[47_500.0], [42_500.0]])
+    >>> outcome.liquidated, outcome.equity, outcome.shortfall
+    (array([1], dtype=int32), 4000.0, 500.0)
+    >>> [(entry.kind, entry.amount) for entry in outcome.ledger]
+    [('taken over', -1500.0), ('fund paid', 500.0)]
+    """
+    rules = Rules() if rules is None else rules
+    for name, value, kind in (("account", account, Account), ("rules", rules, Rules), ("top_up", top_up, TopUp)):
+        if not isinstance(value, kind) and not (name == "top_up" and value is None):
+            raise ValueError(f"{name} must be of the class {kind.__name__}, not {value!r}")
+    checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
+    given = Prices(account, prices)
+    plan = Plan(account, funding, top_up, actions, record)
+    plan.check(given.count, given.paths)
+    state = State(account, rules, given.paths, ledger=Ledger() if given.single else None)
+    run = _Run(state, plan, on_refusal)
+    for start, block in given.blocks(plan):
+        run.go(start, block)
+    plan.check_actions(run.steps)
+    return Outcome.of(state, run.marks, run.recorded, single=given.single)
+
+
+class _Run:
+    """One run of the engine."""
+
+    def __init__(self, state: State, plan: Plan, on_refusal: str) -> None:
+        self.state, self.plan, self.on_refusal = state, plan, on_refusal
+        self.steps, self.marks = 0, None
+        self.recorded: dict[str, list[Any]] = {name: [] for name in plan.record}
+        self.paths = np.arange(state.wallet.size)
+        self.budget = np.full(state.wallet.shape, np.inf if plan.top_up is None else plan.top_up.budget)
+
+    def go(self, start: int, block: Any) -> None:
+        """Go through a block of steps (B, n, K), of which only the first may have something due."""
+        if self.plan.due(start):
+            self._scheduled(start, block[0])
+            self._look_when_passed(block[1:], start + 1)
+        else:
+            self._look_when_passed(block, start)
+        self.steps, self.marks = start + len(block), block[-1]
+
+    def _scheduled(self, step: int, marks: Any) -> None:
+        state, plan, steps = self.state, self.plan, np.full(self.paths.shape, step)
+        rates = plan.rates(step)
+        if rates is not None:
+            _settle_funding(state, state.look(self.paths, marks, steps), rates)
+        for action in plan.actions:
+            if action.step == step:
+                _perform(action, state, marks, steps, self.on_refusal)
+        if plan.top_up is not None and step % plan.top_up.every == 0:
+            _refill(state, state.look(self.paths, marks, steps), plan.top_up.target, self.budget)
+        look = liquidate_failing(state, self.paths, marks, steps)
+        state.watch(look)
+        now = recorded_of(look)
+        for name, values in self.recorded.items():
+            values.append(now[name])
+
+    def _look_when_passed(self, block: Any, start: int) -> None:
+        """Settle each path where a watched price is passed, path by path at its own step, all at once."""
+        state, paths = self.state, self.paths
+        passed = _passed(block, state.low, state.high)
+        while True:
+            hit = passed.any(axis=0)
+            if not hit.any():
+                return
+            paths, step = paths[hit], passed.argmax(axis=0)[hit]
+            marks = np.ascontiguousarray(block[step, :, paths].T)
+            state.watch(liquidate_failing(state, paths, marks, start + step))
+            later = np.arange(len(block))[:, None] > step
+            passed = later & _passed(block[:, :, paths], state.low[:, paths], state.high[:, paths])
+
+
+def _passed(block: Any, low: Any, high: Any) -> Any:
+    """Return at which steps a path has left what is watched, (B, k)."""
+    return ((block < low) | (block > high)).any(axis=1)
+
+
+def _settle_funding(state: State, look: Look, rates: Any) -> None:
+    """Let every position pay or receive, one after the other."""
+    for row in range(len(state.contracts)):
+        payment = -np.sign(look.size[row]) * look.notional[row] * rates[row]
+        before = state.standing(row, look)
+        from_margin = np.where(look.isolated[row], payment, 0.0)
+        if state.rules.isolated_funding == "wallet":
+            from_margin = np.minimum(from_margin + np.maximum(state.wallet, 0.0), 0.0)
+        state.margin[row] += from_margin
+        state.wallet += payment - from_margin
+        state.funding[row] += payment
+        if payment.any():
+            state.note("funding", row, look, before, amount=payment)
+
+
+def _perform(action: Action, state: State, marks: Any, step: Any, on_refusal: str) -> None:
+    """Carry out an action on every path that allows it; raise or record where one does not."""
+    held = [state.wallet, state.size, state.entry, state.margin, state.leverage, state.isolated]
+    columns = [*held, state.realized, state.fees]
+    saved, written = [column.copy() for column in columns], len(state.ledger or ())
+    look = state.look(np.arange(state.wallet.size), marks, step)
+    refused = _refusal(action, action.blocked(state, look), look, on_refusal)
+    if not refused.all():
+        action.carry_out(state, look.only(~refused))
+        after = state.look(look.paths, marks, step)
+        undone = _refusal(action, action.refused(state, look, after), after, on_refusal, among=~refused)
+        for column, old in zip(columns, saved, strict=True):
+            column[..., undone] = old[..., undone]
+        refused |= undone
+    state.refused[refused] += 1
+    if state.ledger is not None and refused.any():
+        state.ledger.rewind(written)
+        state.note("refused", action.position, look, state.standing(action.position, look))
+
+
+def _refusal(action: Action, refusals: Refusals, look: Look, on_refusal: str, among: Any = True) -> Any:
+    """Return which paths refuse, or raise with the first reason."""
+    refused = np.full(look.paths.shape, False)
+    for paths, why in refusals:
+        found = paths & among
+        if on_refusal == "raise" and found.any():
+            where = "" if found.size == 1 else f", on {found.sum():,} of {found.size:,} paths"
+            raise ValueError(f"{action!r} is refused{where}: {why}")
+        refused |= found
+    return refused
+
+
+def _refill(state: State, look: Look, target: float, budget: Any) -> None:
+    """Top up isolated positions, one after the other, out of what the wallet can spare and the budget."""
+    for row in range(len(state.contracts)):
+        wanted = target * look.notional[row] - (look.margin[row] + look.pnl[row])
+        wanted = np.where(look.isolated[row] & (look.size[row] != 0), np.minimum(wanted, budget), 0.0)
+        if not (wanted > 0).any():
+            continue
+        amount = np.maximum(np.minimum(wanted, state.spare(look)), 0.0)
+        before = state.standing(row, look)
+        state.wallet -= amount
+        state.margin[row] += amount
+        budget -= amount
+        if amount.any():
+            state.note("topped up", row, look, before, amount=amount)
+            look = state.look(look.paths, look.marks, look.step)

@@ -1,0 +1,275 @@
+"""What a venue does with a unit that fails, an isolated position or the cross pool: round after round.
+
+Works on many paths at once, each at its own step, and records where every cent goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .state import ROUNDING, Look, State, total
+
+# A share this close to the whole is the whole; a cure smaller than the other is none.
+WHOLE, NOTHING = 1 - 1e-9, 1e-12
+# Closed down to a bracket's bound, a position must not be left above it by rounding.
+JUST_BELOW = 1 - 2.0**-40
+
+
+def liquidate_failing(state: State, paths: Any, marks: Any, step: Any) -> Look:
+    """Liquidate what fails, isolated positions each alone and then the pool; return how things stand after it."""
+    look = state.look(paths, marks, step)
+    if not look.fails.any():
+        return look
+    for row in range(len(state.contracts)):
+        hit = look.fails[row] & look.isolated[row]
+        if hit.any():
+            _liquidate(state, look.only(hit), row)
+            look = state.look(paths, marks, step)
+    hit = (look.fails & look.pool).any(axis=0)
+    if hit.any():
+        _liquidate(state, look.only(hit), None)
+        look = state.look(paths, marks, step)
+    return look
+
+
+def _liquidate(state: State, look: Look, row: int | None) -> None:
+    """Close an isolated row, or with ``None`` the pool, until it no longer fails or nothing is left of it."""
+    rules, begun, rounds = state.rules, np.abs(look.size), 0
+    while look.paths.size:
+        unit = look.pool if row is None else look.isolated & (state.rows == row)
+        chosen, share = _next(state, look, unit, begun)
+        own = chosen, np.arange(chosen.size)
+        over = look.equity[own] <= np.maximum(rules.takeover_below * look.need[own], _nothing(look, unit))
+        if rules.close == "takeover":
+            over |= share == 1
+        if over.any():
+            _take_over(state, look.only(over), row)
+        going = ~over & (share > NOTHING)
+        if rounds == rules.rounds or not going.any():
+            return
+        look, begun, chosen, share = look.only(going), begun[:, going], chosen[going], share[going]
+        unit, own = unit[:, going], (chosen, np.arange(chosen.size))
+        _close_in_market(state, look, chosen, share)
+        rounds += 1
+        look = state.look(look.paths, look.marks, look.step)
+        failing = (look.fails & (look.pool if row is None else state.rows == row)).any(axis=0)
+        if rules.part == "cure":
+            # A cure ends on the very edge, where rounding would decide: it is only looked at again if impact ruined it.
+            failing &= (share == 1) | (look.equity[own] <= _nothing(look, unit))
+        look, begun = look.only(failing), begun[:, failing]
+
+
+def _nothing(look: Look, unit: Any) -> Any:
+    """Return what counts as nothing left: a fee may take all there is, and rounding make a little of it."""
+    return ROUNDING * total(np.where(unit, look.notional + np.abs(look.pnl), 0.0))
+
+
+def _next(state: State, look: Look, unit: Any, begun: Any) -> tuple[Any, Any]:
+    """Return which row of the unit is closed next and how much of it, in part before as a whole: shapes (k,)."""
+    shares = _shares(state, look, begun)
+    shares = np.where(shares > WHOLE, 1.0, shares)
+    keys = {"largest loss": look.pnl, "largest maintenance": -look.required, "as given": state.rows + 0 * look.pnl}
+    key = np.where(unit, keys[state.rules.order], np.inf)
+    partly = np.where(shares < 1, key, np.inf)
+    chosen = np.where((partly < np.inf).any(axis=0), partly.argmin(axis=0), key.argmin(axis=0))
+    return chosen, shares[chosen, np.arange(chosen.size)]
+
+
+def _shares(state: State, look: Look, begun: Any) -> Any:
+    """Return what the rules would close of each position, a share of its size up to 1, shape (n, k)."""
+    rules = state.rules
+    if rules.part == "whole":
+        return np.ones(look.size.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if rules.part == "share":
+            return np.where(look.notional <= rules.share_above, 1.0, rules.share * begun / np.abs(look.size))
+        if rules.part == "bracket":
+            amount = np.where(state.by_size, np.abs(look.size), look.notional)
+            place = state.bracket(amount)
+            target = state.at(state.floors, np.maximum(place - rules.brackets + 1, 0)) * JUST_BELOW
+            return np.where(place >= rules.brackets, 1 - target / amount, 1.0)
+        return _cures(state, look)
+
+
+def _cures(state: State, look: Look) -> Any:
+    r"""Return the smallest share of each position that cures its unit, 1 where none does.
+
+    Closing *x* costs the liquidation fee :math:`x V f` and leaves the requirement of :math:`1 - x` of the
+    position. In each bracket both are linear in *x*, so each is solved for itself; entering a lower
+    bracket may already be enough where maintenance jumps.
+    """
+    rules = state.rules
+    amount = np.where(state.by_size, np.abs(look.size), look.basis)
+    best = np.ones(amount.shape)
+    for place in range(state.floors.shape[1]):
+        rate, deduction, floor = (t[:, [place]] for t in (state.rates, state.deductions, state.floors))
+        # The first bracket above is the position's own: nothing closed yet.
+        begin = np.where(place == look.place, 0.0, 1 - state.uppers[:, [place]] * JUST_BELOW / amount)
+        others = look.need - look.required
+        left = look.equity - rules.cure_to * (others + rate * look.basis - deduction + look.fee)
+        gain = rules.cure_to * (rate * look.basis + look.fee) - look.notional * rules.liquidation_fee
+        solved = np.where(gain > 0, -left / gain, np.inf)
+        found = np.where(left + gain * begin >= 0, begin, np.where(solved > begin, solved, np.inf))
+        found = np.where((place <= look.place) & (found < 1 - floor / amount), found, np.inf)
+        best = np.minimum(best, found)
+    return best
+
+
+def _close_in_market(state: State, look: Look, rows: Any, share: Any) -> None:
+    """Close a share of one row a path at the mark, less impact and fee."""
+    rules, paths, own = state.rules, look.paths, (rows, np.arange(rows.size))
+    isolated, marks, size = look.isolated[own], look.marks[own], look.size[own]
+    closed, profit = share * look.notional[own], share * look.pnl[own]
+    slip = np.minimum(closed / (200 * state.depth[rows, 0]), 0.5)
+    impact = closed * slip
+    fee = np.minimum(rules.liquidation_fee * closed, np.maximum(look.equity[own] - impact, 0.0))
+    row = int(rows[0])
+    before = state.standing(row, look)
+
+    left = np.where(share == 1, 0.0, size * (1 - share))
+    state.size[rows, paths] = left
+    cash = profit - impact - fee
+    margin = np.where(isolated, look.margin[own] + cash, 0.0)
+    released = np.where(isolated & (share == 1), np.maximum(margin, 0.0), 0.0)
+    state.margin[rows, paths] = margin - released
+    state.wallet[paths] += np.where(isolated, released, cash)
+    _book(state, look, rows, own[1], profit=profit, fee=fee, impact=impact)
+    _mark_ended(state, rows[share == 1], look.only(share == 1))
+
+    direction = np.sign(size) * state.sign
+    fill = marks * (1 - direction * slip) ** state.sign
+    kind = "liquidated" if share[0] == 1 else "reduced"
+    state.note(kind, row, look, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
+
+    pool_left = ((state.size[:, paths] != 0) & ~state.isolated[:, paths]).any(axis=0)
+    for unit in np.unique(rows[isolated & (share == 1)]):
+        owes = isolated & (rows == unit) & (share == 1) & (margin < 0)
+        _cover(state, look.only(owes), int(unit), -margin[owes])
+    owes = ~isolated & ~pool_left & (state.wallet[paths] < 0)
+    _cover(state, look.only(owes), None, -state.wallet[paths[owes]])
+
+
+def _take_over(state: State, look: Look, row: int | None) -> None:
+    """Hand an isolated row, or with ``None`` the whole pool, to the venue: nothing is left to the trader."""
+    left = look.equity[row] if row is not None else look.wallet + total(np.where(look.pool, look.pnl, 0.0))
+    for taken in range(len(state.contracts)) if row is None else [row]:
+        held = look.pool[taken] if row is None else np.full(look.paths.shape, True)
+        if not held.any():
+            continue
+        now, at = look.only(held), np.flatnonzero(held)
+        before = state.standing(taken, now)
+        fee = np.minimum(state.rules.liquidation_fee * now.notional[taken], np.maximum(left[at], 0.0))
+        left[at] -= fee
+        cash = now.pnl[taken] - fee
+        if row is None:
+            state.wallet[now.paths] += cash
+        else:
+            state.margin[row, now.paths] += cash
+        state.size[taken, now.paths] = 0.0
+        rows = np.full(at.shape, taken)
+        _book(state, now, rows, np.arange(at.size), profit=now.pnl[taken], fee=fee)
+        _mark_ended(state, rows, now)
+        state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
+    rest = state.wallet[look.paths] if row is None else state.margin[row, look.paths]
+    _forfeit(state, look.only(rest > 0), row, rest[rest > 0])
+    _cover(state, look.only(rest < 0), row, -rest[rest < 0])
+
+
+def _book(state: State, look: Look, rows: Any, at: Any, *, profit: Any, fee: Any, impact: Any = 0.0) -> None:
+    """Write down what a closing by force realised and cost, and give the fund its share of the fee."""
+    paths = look.paths[at]
+    state.realized[rows, paths] += profit
+    state.fees[rows, paths] += fee
+    state.impact[rows, paths] += impact
+    _give(state, paths, state.rules.fund_share * fee)
+
+
+def _mark_ended(state: State, rows: Any, look: Look) -> None:
+    first = state.liquidated[rows, look.paths] < 0
+    state.liquidated[rows[first], look.paths[first]] = look.step[first]
+
+
+def _give(state: State, paths: Any, amount: Any) -> None:
+    state.fund[paths] += amount
+    state.fund_received[paths] += amount
+
+
+def _forfeit(state: State, look: Look, row: int | None, rest: Any) -> None:
+    """Give what a takeover leaves to the insurance fund."""
+    if not rest.size:
+        return
+    before = state.standing(row, look)
+    _empty(state, look.paths, row, 0.0)
+    state.forfeited[look.paths] += rest
+    _give(state, look.paths, rest)
+    state.note("fund received", row, look, before, amount=rest)
+
+
+def _cover(state: State, look: Look, row: int | None, owed: Any) -> None:
+    """Make good what is missing: out of the insurance fund, then of the account's winners; record the rest."""
+    if not owed.size:
+        return
+    paths = look.paths
+    state.shortfall[paths] += owed
+    paid = np.minimum(state.fund[paths], owed)
+    before = state.standing(row, look)
+    state.fund[paths] -= paid
+    state.fund_paid[paths] += paid
+    _add(state, paths, row, paid)
+    if (paid > 0).any():
+        state.note("fund paid", row, look, before, amount=paid)
+    owed, released = _deleverage(state, look, row, owed - paid) if state.rules.deleveraging else (owed - paid, 0.0)
+    before = state.standing(row, look)
+    state.uncovered[paths] += owed
+    _empty(state, paths, row, released)
+    if (owed > 0).any():
+        state.note("uncovered", row, look, before, amount=owed)
+
+
+def _deleverage(state: State, look: Look, row: int | None, owed: Any) -> tuple[Any, Any]:
+    """Take what is missing from the largest winner, then the next; return what still is, and margins set free."""
+    paths, at = look.paths, np.arange(owed.size)
+    released = np.zeros(owed.shape)
+    while True:
+        now = state.look(paths, look.marks, look.step)
+        gain = np.where(now.isolated, np.minimum(now.pnl, now.margin + now.pnl), now.pnl)
+        gain = np.where(now.size != 0, gain, 0.0)
+        winner = gain.argmax(axis=0)
+        able = (gain[winner, at] > 0) & (owed > 0)
+        if not able.any():
+            return owed, released
+        now, hit, rows = now.only(able), paths[able], winner[able]
+        own = rows, np.arange(rows.size)
+        best = gain[rows, at[able]]
+        before = state.standing(int(rows[0]), now)
+        share = np.minimum(owed[able] / best, 1.0)
+        taken = np.where(share == 1, best, owed[able])
+        profit = share * now.pnl[own]
+        margin = np.where(now.isolated[own], now.margin[own] + profit - taken, 0.0)
+        state.size[rows, hit] = np.where(share == 1, 0.0, now.size[own] * (1 - share))
+        state.margin[rows, hit] = np.where(share == 1, 0.0, margin)
+        state.wallet[hit] += np.where(share == 1, margin, 0.0)
+        released[able] += np.where(share == 1, margin, 0.0)
+        state.realized[rows, hit] += profit
+        state.deleveraged[hit] += taken
+        _add(state, hit, row, taken)
+        owed[able] -= taken
+        moved = state.size[rows, hit] - now.size[own]
+        state.note("auto-deleveraged", int(rows[0]), now, before, size=moved, amount=taken)
+
+
+def _add(state: State, paths: Any, row: int | None, amount: Any) -> None:
+    if row is None:
+        state.wallet[paths] += amount
+    else:
+        state.margin[row, paths] += amount
+
+
+def _empty(state: State, paths: Any, row: int | None, released: Any) -> None:
+    """Leave nothing of the unit's cash, to the last bit; margins set free meanwhile stay in the wallet."""
+    if row is None:
+        state.wallet[paths] = released
+    else:
+        state.margin[row, paths] = 0.0

@@ -1,0 +1,197 @@
+"""What comes when: prices in blocks, and between them funding, actions and top-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import checks
+from .account import Account
+from .actions import Action
+from .outcome import RECORD
+from .rules import TopUp
+
+# Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
+STEPS, NUMBERS = 32, 2_000_000
+# Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
+TILE = 256
+
+
+class Plan:
+    """What is scheduled, checked: funding, actions, top-ups, and what is recorded."""
+
+    def __init__(
+        self, account: Account, funding: Any, top_up: TopUp | None, actions: Sequence[Action], record: Sequence[str]
+    ) -> None:
+        n = len(account.contracts)
+        self.n, self.top_up, self.actions = n, top_up, tuple(actions)
+        for action in self.actions:
+            if not isinstance(action, Action):
+                raise ValueError(f"actions must be AddMargin, Open, Close or Switch, not {action!r}")
+            if action.position is not None and action.position >= n:
+                raise ValueError(f"position must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
+        if isinstance(record, str):
+            raise ValueError(f"record must be a sequence of names out of {', '.join(RECORD)}, not {record!r}")
+        self.record = tuple(checks.one_of("record", name, RECORD) for name in record)
+        self.acts = {action.step for action in self.actions}
+        self._stream = iter(funding) if isinstance(funding, Iterator) else None
+        self.funding: Any = None
+        if funding is not None and self._stream is None:
+            self.funding = checks.numbers("funding", funding)
+            checks.one_each(n, funding=self.funding)
+            if self.funding.ndim > 3:
+                raise ValueError(f"funding must have at most three axes (K, T, n), not shape {self.funding.shape}")
+
+    def check(self, steps: int | None, paths: int) -> None:
+        """Refuse rates of another number of steps or paths than the prices, and actions beyond them."""
+        rates = self.funding
+        if rates is not None and rates.ndim > 1 and steps is not None and rates.shape[-2] != steps:
+            raise ValueError(f"funding must have one rate a step ({steps}), not {rates.shape[-2]}")
+        if rates is not None and rates.ndim == 3 and rates.shape[0] not in (1, paths):
+            raise ValueError(f"funding must have one path or as many as there are ({paths}), not {rates.shape[0]}")
+        if steps is not None:
+            self.check_actions(steps)
+
+    def check_actions(self, steps: int) -> None:
+        """Refuse actions that come after the last step."""
+        if self.acts and max(self.acts) >= steps:
+            raise ValueError(f"step must be one of 0 to {steps - 1} for an action, not {max(self.acts)}")
+
+    def rates(self, step: int) -> Any:
+        """Return the funding rates due at a step as (n, 1) or (n, K), or ``None``."""
+        if self._stream is not None:
+            try:
+                rates = checks.numbers("funding", next(self._stream))
+            except StopIteration:
+                raise ValueError(f"funding must have one item a step, but ended after {step}") from None
+            checks.one_each(self.n, funding=rates)
+        elif self.funding is None:
+            return None
+        elif self.funding.ndim < 2:
+            rates = self.funding
+        elif step < self.funding.shape[-2]:
+            rates = self.funding[..., step, :]
+        else:
+            raise ValueError(f"funding must have one rate a step, but has only {self.funding.shape[-2]}")
+        rates = np.broadcast_to(rates, (*rates.shape[:-1], self.n))
+        return np.atleast_2d(rates).T if rates.any() else None
+
+    def due(self, step: int) -> bool:
+        """Return whether anything besides prices happens at a step."""
+        return bool(
+            self.record
+            or self._stream is not None
+            or (self.funding is not None and self._funded(step))
+            or step in self.acts
+            or (self.top_up is not None and step % self.top_up.every == 0)
+        )
+
+    def _funded(self, step: int) -> bool:
+        rates = self.funding
+        late = rates.ndim > 1 and step >= rates.shape[-2]
+        return late or bool((rates if rates.ndim < 2 else rates[..., step, :]).any())
+
+
+class Prices:
+    """Prices as they were given, checked as they are taken.
+
+    Attributes
+    ----------
+    single
+        Whether it is one path of one account.
+    paths
+        How many paths there are.
+    count
+        How many steps; ``None`` where they are streamed.
+    """
+
+    def __init__(self, account: Account, prices: ArrayLike | Iterable[ArrayLike]) -> None:
+        self.n = n = len(account.contracts)
+        lead = np.broadcast_shapes(np.shape(account.wallet), account.size.shape[:-1])
+        if len(lead) > 1:
+            raise ValueError(f"account must have at most one leading axis, not shape {lead}")
+        self._stream: Iterator[Any] | None = None
+        if isinstance(prices, Iterator):
+            first = next(prices, None)
+            if first is None:
+                raise ValueError("prices must have at least one step, not an iterator that is exhausted")
+            self._stream, shape, self.count = chain([first], prices), np.shape(first), None
+        else:
+            self._whole = self._numbers(prices, "")
+            if self._whole.ndim not in (2, 3) or not self._whole.size:
+                raise ValueError(
+                    f"prices must have shape (T, {n}) or (K, T, {n}) and not be empty, not {self._whole.shape}"
+                )
+            shape, self.count = (*self._whole.shape[:-2], self._whole.shape[-1]), self._whole.shape[-2]
+        if len(shape) not in (1, 2) or shape[-1] != n:
+            raise ValueError(
+                f"prices must have one column a position in the last axis ({n}), not steps of shape {shape}"
+            )
+        lead = checks.broadcastable(prices=shape[:-1], account=lead)
+        self.single, self.paths = not lead, lead[0] if lead else 1
+
+    def blocks(self, plan: Plan) -> Iterator[tuple[int, Any]]:
+        """Yield the number of the first step and a block (B, n, K) of prices; what is due begins a block.
+
+        The block is used again for the next one.
+        """
+        size = max(1, min(STEPS, NUMBERS // (self.n * self.paths)))
+        block = np.empty((size, self.n, self.paths))
+        if self._stream is None:
+            yield from self._of_whole(plan, block)
+        else:
+            yield from self._of_stream(self._stream, plan, block)
+
+    def _of_whole(self, plan: Plan, block: Any) -> Iterator[tuple[int, Any]]:
+        start, count = 0, self._whole.shape[-2]
+        while start < count:
+            stop = start + 1
+            while stop < min(start + len(block), count) and not plan.due(stop):
+                stop += 1
+            part = block[: stop - start]
+            if self._whole.ndim == 2:
+                part[:] = self._whole[start:stop, :, None]
+            else:
+                for tile in range(0, self.paths, TILE):
+                    paths = slice(tile, tile + TILE)
+                    part[:, :, paths] = self._whole[paths if len(self._whole) > 1 else ..., start:stop].transpose(
+                        1, 2, 0
+                    )
+            yield start, _checked(part, start)
+            start = stop
+
+    def _of_stream(self, stream: Iterator[Any], plan: Plan, block: Any) -> Iterator[tuple[int, Any]]:
+        start, filled = 0, 0
+        for number, given in enumerate(stream):
+            if filled and (filled == len(block) or plan.due(number)):
+                yield start, _checked(block[:filled], start)
+                start, filled = number, 0
+            step = self._numbers(given, f" at step {number}")
+            if step.shape not in ((self.n,), (1, self.n), (self.paths, self.n)):
+                raise ValueError(
+                    f"prices must have shape ({self.n},) or ({self.paths}, {self.n}), not {step.shape} at step {number}"
+                )
+            block[filled] = step[:, None] if step.ndim == 1 else step.T
+            filled += 1
+        yield start, _checked(block[:filled], start)
+
+    @staticmethod
+    def _numbers(given: Any, where: str) -> Any:
+        array = given if isinstance(given, np.ndarray) else checks.numbers("prices", given)
+        if array.dtype.kind not in "iuf":
+            raise ValueError(f"prices must be numbers, not {array.dtype}{where}")
+        return array
+
+
+def _checked(block: Any, start: int) -> Any:
+    """Return a block of prices, all finite and above 0."""
+    if not (block.min() > 0 and block.max() < np.inf):
+        step, position, path = (int(axis[0]) for axis in np.nonzero(~((block > 0) & (block < np.inf))))
+        shown = float(block[step, position, path])
+        where = f"step {start + step}, position {position}, path {path}"
+        raise ValueError(f"prices must be finite and greater than 0, not {shown!r} at {where}")
+    return block

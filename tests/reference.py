@@ -1,0 +1,283 @@
+"""The referee of the margin engine: one path, one position and one rule at a time, in exact fractions.
+
+Slow and plain on purpose, and written from the rules alone: accounts, contracts, conventions and rules are read
+as data, and no formula is taken from marginlab. Here is what happens at a step, in this order: funding, what the
+user does (`reference_actions`), top-ups, liquidations. `reference_state` says what is true at given marks.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from .oracle import INFINITY
+from .reference_actions import act
+from .reference_state import State, exact, result_of, table
+
+# How far below a bound a position is brought to be surely in the bracket below it.
+BELOW = 1 - Fraction(1, 2**40)
+# Shares that had to be divided for are cut to so many binary digits, or the fractions outgrow the machine.
+# The books are kept with the share as cut, so they still balance to the last digit.
+DIGITS = 2**80
+
+
+class Path(State):
+    """An account on its way along one path of prices."""
+
+    def settle_funding(self, rates):
+        """Pay or receive -sign(q) V rate on each open position."""
+        for row, rate in zip(self.rows, rates, strict=True):
+            received = -row.side * row.notional * Fraction(rate)
+            if not received:
+                continue
+            before = self.balance(row)
+            from_margin = received
+            if row.isolated and self.rules.isolated_funding == "wallet":
+                to_wallet = received if received > 0 else -min(-received, max(self.wallet, 0))
+                self.wallet += to_wallet
+                from_margin = received - to_wallet
+            self.add_cash(row, from_margin)
+            row.funding += received
+            self.enter("funding", row, before, amount=received)
+
+    def top_up(self, target, budget):
+        """Bring isolated positions to a target equity, out of the wallet; return what is left of the budget."""
+        for row in self.open_rows(isolated=True):
+            wanted = target * row.notional - self.equity_of(row)
+            amount = min(wanted, budget, self.available())
+            if amount > 0:
+                before = self.balance(row)
+                self.wallet -= amount
+                row.margin += amount
+                budget -= amount
+                self.enter("topped up", row, before, amount=amount)
+        return budget
+
+    # Liquidation.
+
+    def liquidate_where_due(self):
+        """Look at each isolated position alone, then at the cross pool."""
+        for owner in [*(row for row in self.rows if row.isolated), None]:
+            self.liquidate(owner)
+
+    def unit(self, owner):
+        """Return the open positions that are liquidated together: an isolated one alone, or the cross pool for None."""
+        return self.open_rows(isolated=False) if owner is None else [owner] if owner.size else []
+
+    def fails(self, unit):
+        """Return whether the equity of a unit no longer covers what it must."""
+        if not unit:
+            return False
+        equity, need = self.equity_of(unit[0]), self.need_of(unit[0])
+        return equity <= need if self.convention.at_equality else equity < need
+
+    def liquidate(self, owner):
+        """Reduce or close a unit until it no longer fails, as far as the rules go."""
+        rules, began, closings = self.rules, {row.index: abs(row.size) for row in self.unit(owner)}, 0
+        while self.fails(unit := self.unit(owner)):
+            if self.equity_of(unit[0]) <= max(0, Fraction(rules.takeover_below) * self.need_of(unit[0])):
+                return self.take_over(unit, owner)
+            shares = {row.index: self.share_to_close(row, began[row.index]) for row in unit}
+            row = min(unit, key=lambda row: (shares[row.index] == 1, self.rank(row), row.index))
+            share = shares[row.index]
+            if share == 1 and rules.close == "takeover":
+                return self.take_over(unit, owner)
+            if closings == rules.rounds or share <= Fraction(1e-12):
+                return None
+            self.close_in_market(row, share)
+            closings += 1
+            if rules.part == "cure" and share < 1 and self.equity_of(row) > 0:
+                return None
+        return None
+
+    def rank(self, row):
+        """Return what the position is put in order by, the first to be closed the smallest."""
+        keys = {"largest loss": row.pnl, "largest maintenance": -self.requirement(row), "as given": row.index}
+        return keys[self.rules.order]
+
+    def share_to_close(self, row, began):
+        """Return the share of a position that the rules close at a time."""
+        share = getattr(self, "close_" + self.rules.part)(row, began)
+        return Fraction(1) if share > 1 - Fraction(1e-9) else share
+
+    def close_whole(self, _row, _began):
+        """Close all of it."""
+        return Fraction(1)
+
+    def close_share(self, row, began):
+        """Close a share of what it was when its liquidation began; a small position at once."""
+        if row.notional <= Fraction(self.rules.share_above):
+            return Fraction(1)
+        return Fraction(self.rules.share) * began / abs(row.size)
+
+    def close_bracket(self, row, _began):
+        """Close down to the top of a lower bracket."""
+        amount = row.counted(row.notional)
+        lower = row.bracket(amount) - self.rules.brackets
+        return 1 - table(row.contract.tiers)[lower + 1][0] * BELOW / amount if lower >= 0 else Fraction(1)
+
+    def close_cure(self, row, _began):
+        """Close the smallest share after which equity covers what is then required, `cure_to` times.
+
+        In each bracket, from that of the whole position downwards, what is covered beyond need is room + slope x.
+        """
+        target, equity = Fraction(self.rules.cure_to), self.equity_of(row)
+        others = self.need_of(row) - self.requirement(row)
+        fee, value = self.closing_fee(row), self.value_for_maintenance(row)
+        amount = row.counted(value)
+        for floor, upper, rate, deduction in reversed(table(row.contract.tiers)):
+            if floor >= amount:
+                continue
+            start, end = (0 if amount <= upper else 1 - upper * BELOW / amount), 1 - floor / amount
+            room = equity - target * (others + rate * value - deduction + fee)
+            slope = target * (rate * value + fee) - Fraction(self.rules.liquidation_fee) * row.notional
+            if room + slope * start >= 0:
+                return cut_up(start)
+            if slope > 0 and -room / slope < end:
+                return cut_up(-room / slope)
+        return Fraction(1)
+
+    def liquidation_fee(self, value, left):
+        """Return the fee on a value closed by force, at most what is left."""
+        return min(Fraction(self.rules.liquidation_fee) * value, max(left, Fraction(0)))
+
+    def impact(self, row, value):
+        """Return the cost of closing a value in the market, as a share of it."""
+        depths = self.rules.depth
+        depth = exact(depths if np.ndim(depths) == 0 else depths[row.index])
+        return Fraction(0) if depth == INFINITY else min(value / (200 * depth), Fraction(1, 2))
+
+    def close_by_force(self, row, share, fee, impact=0):
+        """Book the closing of a share of a position: profit, fee and impact; return the profit."""
+        realized = share * row.pnl
+        self.add_cash(row, realized - impact - fee)
+        row.realized += realized
+        row.fees += fee
+        row.impact += impact
+        to_fund = Fraction(self.rules.fund_share) * fee
+        self.fund += to_fund
+        self.fund_received += to_fund
+        row.size = row.size * (1 - share)
+        if not row.size and row.liquidated < 0:
+            row.liquidated = self.step
+        return realized
+
+    def close_in_market(self, row, share):
+        """Close a share of a position in the market; what the fund must add if cash runs out, it adds."""
+        before, held = self.balance(row), row.size
+        value = share * row.notional
+        worse = self.impact(row, value)
+        fee = self.liquidation_fee(value, before.equity - worse * value)
+        price = fill_price(row, share, worse)
+        realized = self.close_by_force(row, share, fee, worse * value)
+        if row.isolated and share == 1 and row.margin >= 0:
+            self.return_margin(row)
+        kind = "liquidated" if share == 1 else "reduced"
+        self.enter(kind, row, before, realized, row.size - held, price, fee, worse * value)
+        if row.isolated and row.margin < 0 and share == 1:
+            self.cover(row, -row.margin)
+        if not row.isolated and not self.open_rows(isolated=False) and self.wallet < 0:
+            self.cover(None, -self.wallet)
+
+    def take_over(self, unit, owner):
+        """Hand a unit over at the marks, with all the cash behind it."""
+        left = self.equity_of(unit[0])
+        for row in unit:
+            before, held = self.balance(row), row.size
+            fee = self.liquidation_fee(row.notional, left)
+            left -= fee
+            realized = self.close_by_force(row, Fraction(1), fee)
+            self.enter("taken over", row, before, realized, -held, fee=fee)
+        cash = self.wallet if owner is None else owner.margin
+        if cash > 0:
+            before = self.balance(owner)
+            self.add_cash(owner, -cash)
+            self.fund += cash
+            self.fund_received += cash
+            self.forfeited += cash
+            self.enter("fund received", owner, before, amount=cash)
+        elif cash < 0:
+            self.cover(owner, -cash)
+
+    # Shortfalls.
+
+    def cover(self, owner, shortfall):
+        """Make up for cash below 0: the insurance fund, then the profits of winners; the rest stays uncovered."""
+        self.shortfall += shortfall
+        paid = min(self.fund, shortfall)
+        if paid > 0:
+            before = self.balance(owner)
+            self.add_cash(owner, paid)
+            self.fund -= paid
+            self.fund_paid += paid
+            self.enter("fund paid", owner, before, amount=paid)
+        rest = shortfall - paid
+        while rest > 0 and self.rules.deleveraging and (winner := self.largest_winner()):
+            rest -= self.deleverage(winner, owner, rest)
+        if rest > 0:
+            before = self.balance(owner)
+            self.add_cash(owner, rest)
+            self.uncovered += rest
+            self.enter("uncovered", owner, before, amount=rest)
+
+    def gain(self, row):
+        """Return the profit of a position that can be taken: in isolated mode no more than its equity."""
+        return min(row.pnl, row.margin + row.pnl) if row.isolated else row.pnl
+
+    def largest_winner(self):
+        """Return the open position with the largest profit, None if none has any."""
+        winners = [row for row in self.rows if row.size and self.gain(row) > 0]
+        return max(winners, key=lambda row: (self.gain(row), -row.index), default=None)
+
+    def deleverage(self, winner, owner, rest):
+        """Close as much of a winner as covers the rest of a shortfall; return what it covers."""
+        before, held, gain = self.balance(winner), winner.size, self.gain(winner)
+        taken = min(rest, gain)
+        share = cut_up(taken / gain)
+        realized = share * winner.pnl
+        winner.realized += realized
+        winner.size = held * (1 - share)
+        self.add_cash(winner, realized - taken)
+        self.add_cash(owner, taken)
+        self.deleveraged += taken
+        if winner.isolated and not winner.size:
+            self.return_margin(winner)
+        self.enter("auto-deleveraged", winner, before, amount=taken, size=winner.size - held)
+        return taken
+
+
+def cut_up(share):
+    """Return a share cut to a bounded number of digits, upwards."""
+    return Fraction(math.ceil(share * DIGITS), DIGITS)
+
+
+def fill_price(row, share, worse):
+    """Return the price at which the closed share is worth this much less to its holder than at the mark."""
+    gains_with_notional = row.side if row.contract.kind == "linear" else -row.side
+    filled = share * row.notional * (1 - gains_with_notional * worse)
+    size = abs(share * row.size) * Fraction(row.contract.multiplier)
+    return filled / size if row.contract.kind == "linear" else size / filled
+
+
+def run(account, prices, rules, funding=None, top_up=None, actions=(), on_refusal="raise"):
+    """Take an account along one path of prices (T, n); return what became of it."""
+    path = Path(account, rules)
+    budget = exact(top_up.budget) if top_up else None
+    recorded = []
+    for path.step, marks in enumerate(prices):
+        for row, mark in zip(path.rows, marks, strict=True):
+            row.mark = Fraction(mark)
+        path.measure()
+        if funding is not None:
+            path.settle_funding(funding if np.ndim(funding) == 1 else funding[path.step])
+        for action in actions:
+            if action.step == path.step:
+                act(path, action, on_refusal)
+                path.measure()
+        if top_up and path.step % top_up.every == 0:
+            budget = path.top_up(Fraction(top_up.target), budget)
+        path.liquidate_where_due()
+        recorded.append((path.equity(), path.total_requirement(), [row.size for row in path.rows]))
+    return result_of(path, recorded)

@@ -1,0 +1,129 @@
+"""What the user does to an account on its way, for the referee: each action as a venue would take or refuse it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from marginlab import AddMargin, Close, Open, Switch
+
+from .oracle import INFINITY, notional
+
+
+class RefusedError(Exception):
+    """An action that the venue does not take, and why."""
+
+
+def act(path, action, on_refusal):
+    """Do what the user asks at this step, or leave everything as it was and count a refusal."""
+    take = {AddMargin: add_margin, Open: open_position, Close: close_position, Switch: switch}[type(action)]
+    row = None if action.position is None else path.rows[action.position]
+    wallet, rows, entries = path.wallet, [replace(one) for one in path.rows], len(path.ledger)
+    try:
+        take(path, action, row)
+    except RefusedError as refusal:
+        if on_refusal == "raise":
+            raise ValueError(f"{action} at step {path.step} is refused: {refusal}") from None
+        path.wallet, path.rows = wallet, rows
+        del path.ledger[entries:]
+        path.refused += 1
+        row = None if row is None else rows[row.index]
+        path.enter("refused", row, path.balance(row))
+
+
+def demand(condition, reason):
+    """Refuse unless a condition holds."""
+    if not condition:
+        raise RefusedError(reason)
+
+
+def add_margin(path, action, row):
+    """Move money between the wallet and the margin of an isolated position."""
+    amount, before = Fraction(action.amount), path.balance(row)
+    demand(row.size and row.isolated, "only an open isolated position has a margin")
+    if amount > 0:
+        demand(amount <= path.available(), "the wallet has less to spare")
+    else:
+        removable = row.margin + min(0, row.pnl) - path.initial_margin(row)
+        demand(-amount <= removable, "the initial margin must stay")
+    path.wallet -= amount
+    row.margin += amount
+    path.enter("margin added" if amount > 0 else "margin removed", row, before, abs(amount))
+
+
+def open_position(path, action, row):
+    """Open a position, or add to one, at the mark."""
+    size, available, before = Fraction(action.size), path.available(), path.balance(row)
+    demand(row.size * size >= 0, "it is open in the other direction")
+    demand(row.isolated or action.margin is None, "a cross position has no margin of its own")
+    value = notional(row.contract, size, row.mark)
+    fee = Fraction(path.rules.trading_fee) * value
+    if action.leverage is not None:
+        row.leverage = INFINITY if action.leverage == INFINITY else Fraction(action.leverage)
+    row.entry = average_entry(row, size)
+    row.size += size
+    demand(row.counted(row.notional) <= row.contract.tiers.cap, "it would be above the cap")
+    limit = row.leverage_limit()
+    demand(row.leverage == INFINITY or row.leverage <= limit, "the bracket allows less leverage")
+    path.wallet -= fee
+    row.fees += fee
+    margin = Fraction(0)
+    if row.isolated:
+        leverage = min(row.leverage, limit)
+        demand(action.margin is not None or leverage != INFINITY, "no leverage says how much margin it needs")
+        margin = value / leverage if action.margin is None else Fraction(action.margin)
+        demand(margin + fee <= available, "the wallet has less to spare")
+        path.wallet -= margin
+        row.margin += margin
+        demand(path.equity_of(row) >= path.requirement(row), "it would not cover its requirement")
+    else:
+        demand(path.free() >= 0, "the wallet does not cover the initial margins")
+    path.enter("opened", row, before, margin, size, fee=fee)
+
+
+def average_entry(row, added):
+    """Return the entry after adding at the mark, at which the notionals at entry add up."""
+    if row.contract.kind == "linear":
+        return (row.size * row.entry + added * row.mark) / (row.size + added)
+    return (row.size + added) / (row.size / row.entry + added / row.mark)
+
+
+def close_position(path, action, row):
+    """Close a share of a position at the mark; an isolated one gives that share of its margin back."""
+    demand(row.size, "nothing is open")
+    share, held, before = Fraction(action.share), row.size, path.balance(row)
+    realized, fee = share * row.pnl, Fraction(path.rules.trading_fee) * share * row.notional
+    returned = share * row.margin
+    if row.isolated:
+        demand(returned + realized - fee >= 0, "it would pay out less than nothing")
+    path.wallet += returned + realized - fee
+    row.margin -= returned
+    row.size -= share * row.size
+    row.realized += realized
+    row.fees += fee
+    path.enter("closed", row, before, realized, row.size - held, fee=fee)
+
+
+def switch(path, action, row):
+    """Change the mode of one position or, where no row is named, of the whole account; an entry for each changed."""
+    to_isolated = action.mode == "isolated"
+    changing = [one for one in path.rows if (row is None or row is one) and one.isolated != to_isolated]
+    open_ones = [one for one in changing if one.size]
+    demand(changing, f"it is in {action.mode} mode already")
+    demand(path.rules.switching != "account" or row is None, "only the whole account has a mode")
+    demand(path.rules.switching not in ("flat", "order") or not open_ones, "a position is open")
+    given = None if action.margin is None else Fraction(action.margin)
+    # All as they stand before the first of them changes.
+    margins = [path.initial_margin(one) if given is None or not one.size else given for one in changing]
+    for one, margin in zip(changing, margins, strict=True):
+        before = path.balance(one)
+        if to_isolated:
+            one.isolated, one.margin = True, margin
+            path.wallet -= margin
+        else:
+            one.isolated, margin = False, path.return_margin(one)
+        path.enter("switched", one, before, margin)
+    if to_isolated and open_ones:
+        demand(path.free() >= 0, "what is left in cross mode would not cover its initial margins")
+        for one in open_ones:
+            demand(path.equity_of(one) >= path.requirement(one), "it would not cover its requirement")

@@ -1,0 +1,211 @@
+"""What is true of an account at given marks, for the referee: textbook formulas in fractions, and the books."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from types import SimpleNamespace
+
+from .oracle import INFINITY, bankruptcy_price, brackets, notional, pnl
+
+Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
+LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
+
+table = cache(brackets)
+
+
+def exact(number):
+    """Return a number as a fraction; infinity stays what it is."""
+    return number if number == INFINITY else Fraction(number)
+
+
+@dataclass
+class Row:
+    """One position, with what has flowed through it."""
+
+    index: int
+    contract: object
+    size: Fraction
+    entry: Fraction
+    isolated: bool
+    margin: Fraction
+    leverage: object
+    mark: Fraction = None
+    realized: Fraction = Fraction(0)
+    funding: Fraction = Fraction(0)
+    fees: Fraction = Fraction(0)
+    impact: Fraction = Fraction(0)
+    liquidated: int = -1
+
+    @property
+    def side(self):
+        """Return 1 for a long, -1 for a short, 0 for none."""
+        return (self.size > 0) - (self.size < 0)
+
+    @property
+    def notional(self):
+        """Return the value at the mark."""
+        return notional(self.contract, self.size, self.mark)
+
+    @property
+    def pnl(self):
+        """Return the unrealized profit or loss at the mark."""
+        return pnl(self.contract, self.size, self.entry, self.mark)
+
+    def counted(self, value):
+        """Return what the brackets count of a position of this value."""
+        return abs(self.size) if self.contract.tiers.measured_in == "contracts" else value
+
+    def bracket(self, amount):
+        """Return the number of the bracket of an amount; a bound belongs to the bracket below it."""
+        return max(sum(amount > floor for floor, *_ in table(self.contract.tiers)) - 1, 0)
+
+    def leverage_limit(self):
+        """Return the highest leverage of the bracket the position is in at the mark."""
+        return exact(self.contract.tiers.max_leverage[self.bracket(self.counted(self.notional))])
+
+
+class State:
+    """An account at the marks of a step, and what has flowed so far."""
+
+    def __init__(self, account, rules):
+        columns = (account.contracts, account.size, account.entry, account.isolated, account.margin, account.leverage)
+        self.rows = [
+            Row(i, contract, Fraction(size), Fraction(entry), bool(isolated), Fraction(margin), exact(leverage))
+            for i, (contract, size, entry, isolated, margin, leverage) in enumerate(zip(*columns, strict=True))
+        ]
+        self.convention, self.rules = account.convention, rules
+        self.wallet, self.fund = Fraction(account.wallet), exact(rules.fund)
+        self.balance_at_start = self.wallet + sum(row.margin for row in self.rows)
+        self.forfeited = self.shortfall = self.fund_received = self.fund_paid = Fraction(0)
+        self.deleveraged = self.uncovered = Fraction(0)
+        self.refused, self.step, self.ledger = 0, 0, []
+        self.money, self.largest = abs(self.wallet), [abs(row.size) for row in self.rows]
+
+    # What is true at the marks.
+
+    def open_rows(self, isolated):
+        """Return the open positions of one mode, in row order."""
+        return [row for row in self.rows if row.size and row.isolated == isolated]
+
+    def cross_pnl(self):
+        """Return the unrealized profit or loss of the cross pool."""
+        return sum((row.pnl for row in self.open_rows(isolated=False)), Fraction(0))
+
+    def maintenance(self, row):
+        """Return r V - c, at the mark or frozen at entry."""
+        value = self.value_for_maintenance(row)
+        _, _, rate, deduction = table(row.contract.tiers)[row.bracket(row.counted(value))]
+        return rate * value - deduction
+
+    def value_for_maintenance(self, row):
+        """Return the value that the maintenance margin is counted on."""
+        frozen = self.convention.maintenance_at == "entry"
+        return notional(row.contract, row.size, row.entry) if frozen else row.notional
+
+    def closing_fee(self, row):
+        """Return the fee for closing as far as it is required: on the value at the mark or at bankruptcy."""
+        rate = Fraction(self.convention.closing_fee)
+        if not rate or self.convention.closing_fee_at not in ("liquidation", "bankruptcy"):
+            return Fraction(0)
+        if self.convention.closing_fee_at == "liquidation":
+            return rate * row.notional
+        backing = row.margin if row.isolated else self.wallet + self.cross_pnl() - row.pnl
+        price = bankruptcy_price(row.contract, row.size, row.entry, backing, self.convention)
+        return Fraction(0) if price is None else rate * notional(row.contract, row.size, price)
+
+    def requirement(self, row):
+        """Return maintenance and the closing fee where it counts; nothing for a closed position."""
+        return self.maintenance(row) + self.closing_fee(row) if row.size else Fraction(0)
+
+    def initial_margin(self, row):
+        """Return value / leverage, the bracket's limit on leverage kept, and at least the requirement."""
+        leverage = min(row.leverage, row.leverage_limit())
+        at_leverage = 0 if leverage == INFINITY else row.notional / leverage
+        return max(at_leverage, self.requirement(row)) if row.size else Fraction(0)
+
+    def free(self):
+        """Return what the wallet holds beyond cross losses and cross initial margins; negative if it is short."""
+        initial = sum(self.initial_margin(row) for row in self.open_rows(isolated=False))
+        return self.wallet + min(0, self.cross_pnl()) - initial
+
+    def available(self):
+        """Return what may leave the wallet."""
+        return max(Fraction(0), self.free())
+
+    def unit_of(self, row):
+        """Return the positions that live and die with this one: itself, or the cross pool."""
+        return [row] if row.isolated else self.open_rows(isolated=False)
+
+    def equity_of(self, row):
+        """Return the equity of the position's unit."""
+        return row.margin + row.pnl if row.isolated else self.wallet + self.cross_pnl()
+
+    def need_of(self, row):
+        """Return the requirement of the position's unit."""
+        return sum((self.requirement(one) for one in self.unit_of(row)), Fraction(0))
+
+    def equity(self):
+        """Return what the whole account is worth."""
+        return self.wallet + sum(row.margin + row.pnl for row in self.rows)
+
+    def total_requirement(self):
+        """Return the requirements of all positions."""
+        return sum((self.requirement(row) for row in self.rows), Fraction(0))
+
+    # The books.
+
+    def balance(self, row):
+        """Return the state of a position and its unit, or of the whole account for None."""
+        if row is None:
+            margins = sum(one.margin for one in self.rows)
+            return Balance(self.wallet, margins, Fraction(0), self.equity(), self.total_requirement(), self.fund)
+        return Balance(self.wallet, row.margin, row.size, self.equity_of(row), self.need_of(row), self.fund)
+
+    def enter(self, kind, row, before, amount=0, size=0, price=None, fee=0, impact=0):
+        """Write an entry of what has just happened to a position, or to the whole account for None."""
+        if row is not None:
+            price = row.mark if price is None else price
+        index = None if row is None else row.index
+        entry = (self.step, kind, index, Fraction(size), price, Fraction(amount), Fraction(fee), Fraction(impact))
+        self.ledger.append(LedgerEntry(*entry, before, self.balance(row)))
+
+    def measure(self):
+        """Keep the most money that has been involved, and the largest size of each position."""
+        self.money = max(self.money, abs(self.wallet) + sum(row.notional + abs(row.pnl) for row in self.rows))
+        self.largest = [max(largest, abs(row.size)) for largest, row in zip(self.largest, self.rows, strict=True)]
+
+    def add_cash(self, row, amount):
+        """Put money where the position's cash is: its own margin, or the wallet."""
+        if row is not None and row.isolated:
+            row.margin += amount
+        else:
+            self.wallet += amount
+
+    def return_margin(self, row):
+        """Give the margin of an isolated position back to the wallet; return it."""
+        returned, row.margin = row.margin, Fraction(0)
+        self.wallet += returned
+        return returned
+
+
+def result_of(path, recorded):
+    """Return the final numbers under the names that an outcome has for them.
+
+    Beside them what rounding is measured against: the money involved, and the largest size of each position.
+    """
+    totals = "wallet fund forfeited shortfall fund_received fund_paid deleveraged uncovered refused"
+    each = "margin size entry isolated liquidated realized funding fees impact"
+    equity_path, requirement_path, size_path = (list(column) for column in zip(*recorded, strict=True))
+    return SimpleNamespace(
+        **{name: getattr(path, name) for name in [*totals.split(), "ledger", "money", "largest"]},
+        **{name: [getattr(row, name) for row in path.rows] for name in each.split()},
+        balance=path.balance_at_start,
+        equity=path.equity(),
+        unrealized=[row.pnl for row in path.rows],
+        equity_path=equity_path,
+        requirement_path=requirement_path,
+        size_path=size_path,
+    )
