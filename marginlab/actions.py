@@ -191,12 +191,13 @@ class Close(Action):
         checks.between("share", self.share, 0, 1, open_below=True)
 
     def blocked(self, state: State, look: Look) -> Refusals:
-        """Refuse where nothing is open, or its margin cannot pay for it."""
+        """Refuse where nothing is open, or what backs it cannot pay for its loss and fee."""
         row = self.position
         yield look.size[row] == 0, "the position must be open"
         fee = state.rules.trading_fee * self.share * look.notional[row]
-        paid_out = self.share * (look.margin[row] + look.pnl[row]) - fee
-        yield look.isolated[row] & (paid_out < 0), "its loss and fee must be at most its margin"
+        # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
+        backed = np.where(look.isolated[row], self.share, 1.0) * look.equity[row]
+        yield backed < fee, "its loss and fee must be at most what backs it"
 
     def carry_out(self, state: State, look: Look) -> None:
         """Sell or buy back, pay the fee, set margin free."""
@@ -265,7 +266,7 @@ class Switch(Action):
                 amount = -now.margin[row]
             _set_aside(state, now, row, amount)
             state.isolated[row, now.paths] = self.mode == "isolated"
-            state.note("switched", row, now, before, amount=np.abs(amount))
+            state.note("switched", row, now, before, amount=amount if self.mode == "isolated" else -amount)
 
     def refused(self, state: State, before: Look, look: Look) -> Refusals:
         """Refuse margins the wallet cannot spare, and a position that would fail at once."""

@@ -45,7 +45,7 @@ def _liquidate(state: State, look: Look, row: int | None) -> None:
         if rules.close == "takeover":
             over |= share == 1
         if over.any():
-            _take_over(state, look.only(over), row)
+            _take_over(state, look.only(over), row, _nothing(look, unit)[over])
         going = ~over & (share > NOTHING)
         if rounds == rules.rounds or not going.any():
             return
@@ -62,7 +62,7 @@ def _liquidate(state: State, look: Look, row: int | None) -> None:
 
 
 def _nothing(look: Look, unit: Any) -> Any:
-    """Return what counts as nothing left: a fee may take all there is, and rounding make a little of it."""
+    """Return what counts as nothing, (k,): a fee may take all there is, and rounding leave a little of it."""
     return ROUNDING * total(np.where(unit, look.notional + np.abs(look.pnl), 0.0))
 
 
@@ -151,7 +151,7 @@ def _close_in_market(state: State, look: Look, rows: Any, share: Any) -> None:
     _cover(state, look.only(owes), None, -state.wallet[paths[owes]])
 
 
-def _take_over(state: State, look: Look, row: int | None) -> None:
+def _take_over(state: State, look: Look, row: int | None, nothing: Any) -> None:
     """Hand an isolated row, or with ``None`` the whole pool, to the venue: nothing is left to the trader."""
     left = look.equity[row] if row is not None else look.wallet + total(np.where(look.pool, look.pnl, 0.0))
     for taken in range(len(state.contracts)) if row is None else [row]:
@@ -173,8 +173,10 @@ def _take_over(state: State, look: Look, row: int | None) -> None:
         _mark_ended(state, rows, now)
         state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
     rest = state.wallet[look.paths] if row is None else state.margin[row, look.paths]
-    _forfeit(state, look.only(rest > 0), row, rest[rest > 0])
-    _cover(state, look.only(rest < 0), row, -rest[rest < 0])
+    _empty(state, look.paths[np.abs(rest) <= nothing], row, 0.0)
+    for settle, sign in ((_forfeit, 1), (_cover, -1)):
+        some = sign * rest > nothing
+        settle(state, look.only(some), row, sign * rest[some])
 
 
 def _book(state: State, look: Look, rows: Any, at: Any, *, profit: Any, fee: Any, impact: Any = 0.0) -> None:

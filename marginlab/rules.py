@@ -53,7 +53,8 @@ class Rules:
         In cross, which position goes first: the one with the ``"largest loss"``, with the ``"largest
         maintenance"``, or ``"as given"``.
     takeover_below
-        Equity at or below this share of the requirement is taken over even where `close` says market.
+        Equity at or below this share of the requirement is taken over even where `close` says market,
+        and forfeited. At 0 or below a position is taken over in any case.
     liquidation_fee, fund_share
         Fee on notional closed by force, a fraction of it, never more than is left; and the share of
         the fee that goes to the insurance fund rather than to the venue.
@@ -61,7 +62,8 @@ class Rules:
         What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one.
     deleveraging
         Whether, once the fund is empty, the account's winning positions are closed and their profit
-        taken (ADL). What is missing then still is recorded as uncovered.
+        taken (ADL). A venue takes it from whoever wins; here there is one account only, so that an
+        isolated loss may reach its winners. What is missing then still is recorded as uncovered.
     depth
         Notional that the order book takes within 1 % of the mark, on one side; one number or one
         a position. Selling *X* into a book of even depth *D* fills at :math:`X / (200 D)`

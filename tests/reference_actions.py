@@ -96,6 +96,8 @@ def close_position(path, action, row):
     returned = share * row.margin
     if row.isolated:
         demand(returned + realized - fee >= 0, "it would pay out less than nothing")
+    else:
+        demand(path.equity_of(row) >= fee, "the pool could not pay for it")
     path.wallet += returned + realized - fee
     row.margin -= returned
     row.size -= share * row.size

@@ -9,6 +9,9 @@ import pytest
 
 from marginlab import Account, Contract, Open, Position, Rules, Tiers, simulate
 
+from . import reference
+from .scenarios import differences, scenario
+
 FLAT = Tiers.flat(0.01, max_leverage=100)
 
 
@@ -28,6 +31,46 @@ def run(account, *marks, **rules):
 
 def approx(value, **terms):
     return pytest.approx(value, **{"rel": 1e-12, **terms})
+
+
+# --- the referee ----------------------------------------------------------------------------------------------
+
+EVERYTHING = (
+    "wallet",
+    "margin",
+    "size",
+    "equity",
+    "liquidated",
+    "realized",
+    "fees",
+    "impact",
+    "forfeited",
+    "shortfall",
+)
+EVERYTHING += ("fund_paid", "fund_received", "deleveraged", "uncovered")
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_the_exact_referee_agrees_event_by_event(first):
+    for seed in range(first, first + 20):
+        case = scenario(seed)
+        exact = reference.run(case.account, case.prices, **case.options)
+        assert differences(simulate(case.account, case.prices, **case.options), exact) == [], f"scenario {seed}"
+
+
+@pytest.mark.parametrize("seed", range(1_000, 1_024))
+def test_of_many_paths_at_once_each_goes_as_the_referee_says(seed):
+    case, rng = scenario(seed), np.random.default_rng(seed)
+    # The same account on paths that fall and rise more or less: some fail at the same step, some never.
+    by = np.array([0.25, 0.5, 1.0, 1.0, 2.0, -1.0])[:, None, None]
+    prices = case.prices[0] * (case.prices / case.prices[0]) ** by * rng.uniform(0.99, 1.01, (6, 1, 1))
+    together = simulate(case.account, prices, rules=case.rules)
+    for path, alone in enumerate(prices):
+        exact = reference.run(case.account, alone, case.rules)
+        for name in EVERYTHING:
+            mine, theirs = getattr(together, name)[path], np.array(getattr(exact, name), dtype=float)
+            allowed = 1e-9 * (np.array(exact.largest, dtype=float) if name == "size" else float(exact.money))
+            assert (np.abs(mine - theirs) <= allowed).all(), f"path {path}: {name}"
 
 
 # --- published figures ----------------------------------------------------------------------------------------

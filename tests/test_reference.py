@@ -492,8 +492,9 @@ def test_what_is_open_in_the_mode_already_does_not_keep_the_rest_from_joining_it
 def test_a_closed_position_changes_its_mode_even_beside_a_pool_that_is_short():
     # 150 are more than the 100 required, but less than the initial margin of 200.
     held = account((1, 1_600), (0, 50), wallet=150, leverage=8)
-    result = run(held, [[1_600, 50]], Rules(), actions=[switch("isolated", position=1)])
-    assert (result.refused, result.isolated) == (0, [False, True])
+    for margin in (None, 50):
+        result = run(held, [[1_600, 50]], Rules(), actions=[switch("isolated", position=1, margin=margin)])
+        assert (result.refused, result.isolated, result.margin) == (0, [False, True], [0, 0])
 
 
 @pytest.mark.parametrize(
