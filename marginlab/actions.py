@@ -5,6 +5,7 @@ An action is carried out on all paths at once, and taken back on those where the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ Refusals = Iterator[tuple[Any, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Action:
+class Action(ABC):
     """Something the trader does at the beginning of a step, after funding."""
 
     step: int
@@ -29,16 +30,16 @@ class Action:
 
     def __post_init__(self) -> None:
         checks.count("step", self.step, least=0)
-        if self.position is not None:
+        if self.position is not None or isinstance(self, (AddMargin, Open, Close)):
             checks.count("position", self.position, least=0)
 
     def blocked(self, state: State, look: Look) -> Refusals:
         """Yield why it cannot even be tried."""
         yield from ()
 
+    @abstractmethod
     def carry_out(self, state: State, look: Look) -> None:
         """Do it, on the paths looked at."""
-        raise NotImplementedError
 
     def refused(self, state: State, before: Look, look: Look) -> Refusals:
         """Yield why it has to be taken back, given how things stood and how they stand after it."""
@@ -97,7 +98,7 @@ class Open(Action):
     size
         Signed size to add.
     leverage
-        The setting from now on; ``None`` leaves it.
+        The setting from now on, ``inf`` for the limit of the bracket; ``None`` leaves it.
     margin
         What to set aside if isolated; ``None`` for notional / leverage.
 
@@ -116,9 +117,9 @@ class Open(Action):
         super().__post_init__()
         if checks.single("size", self.size) == 0:
             raise ValueError("size must not be 0")
-        for name in ("leverage", "margin"):
+        for name, check in (("leverage", checks.leverages), ("margin", checks.positive)):
             if getattr(self, name) is not None:
-                checks.single(name, getattr(self, name), checks.positive)
+                checks.single(name, getattr(self, name), check)
 
     def blocked(self, state: State, look: Look) -> Refusals:
         """Refuse what goes against the position held, or beyond what its brackets allow."""
@@ -148,7 +149,7 @@ class Open(Action):
             average = (held * entry + self.size * mark) / (held + self.size)
         else:
             average = (held + self.size) / (held / entry + self.size / mark)
-        state.entry[row, paths] = average
+        state.entry[row, paths] = np.where(held == 0, mark, average)  # to the last bit
         state.size[row, paths] = held + self.size
         state.leverage[row, paths] = setting
         _set_aside(state, look, row, margin)
@@ -299,4 +300,5 @@ def _short(state: State, look: Look) -> Any:
 
 def _under(look: Look, row: int) -> Any:
     """Return where an isolated position does not cover its requirement."""
-    return look.isolated[row] & (look.margin[row] + look.pnl[row] < look.required[row])
+    spare = look.margin[row] + look.pnl[row] - look.required[row]
+    return look.isolated[row] & (spare < -ROUNDING * (np.abs(look.margin[row]) + look.notional[row]))

@@ -113,11 +113,15 @@ def _floats(name: str, value: ArrayLike) -> Floats:
     try:
         array = np.asarray(value)
         # None would become nan, and words and truths would become numbers.
-        if array.dtype.kind not in "iuf" and not all(isinstance(one, Real) for one in array.ravel().tolist()):
+        if array.dtype.kind not in "iuf" and not all(map(_is_number, array.ravel().tolist())):
             raise ValueError
         return np.asarray(array, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a number or an array of numbers, not {value!r}") from None
+
+
+def _is_number(one: Any) -> bool:
+    return isinstance(one, Real) and not isinstance(one, bool)
 
 
 def _first(array: Floats, bad: NDArray[np.bool_]) -> str:

@@ -91,7 +91,7 @@ def simulate(
     run = _Run(state, plan, on_refusal)
     for start, block in given.blocks(plan):
         run.go(start, block)
-    plan.check_actions(run.steps)
+    plan.check(run.steps, given.paths)
     return Outcome.of(state, run.marks, run.recorded, single=given.single)
 
 

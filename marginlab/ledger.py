@@ -138,7 +138,7 @@ def _cells(entry: LedgerEntry) -> tuple[str, ...]:
         str(entry.step),
         entry.kind,
         entry.symbol,
-        f"{entry.size:+,.6g}" if entry.size else "",
+        f"{entry.size:+,.10g}" if entry.size else "",
         "" if entry.price is None else _money(entry.price),
         _money(entry.amount),
         _money(entry.fee + entry.impact) if entry.fee or entry.impact else "",

@@ -91,7 +91,8 @@ class Outcome:
 
     def __str__(self) -> str:
         paths = np.size(self.balance)
-        head = f"{paths:,} path{'s' if paths > 1 else ''}, {self.size.shape[-1]} positions"
+        n = self.size.shape[-1]
+        head = f"{paths:,} path{'s' if paths > 1 else ''}, {n} position{'s' if n > 1 else ''}"
         rows = [
             ("put in", self.balance),
             ("realised", self.realized.sum(axis=-1)),

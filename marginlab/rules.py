@@ -128,7 +128,7 @@ class Rules:
         checks.truth("deleveraging", self.deleveraging)
         checks.between("fund", self.fund, 0, np.inf)
         depth = checks.leverages("depth", self.depth)
-        if depth.ndim > 1:
+        if depth.ndim > 1 or not depth.size:
             raise ValueError(f"depth must be one number or one a position, not of shape {depth.shape}")
         object.__setattr__(self, "depth", tuple(depth.tolist()) if depth.ndim else float(depth))
 

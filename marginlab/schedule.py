@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,15 @@ class Plan:
         self, account: Account, funding: Any, top_up: TopUp | None, actions: Sequence[Action], record: Sequence[str]
     ) -> None:
         n = len(account.contracts)
-        self.n, self.top_up, self.actions = n, top_up, tuple(actions)
+        if not isinstance(actions, Iterable):
+            raise ValueError(f"actions must be a sequence of AddMargin, Open, Close or Switch, not {actions!r}")
+        self.n, self.top_up, self.actions, self.paths = n, top_up, tuple(actions), 1
         for action in self.actions:
             if not isinstance(action, Action):
                 raise ValueError(f"actions must be AddMargin, Open, Close or Switch, not {action!r}")
             if action.position is not None and action.position >= n:
                 raise ValueError(f"position must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
-        if isinstance(record, str):
+        if isinstance(record, str) or not isinstance(record, Iterable):
             raise ValueError(f"record must be a sequence of names out of {', '.join(RECORD)}, not {record!r}")
         self.record = tuple(checks.one_of("record", name, RECORD) for name in record)
         self.acts = {action.step for action in self.actions}
@@ -48,7 +50,7 @@ class Plan:
 
     def check(self, steps: int | None, paths: int) -> None:
         """Refuse rates of another number of steps or paths than the prices, and actions beyond them."""
-        rates = self.funding
+        rates, self.paths = self.funding, paths
         if rates is not None and rates.ndim > 1 and steps is not None and rates.shape[-2] != steps:
             raise ValueError(f"funding must have one rate a step ({steps}), not {rates.shape[-2]}")
         if rates is not None and rates.ndim == 3 and rates.shape[0] not in (1, paths):
@@ -69,6 +71,10 @@ class Plan:
             except StopIteration:
                 raise ValueError(f"funding must have one item a step, but ended after {step}") from None
             checks.one_each(self.n, funding=rates)
+            if rates.ndim > 2 or (rates.ndim == 2 and rates.shape[0] not in (1, self.paths)):
+                raise ValueError(
+                    f"funding must have shape ({self.n},) or ({self.paths}, {self.n}), not {rates.shape} at step {step}"
+                )
         elif self.funding is None:
             return None
         elif self.funding.ndim < 2:
@@ -111,15 +117,17 @@ class Prices:
 
     def __init__(self, account: Account, prices: ArrayLike | Iterable[ArrayLike]) -> None:
         self.n = n = len(account.contracts)
-        lead = np.broadcast_shapes(np.shape(account.wallet), account.size.shape[:-1])
+        columns = (account.size, account.entry, account.margin, account.leverage)
+        lead = np.broadcast_shapes(np.shape(account.wallet), *(column.shape[:-1] for column in columns))
         if len(lead) > 1:
             raise ValueError(f"account must have at most one leading axis, not shape {lead}")
         self._stream: Iterator[Any] | None = None
         if isinstance(prices, Iterator):
-            first = next(prices, None)
-            if first is None:
+            first = list(islice(prices, 1))
+            if not first:
                 raise ValueError("prices must have at least one step, not an iterator that is exhausted")
-            self._stream, shape, self.count = chain([first], prices), np.shape(first), None
+            first = [self._numbers(first[0], " at step 0")]
+            self._stream, shape, self.count = chain(first, prices), first[0].shape, None
         else:
             self._whole = self._numbers(prices, "")
             if self._whole.ndim not in (2, 3) or not self._whole.size:
@@ -127,7 +135,7 @@ class Prices:
                     f"prices must have shape (T, {n}) or (K, T, {n}) and not be empty, not {self._whole.shape}"
                 )
             shape, self.count = (*self._whole.shape[:-2], self._whole.shape[-1]), self._whole.shape[-2]
-        if len(shape) not in (1, 2) or shape[-1] != n:
+        if len(shape) not in (1, 2) or shape[-1] != n or 0 in shape:
             raise ValueError(
                 f"prices must have one column a position in the last axis ({n}), not steps of shape {shape}"
             )
@@ -156,11 +164,10 @@ class Prices:
             if self._whole.ndim == 2:
                 part[:] = self._whole[start:stop, :, None]
             else:
+                steps = self._whole[:, start:stop].transpose(1, 2, 0)
                 for tile in range(0, self.paths, TILE):
                     paths = slice(tile, tile + TILE)
-                    part[:, :, paths] = self._whole[paths if len(self._whole) > 1 else ..., start:stop].transpose(
-                        1, 2, 0
-                    )
+                    part[:, :, paths] = steps[..., paths if steps.shape[-1] > 1 else slice(None)]
             yield start, _checked(part, start)
             start = stop
 
@@ -181,7 +188,7 @@ class Prices:
 
     @staticmethod
     def _numbers(given: Any, where: str) -> Any:
-        array = given if isinstance(given, np.ndarray) else checks.numbers("prices", given)
+        array = given if isinstance(given, np.ndarray) else checks.numbers(f"prices{where}", given)
         if array.dtype.kind not in "iuf":
             raise ValueError(f"prices must be numbers, not {array.dtype}{where}")
         return array

@@ -151,6 +151,13 @@ def test_a_refused_count_is_shown_beside_the_least_allowed(given):
 
 
 @pytest.mark.parametrize("given", [True, False, np.True_, np.False_], ids=repr)
+def test_a_truth_is_no_count(given):
+    with pytest.raises(ValueError, match="rounds must be a whole number of 0 or more, not ") as refusal:
+        checks.count("rounds", given, least=0)
+    assert str(refusal.value).endswith(repr(given))
+
+
+@pytest.mark.parametrize("given", [True, False, np.True_, np.False_], ids=repr)
 def test_a_truth_comes_back_as_one(given):
     assert checks.truth("deleveraging", given) is bool(given)
 
