@@ -23,6 +23,7 @@ LEAST = 0.95
 # A mutant that runs for ever, or out of its time, has been noticed too.
 NOTICED = {"killed", "timeout", "segfault"}
 
+# A mutant is given up after four times what its tests take: it may hold the machine, and its memory, for ever.
 SETTINGS = """\
 [mutmut]
 source_paths=
@@ -32,6 +33,7 @@ only_mutate=
 pytest_add_cli_args_test_selection=
     {tests}
 use_git_change_detection=false
+timeout_multiplier=2
 """
 
 # A failing example is enough; the smallest one would only take longer.

@@ -1,166 +1,103 @@
-"""What happens over time: money is conserved, modes keep their promises, and the referee agrees event by event."""
+"""What happens over time: in which order, to which path, at which step, and out of whose pocket."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Position, Rules, Tiers, TopUp, simulate
-from marginlab import contracts as maths
-from marginlab.outcome import RECORD
 
 from . import reference
-from .scenarios import differences, draw_account, draw_funding, draw_prices, draw_rules, scenario
+from .refusals import assert_refused
+from .scenarios import differences, scenario
 
-FLOWS = ("realized", "funding", "fees", "impact")
 FLAT = Tiers.flat(0.01, max_leverage=50)
 BTC, ETH, SOL = (Contract(name, FLAT) for name in ("BTC", "ETH", "SOL"))
 
 
-def gains_of(account, outcome, prices):
-    """Return what the sizes held made, from entry to the first mark and from mark to mark, (K,)."""
-    kind, multipliers = account.contracts[0].kind, [contract.multiplier for contract in account.contracts]
-    held = np.concatenate([np.broadcast_to(account.size, prices[:, 0].shape)[:, None], outcome.size_path], axis=1)
-    before = np.concatenate([np.broadcast_to(account.entry, prices[:, 0].shape)[:, None], prices[:, :-1]], axis=1)
-    return maths.profit_of(kind, held[:, :-1] * multipliers, before, prices)
-
-
-def many(seed, paths, steps=16):
-    """Return accounts, paths and rules drawn at random: each path has an account of its own."""
-    rng = np.random.default_rng(seed)
-    n = int(rng.integers(1, 6))
-    start, values = 2 ** rng.uniform(0, 14, n), 2 ** rng.uniform(10, 14, n)
-    account = draw_account(rng, start, values)
-    account = replace(
-        account,
-        wallet=account.wallet * rng.uniform(0.2, 3, paths),
-        size=account.size * rng.uniform(0.2, 3, (paths, n)),
-        entry=account.entry * rng.uniform(0.95, 1.05, (paths, n)),
-        margin=account.margin * rng.uniform(0.2, 3, (paths, n)),
-    )
-    prices = np.stack([draw_prices(rng, start, steps) for _ in range(paths)])
-    return account, prices, draw_rules(rng, values), draw_funding(rng, n, steps), rng
-
-
-# --- conservation ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("batch", range(10))
-def test_what_leaves_the_accounts_is_what_others_receive_on_ten_thousand_random_paths(batch):
-    for seed in range(20 * batch, 20 * batch + 20):
-        account, prices, rules, funding, rng = many(seed, paths=50)
-        n = prices.shape[-1]
-        top_up = TopUp(every=3, target=float(rng.uniform(0.05, 0.2))) if rng.random() < 0.5 else None
-        actions = (
-            Close(step=2, position=0, share=0.5),
-            AddMargin(step=3, position=n - 1, amount=float(account.margin.max() / 10 + 1)),
-            Open(step=5, position=0, size=float(account.size[:, 0].mean() or 1.0)),
-        )
-        outcome = simulate(
-            account,
-            prices,
-            rules=rules,
-            funding=funding,
-            top_up=top_up,
-            actions=actions,
-            record=RECORD,
-            on_refusal="record",
-        )
-        gains = gains_of(account, outcome, prices)
-        turnover = (
-            np.abs(gains).sum(axis=(1, 2)) + outcome.balance + sum(np.abs(getattr(outcome, f)).sum(1) for f in FLOWS)
-        )
-        lost_to_others = (
-            (outcome.fees + outcome.impact - outcome.funding).sum(axis=1)
-            + outcome.forfeited
-            + outcome.deleveraged
-            - outcome.shortfall
-        )
-        left = outcome.balance + gains.sum(axis=(1, 2)) - lost_to_others - outcome.equity
-        assert (np.abs(left) <= 1e-9 * turnover).all()
-        # The fund's own books, and who bore what went beyond the margins.
-        borne = outcome.fund_paid + outcome.deleveraged + outcome.uncovered
-        assert (np.abs(outcome.shortfall - borne) <= 1e-9 * turnover).all()
-        if np.isfinite(rules.fund):
-            fund = rules.fund + outcome.fund_received - outcome.fund_paid
-            assert (np.abs(outcome.fund - fund) <= 1e-9 * (turnover + rules.fund)).all()
-            assert (outcome.fund >= 0).all()
-        by_force = (outcome.fund_received - outcome.forfeited) / (rules.fund_share or 1)
-        assert (by_force <= outcome.fees.sum(axis=1) + 1e-9 * turnover).all()
-        if rules.trading_fee == 0 and rules.fund_share:
-            assert (np.abs(by_force - outcome.fees.sum(axis=1)) <= 1e-9 * turnover).all()
-        np.testing.assert_allclose(outcome.equity, outcome.equity_path[:, -1], rtol=0, atol=1e-9 * turnover.max())
-
-
-def test_the_random_accounts_go_through_every_kind_of_loss():
-    totals = dict.fromkeys(("fees", "impact", "forfeited", "shortfall", "fund_paid", "deleveraged", "uncovered"), 0)
-    for seed in range(60):
-        account, prices, rules, funding, _ = many(seed, paths=20)
-        outcome = simulate(account, prices, rules=rules, funding=funding)
-        for name in totals:
-            totals[name] += int((getattr(outcome, name) > 0).sum())
-    assert min(totals.values()) >= 20, totals
-
-
-# --- the referee ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("first", range(0, 500, 50))
-def test_engine_and_exact_referee_agree_event_by_event(first):
-    for seed in range(first, first + 50):
-        case = scenario(seed)
-        outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
-        exact = reference.run(case.account, case.prices, **case.options)
-        assert differences(outcome, exact) == [], f"scenario {seed}"
-
-
-@pytest.mark.parametrize("seed", range(0, 500, 5))
-def test_a_path_looked_at_only_when_a_watched_price_is_passed_goes_as_if_looked_at_every_step(seed):
-    case = scenario(seed)
-    watched = simulate(case.account, case.prices, **case.options)
-    every_step = simulate(case.account, case.prices, **case.options, record=["equity"])
-    assert list(watched.ledger) == list(every_step.ledger)
-    assert watched.equity == every_step.equity
+def long(size=0.2, entry=50_000.0, **terms):
+    """Return an isolated 10x long of 10,000, unless told otherwise."""
+    terms = {"mode": "isolated", "leverage": 10, **terms}
+    return Position(BTC, size, entry, **terms)
 
 
 # --- one path, many paths -------------------------------------------------------------------------------------
 
 
-def same(one, other):
-    """Return whether two outcomes are the same to the last bit."""
-    names = [name for name in vars(one) if name != "ledger" and getattr(one, name) is not None]
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+@pytest.mark.parametrize("seed", range(500, 520))
+def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_step_and_streamed(seed):
+    case = scenario(seed)
+    exact = reference.run(case.account, case.prices, **case.options)
+    watched = simulate(case.account, case.prices, **case.options)
+    recorded = simulate(case.account, case.prices, **case.options, record=["equity", "requirement", "size"])
+    streamed = simulate(case.account, iter(case.prices), **case.options)
+    assert differences(watched, exact) == []
+    assert differences(recorded, exact) == []
+    assert list(watched.ledger) == list(recorded.ledger) == list(streamed.ledger)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_one_path_alone_goes_as_in_an_ensemble_and_chunks_change_nothing(seed):
-    account, prices, rules, funding, _ = many(seed, paths=9)
-    options = {"rules": rules, "funding": funding, "top_up": TopUp(every=4, target=0.1), "record": RECORD}
-    whole = simulate(account, prices, **options)
+def test_each_path_is_settled_at_its_own_step_and_again_when_something_else_of_it_fails():
+    # Two isolated longs fail at 45,454.55 and 2,727.27. Prices come in blocks of at most 32 steps.
+    account = Account.open([long(), Position(ETH, 5.0, 3_000.0, mode="isolated", leverage=10)], balance=10_000)
+    falls = {
+        0: [(0, 3), (1, 3)],
+        1: [(0, 5), (1, 7)],
+        2: [(1, 4), (0, 40)],
+        3: [],
+        4: [(0, 0), (1, 49)],
+        5: [(0, 31), (1, 32)],
+    }
+    prices = np.full((6, 50, 2), [50_000.0, 3_000.0])
+    for path, steps in falls.items():
+        for row, step in steps:
+            # Only for a moment: what was missed then would not be seen later.
+            prices[path, step, row] *= 0.9
+    expected = [[dict(steps).get(row, -1) for row in (0, 1)] for steps in falls.values()]
+    assert simulate(account, prices).liquidated.tolist() == expected
+    assert simulate(account, prices, record=["equity"]).liquidated.tolist() == expected
+    due = np.outer(np.arange(50) % 6 == 5, [1e-9, 1e-9])
+    funded = simulate(account, prices, funding=due)
+    assert funded.liquidated.tolist() == expected
+    for path, row in enumerate(expected):
+        alone = simulate(account, prices[path])
+        assert alone.liquidated.tolist() == row
+        assert [(entry.position, entry.step) for entry in alone.ledger.of("taken over")] == falls[path]
 
-    def part(chosen):
-        columns = {name: getattr(account, name)[chosen] for name in ("wallet", "size", "entry", "margin")}
-        return simulate(replace(account, **columns), prices[chosen], **options)
 
-    chunks = [part(slice(0, 4)), part(slice(4, 9))]
-    assert same(type(whole).joined(chunks), whole)
-    for path in (0, 5):
-        alone = part(path)
-        assert alone.ledger is not None
-        assert alone.equity == whole.equity[path]
-        for name in (*FLOWS, "size", "margin", "liquidated", "size_path"):
-            np.testing.assert_array_equal(getattr(alone, name), getattr(whole, name)[path], err_msg=name)
+def test_shorts_are_watched_as_they_rise():
+    account = Account.open([long(-0.2), Position(ETH, -5.0, 3_000.0)], balance=2_000)
+    prices = np.full((3, 40, 2), [50_000.0, 3_000.0])
+    # The first fails at 11,000 / 1.01 / 0.2 = 54,455, the second with a wallet of 1,000 at 16,000 / 1.01 / 5 = 3,168.
+    prices[0, 35, 0], prices[1, 35, 0], prices[1, 38, 1] = 54_500.0, 54_400.0, 3_170.0
+    assert simulate(account, prices).liquidated.tolist() == [[35, -1], [-1, 38], [-1, -1]]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_streamed_prices_and_rates_go_as_whole_ones(seed):
-    account, prices, rules, funding, _ = many(seed, paths=5, steps=50)
-    whole = simulate(account, prices, rules=rules, funding=funding)
-    rates = None if funding is None else iter(np.broadcast_to(funding, prices.shape[1:]))
-    streamed = simulate(account, iter(np.moveaxis(prices, 1, 0)), rules=rules, funding=rates)
-    assert same(streamed, whole)
+def test_of_one_path_a_ledger_is_kept_and_of_an_ensemble_none():
+    account = Account.open([long()], balance=5_000)
+    assert [entry.kind for entry in simulate(account, [[45_000.0]]).ledger] == ["taken over"]
+    assert simulate(account, [[[45_000.0]]]).ledger is None
+    assert simulate(account, iter([[[45_000.0]]])).ledger is None
+
+
+def test_what_is_left_is_worth_what_the_last_marks_say():
+    account = Account.open([long()], balance=5_000)
+    for prices in ([[51_000.0]], [[49_000.0], [51_000.0]], [[49_000.0]] * 32 + [[51_000.0]]):
+        for given in (prices, iter(prices)):
+            outcome = simulate(account, given)
+            assert (outcome.equity, outcome.balance) == (pytest.approx(5_200.0), 5_000.0)
+        assert simulate(account, prices, funding=0.0, record=["equity"]).equity_path[-1] == pytest.approx(5_200.0)
+
+
+def test_what_is_recorded_is_recorded_once_a_step():
+    account = Account.open([long()], balance=5_000)
+    prices = [[51_000.0], [45_000.0], [52_000.0]]
+    outcome = simulate(account, prices, record=["size", "equity", "requirement"])
+    assert outcome.size_path.tolist() == [[0.2], [0.0], [0.0]]
+    assert outcome.equity_path.tolist() == [pytest.approx(5_200.0), 4_000.0, 4_000.0]
+    assert outcome.requirement_path.tolist() == [pytest.approx(102.0), 0.0, 0.0]
 
 
 def test_one_path_serves_many_accounts():
@@ -173,76 +110,7 @@ def test_one_path_serves_many_accounts():
     assert outcome.equity.tolist() == [one.equity for one in alone]
 
 
-# --- what the modes promise -----------------------------------------------------------------------------------
-
-
-def holding(seed, mode, rules, paths=40):
-    """Return accounts held in one mode only, with prices and funding, and these rules changed."""
-    account, prices, drawn, funding, rng = many(seed, paths)
-    mark = account.entry
-    margin = rng.uniform(0.02, 0.3, account.size.shape) * account.notional(mark) if mode == "isolated" else 0.0
-    held = replace(account, mode=mode, margin=margin, wallet=np.abs(account.wallet) + 1.0)
-    return held, prices, replace(drawn, **rules), funding
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_an_isolated_loss_never_exceeds_the_margin_and_what_was_added(seed):
-    # What a loss could still take from elsewhere is ruled out: funding out of the wallet, and ADL of winners.
-    rules = {"isolated_funding": "margin", "deleveraging": False}
-    account, prices, rules, funding = holding(seed, "isolated", rules)
-    budget = 0.05 * account.wallet.min()
-    alone = simulate(account, prices, rules=rules, funding=funding)
-    topped_up = simulate(
-        account, prices, rules=rules, funding=funding, top_up=TopUp(every=1, target=0.2, budget=budget)
-    )
-    assert (alone.wallet >= account.wallet).all()
-    assert (topped_up.wallet >= account.wallet - budget * (1 + 1e-12)).all()
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_a_cross_loss_never_exceeds_the_wallet(seed):
-    account, prices, rules, funding = holding(seed, "cross", {"rounds": None})
-    outcome = simulate(account, prices, rules=rules, funding=funding, record=["equity"])
-    rounding = 1e-9 * account.notional(account.entry).max()
-    assert (outcome.equity_path >= -rounding).all()
-    assert (-outcome.profit <= account.wallet + rounding).all()
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_where_nothing_is_liquidated_both_modes_end_with_the_same_wealth(seed):
-    account, prices, rules, funding = holding(seed, "isolated", {})
-    rich = replace(account, margin=4 * account.notional(account.entry))
-    pooled = replace(account, mode="cross", margin=0.0, wallet=rich.wallet + rich.margin.sum(axis=1))
-    small = account.entry[:, None, :] * (prices / prices[:, :1]) ** 0.05
-    isolated, cross = (simulate(one, small, rules=rules, funding=funding) for one in (rich, pooled))
-    assert isolated.survived.all()
-    assert cross.survived.all()
-    np.testing.assert_allclose(isolated.equity, cross.equity, rtol=1e-12)
-    np.testing.assert_allclose(isolated.funding, cross.funding, rtol=1e-12)
-
-
-@pytest.mark.parametrize("mode", ["isolated", "cross"])
-@pytest.mark.parametrize("seed", range(30))
-def test_a_higher_maintenance_rate_liquidates_at_least_as_early(seed, mode):
-    # Whole units, so that nothing but the moment differs.
-    account, prices, rules, funding = holding(seed, mode, {"part": "whole", "close": "takeover", "fund": np.inf})
-    steps = []
-    for rate in (0.0, 0.01, 0.03):
-        contracts = [replace(contract, tiers=Tiers.flat(rate)) for contract in account.contracts]
-        outcome = simulate(replace(account, contracts=contracts), prices, rules=rules, funding=funding)
-        steps.append(np.where(outcome.survived, prices.shape[1], outcome.liquidated))
-    assert (steps[0] >= steps[1]).all()
-    assert (steps[1] >= steps[2]).all()
-    assert (steps[0] > steps[2]).any() or (account.size == 0).all() or (steps[0] == steps[2]).all()
-
-
 # --- order within a step --------------------------------------------------------------------------------------
-
-
-def long(size=0.2, entry=50_000.0, **terms):
-    """Return an isolated 10x long of 10,000, unless told otherwise."""
-    terms = {"mode": "isolated", "leverage": 10, **terms}
-    return Position(BTC, size, entry, **terms)
 
 
 def test_funding_falls_due_before_the_position_is_checked():
@@ -333,3 +201,244 @@ def test_a_path_is_compared_with_the_price_at_which_its_position_is_liquidated()
     prices = np.array([[[50_000.0, 50_000.0], [down * (1 + just), up * (1 - just)]]] * 3)
     prices[1, 1, 0], prices[2, 1, 1] = down * (1 - just), up * (1 + just)
     assert simulate(account, prices).liquidated.tolist() == [[-1, -1], [1, -1], [-1, 1]]
+
+
+# --- funding --------------------------------------------------------------------------------------------------
+
+
+def funded(rate, *, wallet=1_000.0, rule="margin", positions=None, **options):
+    """Return what becomes of 10,000 of BTC isolated and 3,000 of ETH in cross, after one step at the entries."""
+    held = positions or [long(), Position(ETH, -1.0, 3_000.0)]
+    account = Account.of(held, wallet=wallet)
+    rules = Rules(isolated_funding=rule)
+    return simulate(account, [[50_000.0, 3_000.0][: len(held)]], rules=rules, funding=rate, **options)
+
+
+def test_longs_pay_a_positive_rate_and_shorts_receive_it_out_of_margin_and_wallet():
+    outcome = funded([0.001, 0.002])
+    assert outcome.funding.tolist() == [pytest.approx(-10.0), pytest.approx(6.0)]
+    assert (outcome.margin[0], outcome.wallet) == (pytest.approx(990.0), pytest.approx(1_006.0))
+    pays, receives = outcome.ledger
+    assert (pays.kind, pays.position, pays.amount, pays.price) == ("funding", 0, pytest.approx(-10.0), 50_000.0)
+    assert (pays.before.margin, pays.after.margin) == (1_000.0, pytest.approx(990.0))
+    assert (receives.kind, receives.position, receives.amount) == ("funding", 1, pytest.approx(6.0))
+    assert (receives.before.wallet, receives.after.wallet) == (1_000.0, pytest.approx(1_006.0))
+
+
+def test_what_is_not_due_is_not_written_down():
+    assert [entry.position for entry in funded([0.0, 0.002]).ledger] == [1]
+    assert [entry.position for entry in funded([0.002, 0.0]).ledger] == [0]
+    # Nothing is due where nothing is held.
+    closed = Account(wallet=1_000.0, contracts=[BTC, ETH], size=[0.0, -1.0], entry=[50_000.0, 3_000.0])
+    assert [entry.position for entry in simulate(closed, [[50_000.0, 3_000.0]], funding=0.001).ledger] == [1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "wallet", "paid_by_wallet", "paid_by_margin"),
+    [
+        (0.001, 1_000.0, 10.0, 0.0),
+        # The wallet pays as far as it goes, the margin the rest.
+        (0.001, 4.0, 4.0, 6.0),
+        (0.001, 0.0, 0.0, 10.0),
+        # A wallet that is in debt pays nothing, and is not asked for more.
+        (0.001, -5.0, 0.0, 10.0),
+        # What is received goes to the wallet, whatever is in it.
+        (-0.001, 1_000.0, -10.0, 0.0),
+        (-0.001, -5.0, -10.0, 0.0),
+    ],
+)
+def test_funding_of_an_isolated_position_may_come_out_of_the_wallet(rate, wallet, paid_by_wallet, paid_by_margin):
+    outcome = funded(rate, wallet=wallet, rule="wallet", positions=[long()])
+    assert outcome.wallet == pytest.approx(wallet - paid_by_wallet)
+    assert outcome.margin.tolist() == [pytest.approx(1_000 - paid_by_margin)]
+    assert outcome.funding.tolist() == [pytest.approx(-paid_by_wallet - paid_by_margin)]
+
+
+def test_one_position_s_funding_leaves_the_next_what_is_left_of_the_wallet():
+    held = [long(), Position(ETH, 1.0, 3_000.0, mode="isolated", leverage=10)]
+    outcome = funded([0.001, 0.001], wallet=12.0, rule="wallet", positions=held)
+    # 10 and then 2 of 3.
+    assert (outcome.wallet, outcome.margin.tolist()) == (0.0, [pytest.approx(1_000.0), pytest.approx(299.0)])
+
+
+def test_a_cross_position_s_funding_may_take_the_wallet_below_nothing():
+    held = [Position(BTC, 0.2, 50_000.0), Position(ETH, 1.0, 3_000.0)]
+    account = Account.of(held, wallet=5.0)
+    outcome = simulate(account, [[52_000.0, 3_000.0]], rules=Rules(isolated_funding="wallet"), funding=0.001)
+    assert (outcome.wallet, outcome.margin.tolist()) == (pytest.approx(5 - 10.4 - 3), [0.0, 0.0])
+
+
+def test_each_path_is_funded_by_its_own_rate_and_size():
+    account = Account(wallet=[100.0, 200.0], contracts=[BTC], size=[[0.2], [-0.4]], entry=[50_000.0])
+    outcome = simulate(account, [[50_000.0]] * 2, funding=[[[0.001], [0.0]], [[0.002], [0.003]]], rules=Rules())
+    assert outcome.funding.tolist() == [[pytest.approx(-10.0)], [pytest.approx(40.0 + 60.0)]]
+
+
+# --- topping up -----------------------------------------------------------------------------------------------
+
+
+def test_positions_are_topped_up_one_after_the_other_out_of_what_the_wallet_still_has():
+    # A closed place, one that has enough, then two that have lost 200 and 150 and want 180 and 135 of 200.
+    held = [Position(ETH, 5.0, 3_000.0, mode="isolated", leverage=10) for _ in range(2)]
+    first = replace(long(), margin=2_000.0)
+    account = Account.of([first, long(), *held[:1]], wallet=200.0)
+    ledger = simulate(account, [[49_000.0, 49_000.0, 2_970.0]], top_up=TopUp(every=1, target=0.1)).ledger
+    assert [(entry.kind, entry.position, entry.amount) for entry in ledger] == [
+        ("topped up", 1, pytest.approx(180.0)),
+        ("topped up", 2, pytest.approx(20.0)),
+    ]
+    assert (ledger[0].before.margin, ledger[0].after.margin) == (1_000.0, pytest.approx(1_180.0))
+    assert (ledger[0].before.wallet, ledger[0].after.wallet) == (200.0, pytest.approx(20.0))
+
+
+def test_a_wallet_that_is_short_tops_nothing_up_and_takes_nothing_back():
+    # The cross long of 3,000 at 10x needs 294 and has lost 60 of the 300 in the wallet.
+    account = Account.of([long(), Position(ETH, 1.0, 3_000.0, leverage=10)], wallet=300.0)
+    outcome = simulate(account, [[49_000.0, 2_940.0]], top_up=TopUp(every=1, target=0.1))
+    assert (outcome.wallet, outcome.margin.tolist(), len(outcome.ledger)) == (300.0, [1_000.0, 0.0], 0)
+
+
+def test_neither_cross_nor_closed_nor_well_backed_positions_are_topped_up():
+    positions = [Position(BTC, 0.2, 50_000.0), long(leverage=5)]
+    account = Account.of([*positions, long()], wallet=5_000.0)
+    account = replace(account, size=[0.2, 0.2, 0.0], margin=[0.0, 2_000.0, 0.0])
+    outcome = simulate(account, [[50_000.0] * 3], top_up=TopUp(every=1, target=0.2))
+    assert (outcome.margin.tolist(), len(outcome.ledger)) == ([0.0, 2_000.0, 0.0], 0)
+
+
+def test_a_single_contract_is_topped_up_by_small_parts_of_a_coin():
+    # 100 dollars from 50,000 are worth 0.002 coins with a tenth of it behind; at 49,000 it is a 49th more, all lost.
+    coins = Contract("BTCUSD", FLAT, kind="inverse", multiplier=100.0)
+    account = Account.of([Position(coins, 1.0, 50_000.0, mode="isolated", margin=0.0002)], wallet=0.001)
+    outcome = simulate(account, [[49_000.0]], top_up=TopUp(every=1, target=0.1))
+    added = 0.0002 * 50 / 49 - (0.0002 - 0.002 / 49)
+    assert (outcome.margin[0], outcome.wallet) == (pytest.approx(0.0002 + added), pytest.approx(0.001 - added))
+
+
+def test_each_path_has_its_own_budget_for_all_its_positions():
+    # At 49,000 a long of 10,000 wants 180, at 50,000 nothing, at 48,000 360 and at 48,500 270.
+    account = Account.open([long(), long()], balance=10_000)
+    prices = [[[49_000.0, 48_000.0]] * 2, [[50_000.0, 48_000.0], [48_500.0, 48_000.0]]]
+    outcome = simulate(account, prices, top_up=TopUp(every=1, target=0.1, budget=500.0))
+    assert outcome.margin.tolist() == [
+        [pytest.approx(1_180.0), pytest.approx(1_320.0)],
+        [pytest.approx(1_140.0), pytest.approx(1_360.0)],
+    ]
+    assert outcome.wallet.tolist() == [pytest.approx(7_500.0)] * 2
+
+
+# --- what the venue refuses -----------------------------------------------------------------------------------
+
+
+def three(**terms):
+    """Return three accounts of an isolated long, of which the second has little in its wallet and the third no long."""
+    return Account(
+        wallet=[1_000.0, 10.0, 1_000.0], contracts=[BTC], size=[[0.2], [0.2], [0.0]], entry=[[50_000.0]] * 3,
+        margin=[[1_000.0], [1_000.0], [0.0]], mode="isolated", leverage=[10.0], **terms,
+    )  # fmt: skip
+
+
+def test_an_action_is_carried_out_where_it_is_allowed_and_leaves_no_trace_where_not():
+    # 5,000 more at 20x: 250 of margin and 5 of fee. From the one without a long it is a new one.
+    action = Open(step=0, position=0, size=0.1, leverage=20)
+    rules = Rules(trading_fee=0.001)
+    outcome = simulate(three(), [[[50_000.0]]] * 3, rules=rules, actions=[action], on_refusal="record")
+    assert outcome.refused.tolist() == [0, 1, 0]
+    assert outcome.size[:, 0].tolist() == [pytest.approx(0.3), 0.2, pytest.approx(0.1)]
+    assert outcome.margin[:, 0].tolist() == [pytest.approx(1_250.0), 1_000.0, pytest.approx(250.0)]
+    assert outcome.wallet.tolist() == [pytest.approx(745.0), 10.0, pytest.approx(745.0)]
+    assert outcome.fees[:, 0].tolist() == [pytest.approx(5.0), 0.0, pytest.approx(5.0)]
+
+
+def test_what_cannot_be_tried_and_what_is_taken_back_are_each_refused_once():
+    # 200 more than the second wallet has, and nothing to add to on the third path; twice.
+    actions = [AddMargin(step=0, position=0, amount=200.0)] * 2
+    outcome = simulate(three(), [[[50_000.0]]] * 3, actions=actions, on_refusal="record")
+    assert outcome.refused.tolist() == [0, 2, 2]
+    assert outcome.margin[:, 0].tolist() == [1_400.0, 1_000.0, 0.0]
+    assert outcome.wallet.tolist() == [600.0, 10.0, 1_000.0]
+
+
+def test_where_all_paths_refuse_nothing_is_tried():
+    outcome = simulate(three(), [[[50_000.0]]] * 3, actions=[Close(step=0, position=0)], on_refusal="record")
+    assert outcome.refused.tolist() == [0, 0, 1]
+    nobody = replace(three(), size=[[0.0]] * 3, margin=[[0.0]] * 3)
+    outcome = simulate(nobody, [[[50_000.0]]] * 3, actions=[Close(step=0, position=0)], on_refusal="record")
+    assert outcome.refused.tolist() == [1, 1, 1]
+
+
+def test_of_a_refused_action_the_ledger_keeps_that_it_was_refused():
+    account = Account.of([long()], wallet=10.0)
+    actions = [AddMargin(step=1, position=0, amount=amount) for amount in (4.0, 200.0, 6.0)]
+    outcome = simulate(account, [[50_000.0], [49_000.0]], actions=actions, on_refusal="record")
+    assert [(entry.step, entry.kind) for entry in outcome.ledger] == [
+        (1, "margin added"),
+        (1, "refused"),
+        (1, "margin added"),
+    ]
+    entry = outcome.ledger[1]
+    assert (entry.position, entry.price, entry.amount, entry.size, entry.fee) == (0, 49_000.0, 0.0, 0.0, 0.0)
+    assert entry.before == entry.after
+    assert (entry.before.wallet, entry.before.margin) == (6.0, 1_004.0)
+    assert (outcome.wallet, outcome.refused) == (0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (
+            AddMargin(step=0, position=0, amount=5.0),
+            "position=0, amount=5.0) is refused, on 1 of 3 paths: the position",
+        ),
+        (Open(step=0, position=0, size=0.1), "size=0.1, leverage=None, margin=None) is refused, on 1 of 3 paths: its"),
+        (AddMargin(step=0, position=0, amount=-50.0), "amount=-50.0) is refused, on 1 of 3 paths: the position must"),
+    ],
+)
+def test_unless_told_otherwise_a_refusal_is_an_error_that_says_on_how_many_paths_and_why(action, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        simulate(three(), [[[50_000.0]]] * 3, actions=[action])
+
+
+def test_of_one_path_a_refusal_need_not_say_where():
+    with pytest.raises(ValueError, match=r"^AddMargin\(step=0, position=0, amount=200.0\) is refused: the amount"):
+        simulate(Account.of([long()], wallet=10.0), [[50_000.0]], actions=[AddMargin(step=0, position=0, amount=200.0)])
+
+
+# --- what may be asked ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "name", "shown"),
+    [
+        ({"account": None}, "account", "must be of the class Account, not None"),
+        ({"account": "mine"}, "account", "must be of the class Account, not 'mine'"),
+        ({"rules": "lax"}, "rules", "must be of the class Rules, not 'lax'"),
+        ({"top_up": 5}, "top_up", "must be of the class TopUp, not 5"),
+        ({"on_refusal": "ignore"}, "on_refusal", "'raise', 'record', not 'ignore'"),
+        ({"record": ["profit"]}, "record", "'profit'"),
+        ({"funding": [[0.0]] * 3}, "funding", "(2), not 3"),
+        ({"funding": np.zeros((3, 2, 1))}, "funding", "(1), not 3"),
+        ({"actions": [Close(step=2, position=0)]}, "step", "0 to 1 for an action, not 2"),
+        ({"actions": [Close(step=2, position=1)]}, "position", "0 to 0, not 1"),
+        ({"prices": [50_000.0]}, "prices", "(1,)"),
+        ({"rules": Rules(depth=[1.0, 2.0])}, "depth", "2"),
+    ],
+)
+def test_malformed_arguments_are_refused_by_name_and_shown(terms, name, shown):
+    given = {"account": Account.open([long()], balance=5_000), "prices": [[50_000.0]] * 2, **terms}
+    assert_refused(lambda: simulate(**given), name, shown)
+
+
+def test_rules_and_top_ups_may_be_left_out():
+    account, prices = Account.open([long()], balance=5_000), [[45_400.0]]
+    outcome = simulate(account, prices, rules=None, top_up=None, funding=None)
+    assert list(outcome.ledger) == list(simulate(account, prices, rules=Rules()).ledger)
+    assert outcome.liquidated.tolist() == [0]
+
+
+def test_an_action_that_streamed_prices_never_come_to_is_refused_when_they_have_ended():
+    account, actions = Account.open([long()], balance=5_000), [Close(step=2, position=0)]
+    given = iter([[50_000.0]] * 2)
+    assert_refused(lambda: simulate(account, given, actions=actions), "step", "0 to 1 for an action, not 2")
+    assert next(given, None) is None
+    assert simulate(account, iter([[50_000.0]] * 3), actions=actions).size.tolist() == [0.0]

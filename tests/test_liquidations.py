@@ -194,6 +194,15 @@ def test_an_inverse_position_is_filled_on_the_worse_side_of_the_mark(side):
     assert entry.impact == approx(0.01 * value)
 
 
+@pytest.mark.parametrize(("margin", "wallet"), [([0.053], 0.0), ([], 0.053)], ids=["isolated", "cross"])
+def test_what_a_market_closing_leaves_in_coins_goes_to_the_wallet_however_little(margin, wallet):
+    # 10,000 dollars from 50,000 lose 0.05 coins at 40,000: 0.003 left, where 2 % of 0.25 are required.
+    account = held((contract(0.02, kind="inverse"), 10_000.0, 50_000.0, *margin), wallet=wallet)
+    outcome = run(account, 40_000.0, close="market")
+    assert (outcome.wallet, outcome.shortfall, outcome.margin.tolist()) == (approx(0.003, rel=1e-9), 0.0, [0.0])
+    assert [entry.kind for entry in outcome.ledger] == ["liquidated"]
+
+
 def test_impact_is_at_most_half_of_what_is_sold():
     account = held((contract(0.02), 1.0, 10_000.0, 1_000.0))
     outcome = run(account, 9_100.0, close="market", depth=1.0)
@@ -219,6 +228,20 @@ def test_below_a_share_of_the_requirement_a_position_is_taken_over(mark, kind):
     # Two thirds of 2 % are met at 1,000 - (10,000 - P) = 2/3 x 2 % x P, P = 9,121.62 for 1.3333 %, and 75 %: 9,137.06.
     account = held((contract(0.02), 1.0, 10_000.0, 1_000.0))
     assert run(account, mark, close="market", takeover_below=0.75).ledger[0].kind == kind
+
+
+@pytest.mark.parametrize(("below", "kind"), [(0.5, "taken over"), (0.499, "liquidated")])
+def test_exactly_a_share_of_the_requirement_is_taken_over(below, kind):
+    # At 64: 20 - 16 = 4, half of 64 / 8.
+    account = held((contract(0.125), 1.0, 80.0, 20.0))
+    assert run(account, 64.0, close="market", takeover_below=below).ledger[0].kind == kind
+
+
+def test_what_a_pool_forfeits_and_lacks_belongs_to_no_position():
+    account = held((contract(0.02), 1.0, 10_000.0), wallet=1_000.0)
+    for mark, kind in ((9_100.0, "fund received"), (8_900.0, "fund paid")):
+        entry = run(account, mark).ledger[-1]
+        assert (entry.kind, entry.position, entry.symbol, entry.price) == (kind, None, "", None)
 
 
 def test_a_pool_is_taken_over_with_all_it_holds():
@@ -325,6 +348,37 @@ def test_a_cure_stops_at_the_bound_where_maintenance_jumps_there():
     assert outcome.size[0] * 9_000 < 4_000
 
 
+def test_a_cure_at_a_bound_goes_below_it():
+    # All to 4,096 requires 1/32 of itself, all above 1/16. 256 of equity would just do for 4,096 in the upper
+    # bracket; the bound itself belongs to the lower one.
+    tiers = Tiers([0, 4_096], [1 / 32, 1 / 16], 0)
+    account = held((Contract("X", tiers), 1.0, 8_192.0, 256.0))
+    outcome = run(account, 8_192.0, close="market", part="cure")
+    assert outcome.size[0] * 8_192 == pytest.approx(4_096, rel=1e-9)
+    assert outcome.size[0] * 8_192 < 4_096
+
+
+def test_at_equality_there_is_nothing_to_cure():
+    # At 56: 15 - 8 = 7 = 56 / 8, which fails, and is as much as is required.
+    account = held((contract(0.125), 1.0, 64.0, 15.0))
+    outcome = run(account, 56.0, close="market", part="cure")
+    assert (list(outcome.ledger), outcome.size.tolist(), outcome.margin.tolist()) == ([], [1.0], [15.0])
+    # Half as much again is required as a cure is to leave: a third goes.
+    assert run(account, 56.0, close="market", part="cure", cure_to=1.5).size.tolist() == [approx(2 / 3)]
+
+
+def test_a_cure_in_coins_goes_as_one_in_dollars():
+    # 10,000 dollars from 50,000 are worth 0.2 coins; at 40,000 it is 0.25, so 0.05 are lost.
+    coin = {"kind": "inverse"}
+    # 0.0025 left and 0.005 required: half.
+    half = held((contract(0.02, **coin), 10_000.0, 50_000.0, 0.0525))
+    assert run(half, 40_000.0, close="market", part="cure").size.tolist() == [approx(5_000.0)]
+    # 0.003 left; 2 % of 0.1 are less, 6 % of 0.1 more: down to the bound.
+    jump = Contract("X", Tiers([0, 0.1], [0.02, 0.06], 0), **coin)
+    down = run(held((jump, 10_000.0, 50_000.0, 0.053)), 40_000.0, close="market", part="cure")
+    assert down.size.tolist() == [pytest.approx(4_000.0, rel=1e-9)]
+
+
 def test_a_cure_can_leave_room():
     # 100 of equity, twice the requirement of 2 %: 2,500 may stay.
     account = held((contract(0.02), 1.0, 10_000.0, 1_100.0))
@@ -345,6 +399,25 @@ def test_a_cure_that_impact_spoils_is_looked_at_again_only_if_nothing_is_left():
     assert spoilt.ledger[0].after.equity < spoilt.ledger[0].after.requirement
     ruined = run(account, 9_000.0, close="market", part="cure", depth=50.0)
     assert [entry.kind for entry in ruined.ledger] == ["reduced", "taken over", "fund paid"]
+
+
+@pytest.mark.parametrize(
+    ("margin", "entry", "mark", "depth"),
+    [(1_005.9, 10_030.3, 9_155.1, 1_821.0), (1_056.8, 9_901.4, 8_960.1, 3_176.0)],
+)
+def test_a_fee_that_takes_all_that_impact_leaves_leaves_nothing_whatever_rounding_says(margin, entry, mark, depth):
+    # 131 or 116 of equity; impact on what is closed costs most of it, and the fee of 1.2 % would be more than the rest.
+    account = held((contract(0.02), 1.0, entry, margin))
+    outcome = run(account, mark, close="market", part="cure", depth=depth, liquidation_fee=0.012)
+    assert [entry.kind for entry in outcome.ledger] == ["reduced", "taken over"]
+    assert (outcome.forfeited, outcome.shortfall, outcome.equity) == (0.0, 0.0, 0.0)
+
+
+def test_a_position_that_has_lost_more_than_it_is_worth_may_have_exactly_nothing_left():
+    # From 64 to 16 with a margin of 48.
+    for terms, wallet in (((48.0,), 0.0), ((), 48.0)):
+        outcome = run(held((contract(0.02), 1.0, 64.0, *terms), wallet=wallet), 16.0, close="market")
+        assert [entry.kind for entry in outcome.ledger] == ["taken over"]
 
 
 def test_in_a_pool_what_cures_alone_goes_before_what_must_be_closed_whole():
@@ -427,6 +500,58 @@ def test_margins_of_winners_that_a_broken_pool_set_free_stay_the_traders():
     outcome = run(account, 8_500.0, 8_500.0, fund=0.0)
     assert (outcome.wallet, outcome.equity) == (approx(100.0), approx(100.0))
     assert (outcome.deleveraged, outcome.uncovered) == (approx(150.0), approx(350.0))
+
+
+def test_all_margins_that_a_broken_pool_set_free_come_together():
+    winners = [(contract(0.02, "Y"), -0.1, 10_000.0, 100.0), (contract(0.02, "Z"), -0.2, 10_000.0, 150.0)]
+    account = held((contract(0.02), 1.0, 10_000.0), *winners, wallet=1_000.0)
+    outcome = run(account, 8_500.0, 8_500.0, 8_500.0, fund=0.0)
+    # 300 and 150 of the 500 that the pool lacks.
+    assert (outcome.wallet, outcome.deleveraged, outcome.uncovered) == (approx(250.0), approx(450.0), approx(50.0))
+
+
+def test_a_winner_closed_in_part_sets_nothing_free():
+    # The pool lacks 500, a third of what the isolated short has made: it keeps its margin and two thirds.
+    account = held((contract(0.02), 1.0, 10_000.0), (contract(0.02, "Y"), -1.0, 10_000.0, 1_000.0), wallet=1_000.0)
+    outcome = run(account, 8_500.0, 8_500.0, fund=0.0)
+    assert (outcome.wallet, outcome.margin.tolist()) == (0.0, [0.0, approx(1_000.0)])
+    assert outcome.size.tolist() == [0.0, approx(-2 / 3)]
+
+
+def test_winners_are_taken_from_in_coins_as_in_dollars():
+    # 10,000 dollars from 50,000 lose 0.05 coins at 40,000, 0.03 more than the margin; as much short has won 0.05.
+    x, y = (contract(0.02, name, kind="inverse") for name in "XY")
+    legs = [(x, 10_000.0, 50_000.0, 0.02), (y, -10_000.0, 50_000.0, 0.02)]
+    outcome = run(held(*legs), 40_000.0, 40_000.0, fund=0.0)
+    assert (outcome.shortfall, outcome.deleveraged, outcome.uncovered) == (approx(0.03), approx(0.03), 0.0)
+    assert outcome.size.tolist() == [0.0, approx(-4_000.0)]
+
+
+def test_a_long_may_be_the_winner():
+    # From 1,000 to 2,000: half of what it made covers 500.
+    outcome = run(bankrupt((contract(0.02, "Y"), 1.0, 1_000.0, 200.0)), 8_500.0, 2_000.0, fund=0.0)
+    assert (outcome.size.tolist(), outcome.deleveraged) == ([0.0, approx(0.5)], approx(500.0))
+
+
+def test_a_short_that_is_closed_is_held_at_zero_without_a_sign():
+    short = held((contract(0.02), -1.0, 10_000.0, 1_000.0))
+    closed = run(short, 10_900.0, close="market")
+    # ADL closes this one.
+    beaten = run(bankrupt((contract(0.02, "Y"), -0.1, 10_000.0, 100.0)), 8_500.0, 8_500.0, fund=0.0)
+    for outcome in (closed, beaten):
+        assert not outcome.size.any()
+        assert not np.signbit(outcome.size).any()
+
+
+def test_whether_a_pool_is_at_its_end_is_asked_on_each_path_for_itself():
+    # X has lost 900 and leaves 100 of the wallet, 182 are required; half of 9,100 is lost to an empty book.
+    # On the first path nothing else is held, on the second a Y, which is taken over then.
+    contracts = [contract(0.02), contract(0.02, "Y")]
+    account = Account(wallet=1_000.0, contracts=contracts, size=[[1.0, 0.0], [1.0, 1.0]], entry=[10_000.0, 100.0])
+    outcome = run(account, 9_100.0, 100.0, close="market", depth=1.0)
+    assert outcome.shortfall.tolist() == [approx(4_450.0), approx(4_450.0)]
+    assert outcome.wallet.tolist() == [0.0, 0.0]
+    assert outcome.liquidated.tolist() == [[0, -1], [0, 0]]
 
 
 def test_what_is_taken_from_a_winner_whose_margin_funding_has_eaten_leaves_it_nothing_but_no_debt():

@@ -45,6 +45,17 @@ def test_a_look_fails_what_the_account_would_liquidate(held):
     np.testing.assert_array_equal(look.fails[:, 0], account.liquidatable(marks))
 
 
+@pytest.mark.parametrize(("at_equality", "fails"), [(True, [True, True]), (False, [False, False])])
+def test_equality_counts_where_the_convention_says_so(at_equality, fails):
+    # Isolated: 15 - 8 = 7 = 56 / 8; the pool the same with its wallet.
+    account = Account(
+        wallet=15.0, contracts=[Contract("X", Tiers.flat(0.125))] * 2, size=[1.0, 1.0], entry=[64.0, 64.0],
+        mode=["isolated", "cross"], margin=[15.0, 0.0], convention=Convention(at_equality=at_equality),
+    )  # fmt: skip
+    _, look = look_at(account, [56.0, 56.0])
+    assert look.fails[:, 0].tolist() == fails
+
+
 @given(accounts(), st.data())
 def test_as_long_as_no_watched_price_is_passed_nothing_fails(held, data):
     account, marks = held
@@ -73,7 +84,7 @@ def test_an_isolated_position_is_watched_up_to_its_liquidation_price_or_the_end_
     contract = account.contracts[0]
     now, there = (contract.tiers.bracket(contract.bracket_amount(account.size[0], at)) for at in (marks[0], limit))
     if now == there:
-        assert adverse == pytest.approx(limit, rel=1e-6, abs=1e-9 * marks[0])
+        assert adverse == pytest.approx(limit, rel=1e-6)
     # Never beyond it.
     assert (adverse >= limit * (1 - 1e-9)) if limit < marks[0] else (adverse <= limit * (1 + 1e-9))
 
@@ -88,6 +99,73 @@ def test_a_pool_is_watched_by_shares_of_what_it_has_to_spare():
     assert state.low[0, 0] == pytest.approx(50_000 * (1 - 600 / 40_000 / 0.99))
     assert state.high[1, 0] == pytest.approx(3_000 * (1 + 600 / 40_000 / 1.01))
     assert (state.high[0, 0], state.low[1, 0]) == (np.inf, 0.0)
+
+
+def test_isolated_and_closed_positions_take_nothing_of_what_a_pool_has_to_spare():
+    # As above, beside an isolated long of 10,000 with 2,000 and a place where nothing is held.
+    contracts = [Contract(name, Tiers.flat(0.01)) for name in ("BTC", "ETH", "SOL", "DOGE")]
+    account = Account(
+        wallet=1_000.0,
+        contracts=contracts,
+        size=[0.2, -10.0, 100.0, 0.0],
+        entry=[50_000.0, 3_000.0, 100.0, 1.0],
+        mode=["cross", "cross", "isolated", "cross"],
+        margin=[0.0, 0.0, 2_000.0, 0.0],
+    )
+    state, look = look_at(account, account.entry)
+    state.watch(look)
+    assert state.low[:, 0] == pytest.approx([50_000 * (1 - 600 / 40_000 / 0.99), 0.0, 100 - 19 / 0.99, 0.0], rel=1e-10)
+    assert state.high[:, 0] == pytest.approx([np.inf, 3_000 * (1 + 600 / 40_000 / 1.01), np.inf, np.inf], rel=1e-10)
+
+
+def isolated(contract, size, entry, margin, **terms):
+    """Return an account of one isolated position."""
+    return Account(
+        wallet=0.0, contracts=[contract], size=[size], entry=[entry], margin=[margin], mode="isolated", **terms
+    )
+
+
+SMOOTH = Tiers([0, 8_000], [0.01, 0.02])
+COUNTING = Tiers([0, 5_000], [0.01, 0.02], 0, measured_in="contracts")
+FROZEN = Convention(maintenance_at="entry", closing_fee=0.01, closing_fee_at="liquidation")
+WATCHED = {
+    # 2 % of 10,000 less 80 are required, 3,880 to spare: to 6,041, but below 8,000 another bracket begins.
+    "a long above a bound": (isolated(Contract("X", SMOOTH), 1.0, 10_000.0, 4_000.0), 8_000.0, np.inf),
+    # 3,940 to spare: to 9,901.
+    "a short below a bound": (isolated(Contract("X", SMOOTH), -1.0, 6_000.0, 4_000.0), 0.0, 8_000.0),
+    # 1,000 - 120 to spare at 98 cents a dollar of fall.
+    "a long that fails before its bound": (
+        isolated(Contract("X", SMOOTH), 1.0, 10_000.0, 1_000.0), 10_000 - 880 / 0.98, np.inf,
+    ),
+    # The price does not move the number of contracts: 8,000 - 200 to spare, and 4,000 - 40.
+    "a long counted in contracts": (
+        isolated(Contract("X", COUNTING), 10_000.0, 1.0, 8_000.0), 1 - 0.78 / 0.98, np.inf,
+    ),
+    "a short counted in contracts": (isolated(Contract("X", COUNTING), -4_000.0, 1.0, 4_000.0), 0.0, 1 + 0.99 / 1.01),
+    # 4,000 - 120 - 100 to spare; what is required moves by the closing fee alone, whatever the bracket.
+    "a long whose maintenance is frozen": (
+        isolated(Contract("X", SMOOTH), 1.0, 10_000.0, 4_000.0, convention=FROZEN), 10_000 - 3_780 / 0.99, np.inf,
+    ),
+    # 100 coins and 10 to spare: an inverse long fails as its value rises, at 1.02 a coin of rise.
+    "an inverse long": (
+        isolated(Contract("X", Tiers.flat(0.02), kind="inverse", multiplier=10.0), 1_000.0, 100.0, 12.0),
+        10_000 / (100 + 10 / 1.02), np.inf,
+    ),
+    "an inverse short": (
+        isolated(Contract("X", Tiers.flat(0.02), kind="inverse", multiplier=10.0), -1_000.0, 100.0, 12.0),
+        0.0, 10_000 / (100 - 10 / 0.98),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "low", "high"), WATCHED.values(), ids=WATCHED)
+def test_a_position_is_watched_as_far_as_its_own_bracket_tells(account, low, high):
+    state, look = look_at(account, account.entry)
+    state.watch(look)
+    assert (state.low[0, 0], state.high[0, 0]) == (pytest.approx(low, rel=1e-10), pytest.approx(high, rel=1e-10))
+    # By a little less, rather than more: what rounding may move is kept away from.
+    assert low == 0 or state.low[0, 0] > low * (1 + 1e-13)
+    assert high == np.inf or state.high[0, 0] < high * (1 - 1e-13)
 
 
 def test_a_closed_position_is_not_watched():
@@ -111,6 +189,19 @@ def test_until_a_path_is_looked_at_any_price_is_one_to_look_at():
     account = Account(wallet=1.0, contracts=[Contract("BTC", Tiers.flat(0.01))], size=[1.0], entry=[1.0])
     state = State(account, Rules(), 3)
     assert (state.low > 1e300).all()
+
+
+def test_a_million_paths_are_kept_row_by_row_and_steps_in_four_bytes():
+    contracts = [Contract("BTC", Tiers.flat(0.01))] * 2
+    account = Account(wallet=[1, 2, 3], contracts=contracts, size=[[1, -1]] * 3, entry=[[1, 2]] * 3)
+    state = State(account, Rules(), 3)
+    for rows in (state.size, state.entry, state.margin, state.leverage, state.isolated):
+        assert rows.shape == (2, 3)
+        assert rows.flags.c_contiguous
+        assert rows.flags.writeable
+    assert (state.liquidated.dtype, state.refused.dtype) == (np.int32, np.int32)
+    assert (state.liquidated.tolist(), state.refused.tolist()) == ([[-1] * 3] * 2, [0] * 3)
+    assert (state.wallet.dtype, state.balance.tolist()) == (np.float64, [1.0, 2.0, 3.0])
 
 
 def test_what_the_wallet_can_spare_counts_losses_but_no_profits():
@@ -163,6 +254,13 @@ def test_a_frozen_requirement_does_not_freeze_the_bracket_an_initial_margin_goes
     state, look = look_at(account, [1_100.0])
     assert state.initial_margin(look)[0] == pytest.approx([110.0])
     assert look.held[0] == pytest.approx([9.0])
+
+
+def test_where_brackets_count_contracts_an_initial_margin_goes_by_the_size():
+    tiers = Tiers([0, 5], [0.01, 0.02], 0, max_leverage=[50, 10], measured_in="contracts")
+    account = Account(wallet=0.0, contracts=[Contract("X", tiers)] * 2, size=[4.0, -6.0], entry=[100.0, 1.0])
+    state, look = look_at(account, account.entry)
+    assert state.initial_margin(look)[:, 0] == pytest.approx([400 / 50, 6 / 10])
 
 
 def test_the_sum_over_positions_is_taken_in_order_whatever_the_number_of_paths():
