@@ -24,6 +24,10 @@ test: .venv/.dev .venv/.browser book ## Run all tests: package, published figure
 mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="contracts account")
 	$(BIN)/python -m tests.mutants $(MODULES)
 
+.PHONY: bench
+bench: .venv-bench/.ready ## Measure the engine: a table, and all numbers in _build/bench.json
+	.venv-bench/bin/python -m benchmarks
+
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. book/index.ipynb
@@ -60,7 +64,7 @@ picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the
 
 .PHONY: clean
 clean: ## Remove the built book and the environment
-	rm -rf _build .venv
+	rm -rf _build .venv .venv-bench
 
 .venv/.python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, not {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
@@ -79,4 +83,10 @@ clean: ## Remove the built book and the environment
 # A Chromium of the system is used where there is one; Playwright fetches its own where there is none.
 .venv/.browser: .venv/.dev
 	$(BIN)/python -m tests.site.browser || $(BIN)/python -m playwright install chromium
+	touch $@
+
+# An environment of its own: what is compared with is heavy, and nothing of the book needs it.
+.venv-bench/.ready: benchmarks/requirements.txt benchmarks/constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@

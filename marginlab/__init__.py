@@ -12,7 +12,18 @@ from .joint import liquidation_move
 from .ledger import Balance, Ledger, LedgerEntry
 from .liquidation import bankruptcy_price, liquidation_price
 from .outcome import Outcome
-from .paths import Bootstrap, Diffusion, FlashCrash, JumpDiffusion, MeanReversion, PriceModel
+from .paths import (
+    DAYS_PER_YEAR,
+    FOUR_HOURS_PER_YEAR,
+    HOURS_PER_YEAR,
+    MINUTES_PER_YEAR,
+    Bootstrap,
+    Diffusion,
+    FlashCrash,
+    JumpDiffusion,
+    MeanReversion,
+    PriceModel,
+)
 from .positions import MODES, Position
 from .rules import Rules, TopUp
 from .tiers import Tiers
@@ -21,6 +32,10 @@ from .venues import Venue, venue, venue_names
 __version__ = "0.1.0"
 
 __all__ = [
+    "DAYS_PER_YEAR",
+    "FOUR_HOURS_PER_YEAR",
+    "HOURS_PER_YEAR",
+    "MINUTES_PER_YEAR",
     "MODES",
     "Account",
     "AddMargin",

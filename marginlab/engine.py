@@ -20,9 +20,11 @@ from .ledger import Ledger
 from .liquidations import liquidate_failing
 from .outcome import Outcome, recorded_of
 from .rules import Rules, TopUp
-from .schedule import Plan, Prices
+from .schedule import Plan, Prices, checked
 from .state import Look, State
 
+# Paths that are gone through together.
+PART = 65_536
 ON_REFUSAL = ("raise", "record")
 
 
@@ -88,35 +90,46 @@ def simulate(
     plan = Plan(account, funding, top_up, actions, record)
     plan.check(given.count, given.paths)
     state = State(account, rules, given.paths, ledger=Ledger() if given.single else None)
-    run = _Run(state, plan, on_refusal)
+    runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PART)]
     for start, block in given.blocks(plan):
-        run.go(start, block)
-    plan.check(run.steps, given.paths)
-    return Outcome.of(state, run.marks, run.recorded, single=given.single)
+        rates = plan.rates(start)
+        for run in runs:
+            run.go(start, block, rates)
+        steps = start + len(block)
+    plan.check(steps, given.paths)
+    equity = np.concatenate([run.equity() for run in runs])
+    recorded = {name: np.concatenate([np.stack(run.recorded[name]) for run in runs], axis=-1) for name in plan.record}
+    return Outcome.of(state, equity, recorded, single=given.single)
 
 
 class _Run:
-    """One run of the engine."""
+    """One run of the engine, through some neighbouring paths: as many as stay near the processor."""
 
-    def __init__(self, state: State, plan: Plan, on_refusal: str) -> None:
-        self.state, self.plan, self.on_refusal = state, plan, on_refusal
-        self.steps, self.marks = 0, None
+    def __init__(self, state: State, first: int, plan: Plan, on_refusal: str) -> None:
+        self.part = slice(first, first + PART)
+        self.state, self.plan, self.on_refusal, self.marks = state.part(self.part), plan, on_refusal, None
         self.recorded: dict[str, list[Any]] = {name: [] for name in plan.record}
-        self.paths = np.arange(state.wallet.size)
-        self.budget = np.full(state.wallet.shape, np.inf if plan.top_up is None else plan.top_up.budget)
+        self.paths = np.arange(self.state.wallet.size)
+        self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else plan.top_up.budget)
 
-    def go(self, start: int, block: Any) -> None:
+    def go(self, start: int, block: Any, rates: Any) -> None:
         """Go through a block of steps (B, n, K), of which only the first may have something due."""
-        if self.plan.due(start):
-            self._scheduled(start, block[0])
-            self._look_when_passed(block[1:], start + 1)
-        else:
-            self._look_when_passed(block, start)
-        self.steps, self.marks = start + len(block), block[-1]
+        block = block[:, :, self.part]
+        lowest, highest = checked(block, start, self.part.start)
+        first = int(self.plan.due(start))
+        if first:
+            self._scheduled(start, block[0], rates if rates is None or rates.shape[-1] == 1 else rates[:, self.part])
+        if len(block) > first:
+            leaving = ((lowest < self.state.low) | (highest > self.state.high)).any(axis=0)
+            self._look_when_passed(block[first:], start + first, np.flatnonzero(leaving))
+        self.marks = block[-1]
 
-    def _scheduled(self, step: int, marks: Any) -> None:
+    def equity(self) -> Any:
+        """Return what each path is worth at its last marks."""
+        return recorded_of(self.state.look(self.paths, self.marks, None))["equity"]
+
+    def _scheduled(self, step: int, marks: Any, rates: Any) -> None:
         state, plan, steps = self.state, self.plan, np.full(self.paths.shape, step)
-        rates = plan.rates(step)
         if rates is not None:
             _settle_funding(state, state.look(self.paths, marks, steps), rates)
         for action in plan.actions:
@@ -130,24 +143,17 @@ class _Run:
         for name, values in self.recorded.items():
             values.append(now[name])
 
-    def _look_when_passed(self, block: Any, start: int) -> None:
-        """Settle each path where a watched price is passed, path by path at its own step, all at once."""
-        state, paths = self.state, self.paths
-        passed = _passed(block, state.low, state.high)
-        while True:
-            hit = passed.any(axis=0)
-            if not hit.any():
-                return
-            paths, step = paths[hit], passed.argmax(axis=0)[hit]
-            marks = np.ascontiguousarray(block[step, :, paths].T)
+    def _look_when_passed(self, block: Any, start: int, paths: Any) -> None:
+        """Settle these paths where a watched price is passed, each at its own step, all at once."""
+        state, later, block = self.state, True, block.take(paths, axis=-1)
+        while paths.size:
+            passed = later & ((block < state.low[:, paths]) | (block > state.high[:, paths])).any(axis=1)
+            step = passed.argmax(axis=0)
+            hit = np.flatnonzero(passed[step, np.arange(paths.size)])
+            paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
+            marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
             state.watch(liquidate_failing(state, paths, marks, start + step))
             later = np.arange(len(block))[:, None] > step
-            passed = later & _passed(block[:, :, paths], state.low[:, paths], state.high[:, paths])
-
-
-def _passed(block: Any, low: Any, high: Any) -> Any:
-    """Return at which steps a path has left what is watched, (B, k)."""
-    return ((block < low) | (block > high)).any(axis=1)
 
 
 def _settle_funding(state: State, look: Look, rates: Any) -> None:
@@ -175,7 +181,7 @@ def _perform(action: Action, state: State, marks: Any, step: Any, on_refusal: st
     if not refused.all():
         action.carry_out(state, look.only(~refused))
         after = state.look(look.paths, marks, step)
-        undone = _refusal(action, action.refused(state, look, after), after, on_refusal, among=~refused)
+        undone = _refusal(action, action.refused(state, look, after), after, on_refusal)
         for column, old in zip(columns, saved, strict=True):
             column[..., undone] = old[..., undone]
         refused |= undone
@@ -185,11 +191,10 @@ def _perform(action: Action, state: State, marks: Any, step: Any, on_refusal: st
         state.note("refused", action.position, look, state.standing(action.position, look))
 
 
-def _refusal(action: Action, refusals: Refusals, look: Look, on_refusal: str, among: Any = True) -> Any:
+def _refusal(action: Action, refusals: Refusals, look: Look, on_refusal: str) -> Any:
     """Return which paths refuse, or raise with the first reason."""
     refused = np.full(look.paths.shape, False)
-    for paths, why in refusals:
-        found = paths & among
+    for found, why in refusals:
         if on_refusal == "raise" and found.any():
             where = "" if found.size == 1 else f", on {found.sum():,} of {found.size:,} paths"
             raise ValueError(f"{action!r} is refused{where}: {why}")
@@ -201,7 +206,7 @@ def _refill(state: State, look: Look, target: float, budget: Any) -> None:
     """Top up isolated positions, one after the other, out of what the wallet can spare and the budget."""
     for row in range(len(state.contracts)):
         wanted = target * look.notional[row] - (look.margin[row] + look.pnl[row])
-        wanted = np.where(look.isolated[row] & (look.size[row] != 0), np.minimum(wanted, budget), 0.0)
+        wanted = np.where(look.isolated[row], np.minimum(wanted, budget), 0.0)
         if not (wanted > 0).any():
             continue
         amount = np.maximum(np.minimum(wanted, state.spare(look)), 0.0)

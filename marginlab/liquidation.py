@@ -144,6 +144,9 @@ def _first_failing(contract: Contract, size: Any, entry: Any, backing: Any, mark
     if contract.tiers.measured_in == "contracts":
         place = contract.tiers.bracket(np.abs(size))
         return _solve(contract, size, entry, backing, rates[place], deductions[place], fee)
+    if contract.tiers.without_jumps:
+        place = _failing_bracket(contract, size, entry, backing, fee)
+        return _solve(contract, size, entry, backing, rates[place], deductions[place], fee)
     upper = np.append(floors[1:], np.inf)
     sizes, entries, backings = (np.asarray(value, dtype=float)[..., None] for value in (size, entry, backing))
     solved = _solve(contract, sizes, entries, backings, rates, deductions, fee)
@@ -156,3 +159,18 @@ def _first_failing(contract: Contract, size: Any, entry: Any, backing: Any, mark
     # Losing as the notional rises: it fails from the solution, or from a jump at the floor, upwards.
     rising = np.where(solved <= upper, np.maximum(solved, floors), np.inf).min(axis=-1)
     return np.where(contract.direction(size) > 0, falling, rising)
+
+
+def _failing_bracket(contract: Contract, size: Any, entry: Any, backing: Any, fee: float) -> Any:
+    """Return the bracket of the failing notional: without jumps there is but one, whatever the mark.
+
+    Notional less (short: plus) the requirement rises with it, so its values at the floors tell the bracket.
+    """
+    floors, rates, deductions, _ = contract.tiers.table
+    if floors.size == 1:
+        return 0
+    direction = contract.direction(size)
+    sought = contract.notional(size, entry) - direction * backing
+    long, short = (floors * (1 - way * (rates + fee)) + way * deductions for way in (1, -1))
+    above = np.where(direction > 0, np.searchsorted(long, sought), np.searchsorted(short, sought))
+    return np.maximum(above - 1, 0)

@@ -22,15 +22,11 @@ def liquidate_failing(state: State, paths: Any, marks: Any, step: Any) -> Look:
     look = state.look(paths, marks, step)
     if not look.fails.any():
         return look
-    for row in range(len(state.contracts)):
-        hit = look.fails[row] & look.isolated[row]
+    for row in [*range(len(state.contracts)), None]:
+        hit = (look.fails & look.pool).any(axis=0) if row is None else look.fails[row] & look.isolated[row]
         if hit.any():
             _liquidate(state, look.only(hit), row)
-            look = state.look(paths, marks, step)
-    hit = (look.fails & look.pool).any(axis=0)
-    if hit.any():
-        _liquidate(state, look.only(hit), None)
-        look = state.look(paths, marks, step)
+            look.renew(hit, state.look(look.paths[hit], look.marks[:, hit], look.step[hit]))
     return look
 
 
@@ -39,6 +35,9 @@ def _liquidate(state: State, look: Look, row: int | None) -> None:
     rules, begun, rounds = state.rules, np.abs(look.size), 0
     while look.paths.size:
         unit = look.pool if row is None else look.isolated & (state.rows == row)
+        if rules.close == "takeover" and rules.part == "whole":
+            _take_over(state, look, row, _nothing(look, unit))
+            return
         chosen, share = _next(state, look, unit, begun)
         own = chosen, np.arange(chosen.size)
         over = look.equity[own] <= np.maximum(rules.takeover_below * look.need[own], _nothing(look, unit))
@@ -135,7 +134,7 @@ def _close_in_market(state: State, look: Look, rows: Any, share: Any) -> None:
     released = np.where(isolated & (share == 1), np.maximum(margin, 0.0), 0.0)
     state.margin[rows, paths] = margin - released
     state.wallet[paths] += np.where(isolated, released, cash)
-    _book(state, look, rows, own[1], profit=profit, fee=fee, impact=impact)
+    _book(state, paths, rows, profit=profit, fee=fee, impact=impact)
     _mark_ended(state, rows[share == 1], look.only(share == 1))
 
     direction = np.sign(size) * state.sign
@@ -144,16 +143,16 @@ def _close_in_market(state: State, look: Look, rows: Any, share: Any) -> None:
     state.note(kind, row, look, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
 
     pool_left = ((state.size[:, paths] != 0) & ~state.isolated[:, paths]).any(axis=0)
-    for unit in np.unique(rows[isolated & (share == 1)]):
-        owes = isolated & (rows == unit) & (share == 1) & (margin < 0)
-        _cover(state, look.only(owes), int(unit), -margin[owes])
+    # One call never mixes units, so an isolated one's row is the row of all.
+    owes = isolated & (share == 1) & (margin < 0)
+    _cover(state, look.only(owes), row, -margin[owes])
     owes = ~isolated & ~pool_left & (state.wallet[paths] < 0)
     _cover(state, look.only(owes), None, -state.wallet[paths[owes]])
 
 
 def _take_over(state: State, look: Look, row: int | None, nothing: Any) -> None:
     """Hand an isolated row, or with ``None`` the whole pool, to the venue: nothing is left to the trader."""
-    left = look.equity[row] if row is not None else look.wallet + total(np.where(look.pool, look.pnl, 0.0))
+    left = look.equity[row].copy() if row is not None else look.wallet + total(np.where(look.pool, look.pnl, 0.0))
     for taken in range(len(state.contracts)) if row is None else [row]:
         held = look.pool[taken] if row is None else np.full(look.paths.shape, True)
         if not held.any():
@@ -169,19 +168,19 @@ def _take_over(state: State, look: Look, row: int | None, nothing: Any) -> None:
             state.margin[row, now.paths] += cash
         state.size[taken, now.paths] = 0.0
         rows = np.full(at.shape, taken)
-        _book(state, now, rows, np.arange(at.size), profit=now.pnl[taken], fee=fee)
+        _book(state, now.paths, rows, profit=now.pnl[taken], fee=fee)
         _mark_ended(state, rows, now)
         state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
     rest = state.wallet[look.paths] if row is None else state.margin[row, look.paths]
     _empty(state, look.paths[np.abs(rest) <= nothing], row, 0.0)
     for settle, sign in ((_forfeit, 1), (_cover, -1)):
         some = sign * rest > nothing
-        settle(state, look.only(some), row, sign * rest[some])
+        if some.any():
+            settle(state, look.only(some), row, sign * rest[some])
 
 
-def _book(state: State, look: Look, rows: Any, at: Any, *, profit: Any, fee: Any, impact: Any = 0.0) -> None:
+def _book(state: State, paths: Any, rows: Any, *, profit: Any, fee: Any, impact: Any = 0.0) -> None:
     """Write down what a closing by force realised and cost, and give the fund its share of the fee."""
-    paths = look.paths[at]
     state.realized[rows, paths] += profit
     state.fees[rows, paths] += fee
     state.impact[rows, paths] += impact
@@ -237,7 +236,6 @@ def _deleverage(state: State, look: Look, row: int | None, owed: Any) -> tuple[A
     while True:
         now = state.look(paths, look.marks, look.step)
         gain = np.where(now.isolated, np.minimum(now.pnl, now.margin + now.pnl), now.pnl)
-        gain = np.where(now.size != 0, gain, 0.0)
         winner = gain.argmax(axis=0)
         able = (gain[winner, at] > 0) & (owed > 0)
         if not able.any():

@@ -107,13 +107,11 @@ class Outcome:
         return "\n".join([head + mean, *(f"{name:16}{np.mean(value):>20,.2f}" for name, value in rows)])
 
     @classmethod
-    def of(cls, state: State, marks: Any, recorded: dict[str, list[Any]], *, single: bool) -> Outcome:
-        """Return what a state has come to at its last marks (n, K)."""
-        end = state.look(slice(None), marks, None)
+    def of(cls, state: State, equity: Any, recorded: dict[str, Any], *, single: bool) -> Outcome:
+        """Return what a state has come to, given what was recorded of each step, (T, K) or (T, n, K)."""
         columns = {name: getattr(state, name).T for name in _OF_STATE}
-        columns["equity"] = end.wallet + total(end.margin + end.pnl)
-        for name, values in recorded.items():
-            path = np.stack(values)  # (T, K) or (T, n, K)
+        columns["equity"] = equity
+        for name, path in recorded.items():
             columns[f"{name}_path"] = np.moveaxis(path, -1, 0)
         if single:
             columns = {name: value[0] if value.ndim > 1 else value[0].item() for name, value in columns.items()}

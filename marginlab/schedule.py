@@ -16,7 +16,7 @@ from .outcome import RECORD
 from .rules import TopUp
 
 # Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
-STEPS, NUMBERS = 32, 2_000_000
+STEPS, NUMBERS = 32, 16_000_000
 # Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
 TILE = 256
 
@@ -168,14 +168,14 @@ class Prices:
                 for tile in range(0, self.paths, TILE):
                     paths = slice(tile, tile + TILE)
                     part[:, :, paths] = steps[..., paths if steps.shape[-1] > 1 else slice(None)]
-            yield start, _checked(part, start)
+            yield start, part
             start = stop
 
     def _of_stream(self, stream: Iterator[Any], plan: Plan, block: Any) -> Iterator[tuple[int, Any]]:
         start, filled = 0, 0
         for number, given in enumerate(stream):
             if filled and (filled == len(block) or plan.due(number)):
-                yield start, _checked(block[:filled], start)
+                yield start, block[:filled]
                 start, filled = number, 0
             step = self._numbers(given, f" at step {number}")
             if step.shape not in ((self.n,), (1, self.n), (self.paths, self.n)):
@@ -184,7 +184,7 @@ class Prices:
                 )
             block[filled] = step[:, None] if step.ndim == 1 else step.T
             filled += 1
-        yield start, _checked(block[:filled], start)
+        yield start, block[:filled]
 
     @staticmethod
     def _numbers(given: Any, where: str) -> Any:
@@ -194,11 +194,12 @@ class Prices:
         return array
 
 
-def _checked(block: Any, start: int) -> Any:
-    """Return a block of prices, all finite and above 0."""
-    if not (block.min() > 0 and block.max() < np.inf):
+def checked(block: Any, start: int, first: int) -> tuple[Any, Any]:
+    """Return the lowest and highest of prices (B, n, k), (n, k), all finite and above 0."""
+    lowest, highest = block.min(axis=0), block.max(axis=0)
+    if not (lowest.min() > 0 and highest.max() < np.inf):
         step, position, path = (int(axis[0]) for axis in np.nonzero(~((block > 0) & (block < np.inf))))
         shown = float(block[step, position, path])
-        where = f"step {start + step}, position {position}, path {path}"
+        where = f"step {start + step}, position {position}, path {first + path}"
         raise ValueError(f"prices must be finite and greater than 0, not {shown!r} at {where}")
-    return block
+    return lowest, highest

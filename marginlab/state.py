@@ -7,7 +7,8 @@ The formulas are those of :class:`~marginlab.Account`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,15 @@ class Look:
 
     def only(self, chosen: Any) -> Look:
         """Return what is true of the chosen ones among these paths."""
-        return Look(*(getattr(self, field.name)[..., chosen] for field in fields(self)))
+        if chosen.all():
+            return self
+        at = np.flatnonzero(chosen)
+        return Look(*(getattr(self, name).take(at, axis=-1) for name in self.__slots__))
+
+    def renew(self, chosen: Any, now: Look) -> None:
+        """Put in what is true `now` of the chosen ones."""
+        for name in self.__slots__[3:]:  # paths, steps and marks stay
+            getattr(self, name)[..., chosen] = getattr(now, name)
 
 
 class State:
@@ -79,7 +88,7 @@ class State:
         def rows(values: Any) -> Any:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
 
-        self.wallet = np.array(np.broadcast_to(account.wallet, paths), dtype=float)
+        self.wallet = np.array(np.broadcast_to(account.wallet, paths))
         self.size, self.entry, self.margin = rows(account.size), rows(account.entry), rows(account.margin)
         self.leverage, self.isolated = rows(account.leverage), rows(account.isolated)
         self.balance = self.wallet + total(self.margin)
@@ -92,6 +101,13 @@ class State:
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
 
+    def part(self, paths: slice) -> State:
+        """Return the state of some neighbouring paths, in the same memory: what happens to one happens to the other."""
+        part = copy(self)
+        for name in _OF_PATHS:
+            setattr(part, name, getattr(self, name)[..., paths])
+        return part
+
     def _stack_brackets(self) -> None:
         """Put the brackets of all contracts side by side, padded to the longest table: shape (n, brackets)."""
         tables = [contract.tiers.table for contract in self.contracts]
@@ -103,12 +119,15 @@ class State:
         self.floors, self.rates, self.deductions, self.limits = (stacked(column) for column in range(4))
         uppers = [np.append(table[0][1:], np.inf) for table in tables]
         self.uppers = np.array([np.pad(upper, (0, longest - len(upper)), "edge") for upper in uppers])
+        self.alike = len({contract.tiers for contract in self.contracts}) == 1
         by_size = [contract.tiers.measured_in == "contracts" for contract in self.contracts]
         self.by_size = np.array(by_size)[:, None]
 
     def at(self, table: Any, place: Any) -> Any:
         """Return what a stacked table holds for each row in its bracket."""
-        return table if table.shape[1] == 1 else table[self.rows, place]
+        if table.shape[1] == 1:
+            return table
+        return table[0].take(place) if self.alike else table[self.rows, place]
 
     def look(self, paths: Any, marks: Any, step: Any) -> Look:
         """Return what is true of these paths at these marks (n, k)."""
@@ -137,6 +156,8 @@ class State:
         """Return the number of the bracket each row's amount falls into."""
         place = np.zeros(amount.shape, dtype=np.intp)
         if self.floors.shape[1] > 1:
+            if self.alike:
+                return self.contracts[0].tiers.place(amount)
             for row, contract in enumerate(self.contracts):
                 place[row] = contract.tiers.place(amount[row])
         return place
@@ -223,6 +244,13 @@ class State:
                 **told,
             )
         )
+
+
+_OF_PATHS = (
+    *("wallet", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
+    *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
+    *("forfeited", "shortfall", "deleveraged", "uncovered"),
+)
 
 
 def one(value: Any) -> float:

@@ -111,6 +111,12 @@ class Tiers:
         floors, rates, deductions, limits = (np.asarray(column, dtype=float) for column in columns)
         return floors, rates, deductions, limits
 
+    @cached_property
+    def without_jumps(self) -> bool:
+        """Whether maintenance goes on where one bracket ends and the next begins."""
+        floors, rates, deductions, _ = self.table
+        return bool(np.allclose(np.diff(deductions), floors[1:] * np.diff(rates), rtol=1e-12, atol=0))
+
     def bracket(self, amount: ArrayLike) -> Any:
         """Return the number of the bracket (from 0) that an amount >= 0 falls into."""
         return self.place(checks.not_negative("amount", amount))

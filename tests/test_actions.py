@@ -801,6 +801,12 @@ def test_a_new_leverage_holds_for_what_comes_after():
     assert kept.margin.tolist() == [100]
 
 
+def test_an_infinite_leverage_is_that_of_the_bracket():
+    outcome = run(holding((0, 100, 0), leverage=2), buy(1, leverage=INF))
+    # 100 / 8
+    assert outcome.margin.tolist() == [12.5]
+
+
 @pytest.mark.parametrize("refused", [buy(-1, leverage=8), buy(1_000, leverage=8), buy(1, leverage=9)])
 def test_a_leverage_that_was_refused_is_the_old_one_again(refused):
     account = holding((1, 100), leverage=4)
@@ -843,6 +849,35 @@ def test_a_position_on_its_edge_is_opened_and_then_lives_or_not_by_the_conventio
 )
 def test_what_rounding_may_move_is_not_refused_but_what_is_more_than_that_is(account, action, marks, taken):
     assert run(account, action, marks=marks, on_refusal="record").refused == (not taken)
+
+
+@pytest.mark.parametrize("contract", [BTC, COIN], ids=["linear", "inverse"])
+def test_what_is_newly_opened_is_opened_at_the_mark_to_the_last_digit(contract):
+    marks = 100 + 0.37 * np.arange(100)
+    account = holding((0, 1), contract=contract, wallet=1_000)
+    outcome = simulate(account, marks[:, None, None], actions=[buy(0.3)])
+    np.testing.assert_array_equal(outcome.entry[:, 0], marks)
+
+
+def test_a_position_may_be_opened_with_just_its_requirement_at_any_price():
+    # 1 / 20 = 5 %, but for rounding
+    edge = Contract("EDGE", Tiers.flat(0.05, max_leverage=20))
+    marks = 100 + 0.37 * np.arange(300)
+    outcome = simulate(holding((0, 1, 0), contract=edge), marks[:, None, None], actions=[buy(0.3)], on_refusal="record")
+    assert not outcome.refused.any()
+
+
+@pytest.mark.parametrize(
+    ("margin", "taken"),
+    [
+        # A sixteenth of 1,048,576; a millionth of a millionth of that and of 65,536 is 1.1e-6.
+        (2**16 - 1e-6, True),
+        (2**16 - 1.2e-6, False),
+    ],
+)
+def test_what_rounding_may_miss_of_a_requirement_is_that_of_all_the_money(margin, taken):
+    account = holding((0, 1, 0), wallet=2**20)
+    assert run(account, buy(1, margin=margin), marks=(2**20,), on_refusal="record").refused == (not taken)
 
 
 # Ensembles: each path as if it were alone
@@ -960,8 +995,8 @@ def test_an_action_of_one_s_own_need_only_say_what_it_does():
 
 
 def test_an_action_that_does_nothing_is_none():
-    with pytest.raises((NotImplementedError, TypeError)):
-        simulate(holding(FLAT), [[100]], actions=[Action(step=0, position=0)])
+    with pytest.raises(TypeError, match="abstract"):
+        Action(step=0, position=0)
 
 
 # What may not be asked
@@ -982,6 +1017,26 @@ MALFORMED = {
     "a position by name": (
         lambda: Open(step=0, position="BTC", size=1),
         "position must be a whole number of 0 or more, not 'BTC'",
+    ),
+    "margin at no position": (lambda: add(1, None), "position must be a whole number of 0 or more, not None"),
+    "an opening at no position": (
+        lambda: Open(step=0, position=None, size=1),
+        "position must be a whole number of 0 or more, not None",
+    ),
+    "a closing at no position": (
+        lambda: Close(step=0, position=None),
+        "position must be a whole number of 0 or more, not None",
+    ),
+    "an amount that is true": (lambda: add(True), "amount must be a number or an array of numbers, not True"),
+    "a size that is true": (lambda: buy(True), "size must be a number or an array of numbers, not True"),
+    "a share that is true": (lambda: close(True), "share must be a number or an array of numbers, not True"),
+    "a leverage that is true": (
+        lambda: buy(1, leverage=True),
+        "leverage must be a number or an array of numbers, not True",
+    ),
+    "a margin that is true": (
+        lambda: switch(ISOLATED, margin=True),
+        "margin must be a number or an array of numbers, not True",
     ),
     "an amount of 0": (
         lambda: add(0),

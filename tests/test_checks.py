@@ -26,6 +26,8 @@ def test_numbers_come_back_as_floats_of_the_same_shape(given):
         (checks.numbers, -INF, "price must be finite, not -inf"),
         (checks.numbers, None, "price must be a number or an array of numbers, not None"),
         (checks.numbers, "dear", "price must be a number or an array of numbers, not 'dear'"),
+        (checks.numbers, True, "price must be a number or an array of numbers, not True"),
+        (checks.numbers, [False, True], "price must be a number or an array of numbers, not [False, True]"),
         (checks.numbers, [[1, 2], [3]], "price must be a number or an array of numbers, not [[1, 2], [3]]"),
         (checks.numbers, [1, NAN, INF], "price must be finite, not nan (at index 1)"),
         (checks.numbers, [[1, 2], [3, INF]], "price must be finite, not inf (at index (1, 1))"),

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marginlab import AddMargin, Close, Open, Tiers, TopUp, simulate
+from marginlab import AddMargin, Close, Open, Tiers, TopUp, engine, simulate
 from marginlab import contracts as maths
 from marginlab.outcome import RECORD
 
@@ -153,6 +153,17 @@ def test_one_path_alone_goes_as_in_an_ensemble_and_chunks_change_nothing(seed):
         assert alone.equity == whole.equity[path]
         for name in (*FLOWS, "size", "margin", "liquidated", "size_path"):
             np.testing.assert_array_equal(getattr(alone, name), getattr(whole, name)[path], err_msg=name)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paths_gone_through_in_parts_go_as_all_together(monkeypatch, seed):
+    account, prices, rules, funding, _ = many(seed, paths=11, steps=40)
+    for record in ((), RECORD):
+        options = {"rules": rules, "funding": funding, "top_up": TopUp(every=7, target=0.1, budget=200.0)}
+        monkeypatch.setattr(engine, "PART", 65_536)
+        whole = simulate(account, prices, **options, record=record)
+        monkeypatch.setattr(engine, "PART", 4)
+        assert same(simulate(account, prices, **options, record=record), whole)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -270,6 +270,8 @@ def test_a_larger_wallet_never_brings_the_failure_of_the_pool_nearer(held, more)
 def test_the_oracle_agrees_on_the_joint_move_of_a_linear_pool(held, data, toward):
     account, marks = held
     beta = np.array(data.draw(betas(account)))
+    # A market that hardly follows needs a move of millions, of which a float keeps too little near a price of 0.
+    assume(((beta == 0) | (np.abs(beta) > 1e-3)).all())
     legs = list(zip(account.contracts, account.size.tolist(), account.entry.tolist(), strict=True))
     at = [*zip(legs, marks, strict=True), *zip(legs, account.entry, strict=True)]
     amounts = [(leg[0].tiers.floors[1:], leg[0].bracket_amount(leg[1], price)) for leg, price in at]

@@ -183,6 +183,8 @@ def test_the_cost_is_fee_and_impact(fee, impact, cost):
         (-0.000012, "-1.2e-05"),
         (12_500.0, "+12,500"),
         (-123_456.0, "-123,456"),
+        (1_234_567.0, "+1,234,567"),
+        (-2_000_000.5, "-2,000,000.5"),
     ],
 )
 def test_the_change_of_a_size_has_a_sign(size, text):

@@ -185,7 +185,9 @@ def test_the_readmes_examples_run(capsys):
 # --- versions -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "constraints.txt"])
+@pytest.mark.parametrize(
+    "file", ["requirements.txt", "requirements-dev.txt", "constraints.txt", "benchmarks/requirements.txt"]
+)
 def test_every_requirement_is_pinned_exactly(file):
     found, others = pins(file)
     assert others == []
@@ -196,6 +198,12 @@ def test_every_requirement_is_pinned_exactly(file):
 def test_every_pin_agrees_with_the_constraints(file):
     constraints, _ = pins("constraints.txt")
     assert [pin for pin in pins(file)[0] if pin not in constraints] == []
+
+
+def test_the_benchmarks_use_the_numpy_and_tqdm_of_the_book():
+    pinned = dict(pins("requirements.txt")[0])
+    theirs = dict(pins("benchmarks/requirements.txt")[0])
+    assert {name: theirs[name] for name in ("numpy", "tqdm")} == {name: pinned[name] for name in ("numpy", "tqdm")}
 
 
 def test_no_requirement_is_pinned_twice():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pickle
 import tracemalloc
 
@@ -148,10 +149,9 @@ def test_a_model_does_not_change_with_the_arrays_it_was_made_of():
 
 @every_model
 def test_all_but_the_start_is_given_by_name(model):
-    names = [field.name for field in dataclasses.fields(model)]
-    assert names[0] == "start"
-    with pytest.raises(TypeError, match="positional"):
-        type(model)(*(getattr(model, name) for name in names))
+    first, *others = inspect.signature(type(model)).parameters.values()
+    assert (first.name, first.kind) == ("start", first.POSITIONAL_OR_KEYWORD)
+    assert {parameter.kind for parameter in others} == {first.KEYWORD_ONLY}
 
 
 @every_model

@@ -204,6 +204,7 @@ MALFORMED = {
     "a depth of 0 among others": ({"depth": [1, 0]}, "depth must be greater than 0, not 0.0 (at index 1)"),
     "nan depth": ({"depth": [NAN, 1]}, "depth must be finite, not nan (at index 0)"),
     "depth in two axes": ({"depth": [[1, 2]]}, "depth must be one number or one a position, not of shape (1, 2)"),
+    "no depths": ({"depth": []}, "depth must be one number or one a position, not of shape (0,)"),
     "depth that is a word": ({"depth": "deep"}, "depth must be a number or an array of numbers, not 'deep'"),
 }
 MALFORMED_TOP_UPS = {
@@ -232,6 +233,18 @@ def test_malformed_top_ups_are_refused_by_name_and_shown(given, message):
     with pytest.raises(ValueError, match="must") as refusal:
         TopUp(**{"every": 1, "target": 0.1, **given})
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    "name", ["share", "share_above", "cure_to", "takeover_below", "liquidation_fee", "fund_share", "fund", "depth"]
+)
+def test_a_truth_is_no_number_for_a_venue(name):
+    assert_refused(lambda: Rules(**{name: True}), f"{name} must be a number", "True")
+
+
+@pytest.mark.parametrize("name", ["target", "budget"])
+def test_a_truth_is_no_number_for_a_trader(name):
+    assert_refused(lambda: TopUp(**{"every": 1, "target": 0.1, name: True}), f"{name} must be a number", "True")
 
 
 @pytest.mark.parametrize("depth", [[1, 2, 3], [1]], ids=repr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,7 +178,7 @@ def test_a_plan_keeps_what_it_was_given_in_order():
 # Blocks of prices
 
 
-@pytest.mark.parametrize("paths", [2, 3, 4, 5, 8, 9, 11])
+@pytest.mark.parametrize("paths", [1, 2, 3, 4, 5, 8, 9, 11])
 @pytest.mark.parametrize("steps", [1, 4, 5, 6, 10, 13])
 @pytest.mark.usefixtures("small_blocks")
 def test_however_prices_are_cut_into_blocks_and_tiles_they_are_the_same(paths, steps):
@@ -193,7 +195,7 @@ def test_however_prices_are_cut_into_blocks_and_tiles_they_are_the_same(paths, s
 def test_one_path_is_that_of_all_accounts_however_it_is_written():
     path = ensemble(1, 7, 2)[0]
     expected = np.broadcast_to(path[:, :, None], (7, 2, 3))
-    for prices in (path, iter(path), iter(path[:, None]), (step for step in path.tolist())):
+    for prices in (path, path[None], iter(path), iter(path[:, None]), (step for step in path.tolist())):
         np.testing.assert_array_equal(taken(THREE_OF_TWO, prices)[1], expected)
 
 
@@ -241,7 +243,7 @@ def test_single_precision_is_not_rounded_again():
 @settings(max_examples=100)
 @given(
     steps=st.integers(1, 23),
-    paths=st.integers(2, 6),
+    paths=st.integers(1, 6),
     at=st.sets(st.integers(0, 22)),
     every=st.none() | st.integers(2, 9),
     size=st.integers(1, 7),
@@ -269,12 +271,12 @@ def lengths(account, prices):
     return [len(block) for _, block in Prices(account, prices).blocks(plan_of(account))]
 
 
-def test_a_block_has_at_most_32_steps_and_two_million_numbers():
+def test_a_block_has_at_most_32_steps_and_sixteen_million_numbers():
     assert lengths(ONE, np.broadcast_to(100.0, (70, 1))) == [32, 32, 6]
     assert lengths(ONE, iter(np.broadcast_to(100.0, (70, 1)))) == [32, 32, 6]
-    # 2,000,000 / 200,000 paths, and half of that for two positions
-    assert lengths(ONE, np.broadcast_to(100.0, (200_000, 11, 1))) == [10, 1]
-    assert lengths(TWO, iter(np.broadcast_to(100.0, (6, 200_000, 2)))) == [5, 1]
+    # 16,000,000 / 1,600,000 paths, and half of that for two positions
+    assert lengths(ONE, np.broadcast_to(100.0, (1_600_000, 11, 1))) == [10, 1]
+    assert lengths(TWO, iter(np.broadcast_to(100.0, (6, 1_600_000, 2)))) == [5, 1]
 
 
 @pytest.mark.parametrize(("numbers", "steps"), [(1, 1), (5, 1), (11, 1), (12, 2), (17, 2), (18, 3)])
@@ -344,6 +346,20 @@ def test_how_many_paths_there_are_follows_from_prices_and_account(account, price
     assert (found.single, found.paths, found.count, found.n) == (single, paths, count, len(account.contracts))
 
 
+@pytest.mark.parametrize("name", ["wallet", "size", "entry", "margin", "leverage"])
+def test_accounts_may_differ_in_anything_but_their_contracts_and_modes(name):
+    one = Account(1_000, [BTC], [1], [100], "isolated", [50], leverage=[4])
+    given_as = getattr(one, name)
+    three = dataclasses.replace(one, **{name: np.multiply.outer([0.5, 0.75, 1.0], given_as)})
+    outcome = simulate(three, PATH, actions=[Open(step=1, position=0, size=1)])
+    assert outcome.equity.shape == (3,)
+    for k in range(3):
+        alone = dataclasses.replace(one, **{name: getattr(three, name)[k]})
+        expected = simulate(alone, PATH, actions=[Open(step=1, position=0, size=1)])
+        assert (outcome.equity[k], outcome.wallet[k]) == (expected.equity, expected.wallet)
+        np.testing.assert_array_equal(outcome.margin[k], expected.margin)
+
+
 # What may not come
 
 
@@ -363,6 +379,7 @@ def at_40(last):
 
 
 NOT_NUMBERS = "prices must be a number or an array of numbers, not "
+LATER = "prices at step {} must be a number or an array of numbers, not "
 FINITE = "prices must be finite and greater than 0, not "
 SHAPE = "prices must have shape (T, 1) or (K, T, 1) and not be empty, not "
 COLUMNS = "prices must have one column a position in the last axis"
@@ -407,6 +424,18 @@ MALFORMED = {
         sim(ONE, iter([])),
         "prices must have at least one step, not an iterator that is exhausted",
     ),
+    "a first step that is None": (streamed(None), LATER.format(0) + "None"),
+    "a first step that is a word": (streamed("up"), LATER.format(0) + "'up'"),
+    "a first step of words": (streamed(["up"]), LATER.format(0) + "['up']"),
+    "a ragged first step": (sim(TWO, iter([[[1, 2], [1]]])), LATER.format(0) + "[[1, 2], [1]]"),
+    "a later step of words": (streamed([100], ["up"]), LATER.format(1) + "['up']"),
+    "a later step that is None": (streamed([100], None), LATER.format(1) + "None"),
+    "nan in a list at a later step": (
+        streamed(*[[100.0]] * 40, [NAN]),
+        "prices at step 40 must be finite, not nan (at index 0)",
+    ),
+    "truths in a list": (sim(ONE, [[True]]), NOT_NUMBERS + "[[True]]"),
+    "a first step without paths": (streamed(np.ones((0, 1))), f"{COLUMNS} (1), not steps of shape (0, 1)"),
     "a first step in three axes": (streamed(np.ones((1, 1, 1))), f"{COLUMNS} (1), not steps of shape (1, 1, 1)"),
     "a first step without an axis": (streamed(100.0), f"{COLUMNS} (1), not steps of shape ()"),
     "a first step of two prices": (streamed([100, 101]), f"{COLUMNS} (1), not steps of shape (2,)"),
@@ -496,6 +525,26 @@ MALFORMED = {
         sim(TWO, np.ones((1, 2)), funding=iter([[0, 0, 0]])),
         "funding must have one value a position in the last axis (2), not shape (3,)",
     ),
+    "streamed funding of other paths": (
+        sim(ONE, iter(np.ones((2, 4, 1))), funding=iter([np.ones((3, 1))])),
+        "funding must have shape (1,) or (4, 1), not (3, 1) at step 0",
+    ),
+    "streamed funding of two paths for one": (
+        sim(ONE, iter(PATH), funding=iter([[0.0], [[0.1], [0.2]]])),
+        "funding must have shape (1,) or (1, 1), not (2, 1) at step 1",
+    ),
+    "streamed funding in three axes": (
+        sim(ONE, iter(PATH), funding=iter([[[[0.1]]]])),
+        "funding must have shape (1,) or (1, 1), not (1, 1, 1) at step 0",
+    ),
+    "funding that is true": (
+        sim(ONE, PATH, funding=True),
+        "funding must be a number or an array of numbers, not True",
+    ),
+    "funding that ends after the stream": (
+        sim(ONE, iter(PATH), funding=np.zeros((5, 1))),
+        "funding must have one rate a step (3), not 5",
+    ),
     "streamed funding that is nan": (
         sim(ONE, iter(PATH), funding=iter([[NAN]])),
         "funding must be finite, not nan (at index 0)",
@@ -527,6 +576,18 @@ MALFORMED = {
     "an action after the last step of a stream": (
         sim(ONE, iter(PATH), actions=[Open(step=3, position=0, size=1)]),
         "step must be one of 0 to 2 for an action, not 3",
+    ),
+    "an action that is no sequence": (
+        sim(ONE, PATH, actions=Close(step=0, position=1)),
+        f"actions must be a sequence of AddMargin, Open, Close or Switch, not {SHOWN_CLOSE}",
+    ),
+    "no sequence of actions": (
+        sim(ONE, PATH, actions=None),
+        "actions must be a sequence of AddMargin, Open, Close or Switch, not None",
+    ),
+    "no record": (
+        sim(ONE, PATH, record=None),
+        "record must be a sequence of names out of equity, requirement, size, not None",
     ),
     "a record that is a word": (
         sim(ONE, PATH, record="equity"),
@@ -570,19 +631,8 @@ def test_malformed_input_is_refused_by_name_and_shown(call, message):
     assert str(refusal.value) == message
 
 
-@pytest.mark.parametrize(
-    ("call", "shown"),
-    [
-        (sim(ONE, max), "built-in function max"),
-        (streamed(["up"]), "['up']"),
-        (streamed([100.0], ["up"]), "['up']"),
-        (streamed([100.0], None), "None"),
-        (streamed([100.0], [NAN]), "nan"),
-    ],
-    ids=["function", "word first", "word later", "None later", "nan in a list later"],
-)
-def test_what_is_no_price_is_refused_wherever_it_stands(call, shown):
-    assert_refused(call, "prices", shown)
+def test_prices_that_are_no_function_are_refused_like_any_other_thing():
+    assert_refused(sim(ONE, max), "prices", "built-in function max")
 
 
 def test_options_that_do_not_exist_are_refused_by_name():

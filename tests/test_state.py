@@ -267,3 +267,25 @@ def test_the_sum_over_positions_is_taken_in_order_whatever_the_number_of_paths()
     rows = np.random.default_rng(0).normal(size=(12, 5)) * 10.0 ** np.arange(-6, 6)[:, None]
     np.testing.assert_array_equal(total(rows)[2:3], total(rows[:, 2:3]))
     np.testing.assert_allclose(total(rows), rows.sum(axis=0))
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_brackets_are_each_rows_own_whether_or_not_all_have_the_same(alike):
+    one, other = Tiers([0, 1_000], [0.01, 0.02]), Tiers([0, 500, 2_000], [0.02, 0.03, 0.05])
+    contracts = [Contract("X", one), Contract("Y", one if alike else other)]
+    account = Account(wallet=1e6, contracts=contracts, size=[1.0, 1.0], entry=[900.0, 900.0])
+    for marks in ([900.0, 1_500.0], [1_100.0, 400.0], [3_000.0, 2_500.0]):
+        _, look = look_at(account, marks)
+        np.testing.assert_allclose(look.held[:, 0], account.maintenance_margin(marks), rtol=1e-14)
+
+
+def test_some_of_the_paths_are_looked_at_without_touching_the_others():
+    account = Account(wallet=[1.0, 2.0, 3.0], contracts=[Contract("X", Tiers.flat(0.01))], size=[1.0], entry=[1.0])
+    _, look = look_at(account, [[1.0], [2.0], [4.0]])
+    some = look.only(np.array([True, False, True]))
+    some.pnl[:] = -7.0
+    assert look.pnl.tolist() == [[0.0, 1.0, 3.0]]
+    assert some.paths.tolist() == [0, 2]
+    look.renew(np.array([True, False, True]), some)
+    assert look.pnl.tolist() == [[-7.0, 1.0, -7.0]]
+    assert look.only(np.full(3, True)) is look
