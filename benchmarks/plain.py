@@ -4,6 +4,8 @@ Written as one would without numpy, and not slower than that: prices and bracket
 is found by bisection, closed positions are not looked at again, and a path ends when nothing is open. It
 follows fewer paths than the engine, which needs many at a time to show what it can do; times are compared
 per path and step. Both must agree on these paths.
+
+Beside it the tests' referee, plain loops too, but with all rules, a ledger and exact fractions.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from marginlab import Account, Outcome, simulate
+from marginlab import Account, Outcome, Rules, simulate
+from tests import reference
 
 from . import case
 from .measure import Result, in_turns
 
-PATHS = 150
+PATHS, REFEREED = 150, 1
 
 
 @dataclass
@@ -103,7 +106,7 @@ def check(outcome: Outcome, equity: Any, liquidated: Any) -> None:
 
 
 def measure() -> Iterator[Result]:
-    """Yield the plain loop's time over the engine's, per path and step."""
+    """Yield the plain loop's time and the referee's over the engine's, per path and step."""
     account, prices = case.account(), case.prices(0)
     paths = prices[:PATHS].tolist()
     found = [follow(account, path) for path in paths]
@@ -114,3 +117,12 @@ def measure() -> Iterator[Result]:
     counts = {"plain_ns_per_path_step": PATHS, "engine_ns_per_path_step": case.PATHS}
     parts = {name: value / (counts[name] * case.STEPS) * 1e9 for name, value in medians.items()}
     yield Result("plain Python / engine", ratio, "times", least=300, spread=spread, parts=parts)
+    refereed, rules = prices[:REFEREED], Rules()
+    exact = [reference.run(account, path, rules) for path in refereed]
+    columns = [float(one.equity) for one in exact], [one.liquidated for one in exact]
+    check(simulate(account, refereed), *(np.array(column) for column in columns))
+    taken = in_turns(
+        lambda: [reference.run(account, path, rules) for path in refereed], lambda: simulate(account, prices)
+    )
+    ratio, spread = taken.ratio(case.PATHS / REFEREED)
+    yield Result("exact referee / engine", ratio, "times", least=300, spread=spread)

@@ -150,6 +150,8 @@ class _Run:
             passed = later & ((block < state.low[:, paths]) | (block > state.high[:, paths])).any(axis=1)
             step = passed.argmax(axis=0)
             hit = np.flatnonzero(passed[step, np.arange(paths.size)])
+            if not hit.size:
+                return
             paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
             marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
             state.watch(liquidate_failing(state, paths, marks, start + step))

@@ -36,6 +36,7 @@ def _liquidate(state: State, look: Look, row: int | None) -> None:
     while look.paths.size:
         unit = look.pool if row is None else look.isolated & (state.rows == row)
         if rules.close == "takeover" and rules.part == "whole":
+            # Nothing to choose, and the most common case.
             _take_over(state, look, row, _nothing(look, unit))
             return
         chosen, share = _next(state, look, unit, begun)

@@ -99,6 +99,13 @@ EFFECTS = {
         {"wallet": 70, "margin": [50]},
         ("margin added", 0, 30, 0),
     ),
+    "a fraction of margin added": Effect(
+        holding((1, 100, 20)),
+        add(0.5),
+        (100,),
+        {"wallet": 99.5, "margin": [20.5]},
+        ("margin added", 0, 0.5, 0),
+    ),
     "all that the wallet has added": Effect(
         holding((1, 100, 20)),
         add(100),
@@ -490,6 +497,7 @@ REFUSALS = {
     "margin in cross": Refusal(holding((1, 100)), add(10), NOT_ISOLATED),
     "margin out of cross": Refusal(holding((1, 100)), add(-10), NOT_ISOLATED),
     "more margin than there is": Refusal(holding((1, 100, 20)), add(100.001), TOO_MUCH),
+    "a fraction more margin than there is": Refusal(holding((1, 100, 20), wallet=0.25), add(0.5), TOO_MUCH),
     # 100 − 100 / 8
     "more margin than is spared": Refusal(BESIDE, add(87.501), TOO_MUCH, (100, 100)),
     # 100 − 4 − 96 / 8
@@ -957,6 +965,13 @@ ENSEMBLES = {
         # A sixteenth is not covered at first on two of them, and in the end on the other.
         [1, 1, 1],
     ),
+    "switches where the mode is another already": (
+        dataclasses.replace(holding((1, 100)), wallet=[12, 100, 12.5]),
+        np.full((3, 3, 1), 100.0),
+        [switch(ISOLATED), switch(CROSS, step=1), switch(ISOLATED, WHOLE, step=2)],
+        # 100 / 8 cannot be spared on the first.
+        [3, 0, 0],
+    ),
     "everything refused on every path": (
         holding((1, 100)),
         np.full((3, 2, 1), 100.0),
@@ -975,6 +990,13 @@ def test_where_some_paths_are_refused_each_goes_on_as_if_it_were_alone(account, 
             ours = getattr(together, field.name)
             if ours is not None:
                 np.testing.assert_array_equal(ours[k], getattr(one, field.name), err_msg=field.name)
+
+
+@pytest.mark.parametrize("rule", ["flat", "order"])
+def test_where_a_mode_may_only_be_switched_while_nothing_is_held_that_is_asked_of_each_path(rule):
+    together, alone = each(SIDES, np.full((5, 1, 1), 100.0), [switch(ISOLATED)], switching=rule)
+    assert together.refused.tolist() == [one.refused for one in alone] == [0, 1, 0, 1, 1]
+    assert together.isolated.tolist() == [[True], [False], [True], [False], [False]]
 
 
 def test_on_how_many_paths_an_action_is_refused_is_said():

@@ -307,6 +307,18 @@ def test_an_ensemble_in_words_is_told_in_means():
         "borne by others                 0.00",
         "left                          640.00",
     ]
+    # Half of the long is closed 0, 80 and 160 above its entry; what the other half gains, the short loses.
+    prices = 1_600 + np.array([[[0.0, 0]], [[80, 80]], [[160, 160]]])
+    held = Account(1_000, [BTC, ETH], [2, -1], [1_600, 1_600])
+    close = [Close(step=0, position=0, share=0.5)]
+    outcome = simulate(held, prices, rules=Rules(trading_fee=0.0078125), funding=0.0078125, actions=close)
+    # In the mean 80, 80 − 80, 1,680 / 128 received and twice that paid, and 1,680 / 128.
+    assert str(outcome).splitlines()[2:6] == [
+        "realised                       80.00",
+        "unrealised                      0.00",
+        "funding                       -13.12",
+        "fees and impact               -13.12",
+    ]
     alone = simulate(PAIR, iter([[[1_600.0, 1_500.0]]]))
     assert str(alone).splitlines()[0] == "1 path, 2 positions"
     many = simulate(PAIR, iter([np.full((1_200, 2), 1_600.0)]))
