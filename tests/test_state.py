@@ -84,7 +84,7 @@ def test_an_isolated_position_is_watched_up_to_its_liquidation_price_or_the_end_
     contract = account.contracts[0]
     now, there = (contract.tiers.bracket(contract.bracket_amount(account.size[0], at)) for at in (marks[0], limit))
     if now == there:
-        assert adverse == pytest.approx(limit, rel=1e-6)
+        assert adverse == pytest.approx(limit, rel=1e-6, abs=1e-9 * marks[0])
     # Never beyond it.
     assert (adverse >= limit * (1 - 1e-9)) if limit < marks[0] else (adverse <= limit * (1 + 1e-9))
 
