@@ -22,11 +22,22 @@ def liquidate_failing(state: State, paths: Any, marks: Any, step: Any) -> Look:
     look = state.look(paths, marks, step)
     if not look.fails.any():
         return look
+    changed = np.full(paths.shape, False)
+
+    def renew() -> None:
+        look.renew(changed, state.look(look.paths[changed], look.marks[:, changed], look.step[changed]))
+        changed[:] = False
+
     for row in [*range(len(state.contracts)), None]:
+        # Isolated positions reach each other only where a fund runs dry; the pool gets what they leave.
+        if changed.any() and (row is None or state.rules.fund < np.inf):
+            renew()
         hit = (look.fails & look.pool).any(axis=0) if row is None else look.fails[row] & look.isolated[row]
         if hit.any():
             _liquidate(state, look.only(hit), row)
-            look.renew(hit, state.look(look.paths[hit], look.marks[:, hit], look.step[hit]))
+            changed |= hit
+    if changed.any():
+        renew()
     return look
 
 
