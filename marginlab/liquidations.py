@@ -211,8 +211,6 @@ def _give(state: State, paths: Any, amount: Any) -> None:
 
 def _forfeit(state: State, look: Look, row: int | None, rest: Any) -> None:
     """Give what a takeover leaves to the insurance fund."""
-    if not rest.size:
-        return
     before = state.standing(row, look)
     _empty(state, look.paths, row, 0.0)
     state.forfeited[look.paths] += rest
