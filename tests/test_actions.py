@@ -1119,12 +1119,16 @@ def test_malformed_actions_are_refused_by_name_and_shown(call, message):
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: AddMargin(0, 0, 1), "positional"),
+        (lambda: AddMargin(0, position=0, amount=1), "takes 1 positional argument"),
+        (lambda: AddMargin(0, 1, step=0), "takes 1 positional argument"),
+        (lambda: Open(0, 1, step=0), "takes 1 positional argument"),
+        (lambda: Close(0, step=0), "takes 1 positional argument"),
+        (lambda: Switch(0, step=0, mode="cross"), "takes 1 positional argument"),
         (lambda: Open(step=0, position=0, size=1, price=100), "unexpected keyword argument 'price'"),
         (lambda: Close(step=0), "missing 1 required keyword-only argument: 'position'"),
         (lambda: Switch(step=0), "missing 1 required keyword-only argument: 'mode'"),
     ],
-    ids=["no names", "unknown", "no position", "no mode"],
+    ids=["step", "margin", "opening", "closing", "switch", "unknown", "no position", "no mode"],
 )
 def test_an_action_says_by_name_what_it_is(call, match):
     with pytest.raises(TypeError, match=match):
