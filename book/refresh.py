@@ -31,7 +31,8 @@ def as_text(notebook: Any) -> Any:
             if "data" in output:
                 output.data = {kind: text for kind, text in output.data.items() if kind in KEPT}
                 output.metadata = {}
-    notebook.metadata = METADATA
+    # Beside the kernel: how the book's build runs it.
+    notebook.metadata = METADATA | {key: notebook.metadata[key] for key in ("mystnb",) if key in notebook.metadata}
     return notebook
 
 

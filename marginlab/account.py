@@ -25,6 +25,8 @@ from .positions import MODES, Position
 class Account:
     r"""A wallet and the positions it holds, as arrays with the position in the last axis.
 
+    Made from positions by `Account.of` (a state) or `Account.open` (an order, refused where it does not fit).
+
     Parameters
     ----------
     wallet
@@ -42,8 +44,6 @@ class Account:
         Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
     convention
         How the venue counts.
-
-    Made from positions by `Account.of` (a state) or `Account.open` (an order, refused where it does not fit).
     """
 
     wallet: Any

@@ -110,7 +110,7 @@ class _Run:
         self.state, self.plan, self.on_refusal, self.marks = state.part(self.part), plan, on_refusal, None
         self.recorded: dict[str, list[Any]] = {name: [] for name in plan.record}
         self.paths = np.arange(self.state.wallet.size)
-        self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else plan.top_up.budget)
+        self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else float(plan.top_up.budget))
 
     def go(self, start: int, block: Any, rates: Any) -> None:
         """Go through a block of steps (B, n, K), of which only the first may have something due."""

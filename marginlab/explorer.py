@@ -68,7 +68,7 @@ class Explorer:
 
     @cached_property
     def widget(self) -> Any:
-        """The live form: stock ipywidgets around a ``FigureWidget`` that is changed in place."""
+        """The live form, stock ipywidgets around a ``FigureWidget`` that is changed in place."""
         import ipywidgets
         import plotly.graph_objects as go
 

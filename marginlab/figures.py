@@ -1,58 +1,128 @@
-"""The book's look: one colour, dash and marker for each idea, the same in every figure.
+"""The book's look: one colour, dash, marker and pattern for each idea, the same in every figure.
 
 Takes results and computes no margin. Figures are plotly's plain dict form: an explorer draws
 hundreds of them, and validating each would take most of the time (a test validates them once).
+A figure has no title of its own: its question stands above it, its sentence below.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-# Each colour has a contrast of at least 3:1 on white and on the dark theme's ground; dash and
-# marker tell the ideas apart without colour.
-CROSS = {"color": "#2f7ed8", "dash": "solid", "symbol": "circle"}
-ISOLATED = {"color": "#d9730d", "dash": "dash", "symbol": "square"}
-ISOLATED_TOO = {"color": "#d9730d", "dash": "dashdot", "symbol": "diamond"}
-LIQUIDATION = {"color": "#d6336c", "dash": "solid", "symbol": "x"}
-REQUIRED = {"color": "#808080", "dash": "dot", "symbol": "circle-open"}
-FREE = {"color": "#2f9e6e", "dash": "longdash", "symbol": "triangle-up"}
-MARK = {"color": "#808080", "dash": "longdashdot", "symbol": "line-ns-open"}
+Look = dict[str, str]
+Trace = dict[str, Any]
+
+# Each colour has a contrast of at least 3:1 on white and on the dark theme's ground; dash, marker and
+# pattern tell the ideas apart without colour.
+CROSS = {"color": "#2f7ed8", "dash": "solid", "symbol": "circle", "pattern": ""}
+ISOLATED = {"color": "#d9730d", "dash": "dash", "symbol": "square", "pattern": "/"}
+ISOLATED_TOO = {"color": "#d9730d", "dash": "dashdot", "symbol": "diamond", "pattern": "\\"}
+LIQUIDATION = {"color": "#d6336c", "dash": "solid", "symbol": "x", "pattern": "x"}
+REQUIRED = {"color": "#808080", "dash": "dot", "symbol": "circle-open", "pattern": "."}
+FREE = {"color": "#2f9e6e", "dash": "longdash", "symbol": "triangle-up", "pattern": "+"}
+MARK = {"color": "#808080", "dash": "longdashdot", "symbol": "line-ns-open", "pattern": "-"}
+MEASURED = {"color": "#8a63d2", "dash": "dashdot", "symbol": "star", "pattern": "|"}
 
 PERCENT = ".0%"
 MONEY = ",.0f"
+# Line ends nearer to each other than this share of a panel would write their labels across each other.
+APART = 0.1
 
 
-def line(look: dict[str, str], x: ArrayLike, y: ArrayLike, name: str, *, row: int = 1, **more: Any) -> dict[str, Any]:
-    """Return a line in one of the looks; `row` 2 is the lower panel of :func:`panels`."""
+def line(look: Look, x: ArrayLike, y: ArrayLike, name: str, *, row: int = 1, gaps: bool = False, **more: Any) -> Trace:
+    """Return a line in one of the looks.
+
+    Parameters
+    ----------
+    row
+        2 for the lower panel of :func:`panels`.
+    gaps
+        Whether it may break off: only then may a value be nan.
+    **more
+        Anything else a trace of plotly takes.
+    """
     stroke = {"color": look["color"], "dash": look["dash"], "width": 2.5}
-    return {**_trace(x, y, name, row), "mode": "lines", "line": stroke, **more}
+    return {**_trace(x, y, name, row, gaps), "mode": "lines", "line": stroke, **more}
 
 
-def points(look: dict[str, str], x: ArrayLike, y: ArrayLike, name: str, *, row: int = 1, **more: Any) -> dict[str, Any]:
-    """Return markers in one of the looks."""
-    marker = {"color": look["color"], "symbol": look["symbol"], "size": 11}
+def points(
+    look: Look, x: ArrayLike, y: ArrayLike, name: str, *, row: int = 1, gaps: bool = False, **more: Any
+) -> Trace:
+    """Return markers in one of the looks; `gaps` as for :func:`line`."""
+    marker: dict[str, Any] = {"color": look["color"], "symbol": look["symbol"], "size": 11}
     if look["symbol"].endswith("-open"):
         marker |= {"size": 15, "line": {"color": look["color"], "width": 2.5}}
-    return {**_trace(x, y, name, row), "mode": "markers", "marker": marker, **more}
+    return {**_trace(x, y, name, row, gaps), "mode": "markers", "marker": marker, **more}
 
 
-def area(look: dict[str, str], x: ArrayLike, y: ArrayLike, name: str, *, stack: str = "one") -> dict[str, Any]:
+def area(look: Look, x: ArrayLike, y: ArrayLike, name: str, *, stack: str = "one", **more: Any) -> Trace:
     """Return an area, stacked on the areas before it."""
-    return line(look, x, y, name, stackgroup=stack, fillcolor=look["color"] + "55")
+    return line(look, x, y, name, stackgroup=stack, fillcolor=look["color"] + "55", **more)
 
 
-def chart(traces: list[dict[str, Any]], *, x: str, y: str, x_form: str = "", y_form: str = MONEY) -> dict[str, Any]:
-    """Return a figure with one panel; `x` and `y` name the axes with their units."""
-    layout = _layout(420)
-    layout["xaxis"] = _axis(x, x_form)
-    layout["yaxis"] = _axis(y, y_form)
-    return {"data": traces, "layout": layout}
+def band(look: Look, x: ArrayLike, low: ArrayLike, high: ArrayLike, name: str, *, row: int = 1) -> list[Trace]:
+    """Return the space between two lines, as two traces of which the legend names one."""
+    faint = {"color": look["color"], "dash": look["dash"], "width": 1}
+    under = line(look, x, low, f"{name}, low", row=row, showlegend=False) | {"line": faint}
+    over = line(look, x, high, name, row=row, fill="tonexty", fillcolor=look["color"] + "33") | {"line": faint}
+    return [under, over]
+
+
+def bars(look: Look, names: ArrayLike, values: ArrayLike, name: str, *, row: int = 1, flat: bool = False) -> Trace:
+    """Return a bar a name, upright, or `flat` for long names: then the x axis has the values."""
+    pattern = {"shape": look["pattern"], "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)", "size": 8}
+    x, y = (values, names) if flat else (names, values)
+    marker = {"color": look["color"], "pattern": pattern}
+    shown = {"type": "bar", "orientation": "h" if flat else "v", "marker": marker}
+    return {**_trace(x, y, name, row, gaps=False), **shown}
+
+
+def modes(x: ArrayLike, cross: ArrayLike, isolated: ArrayLike, *, row: int = 1, gaps: bool = False) -> list[Trace]:
+    """Return a line for each mode; in the lower panel the legend of the upper one serves."""
+    kept: dict[str, Any] = {"row": row, "gaps": gaps} | ({"showlegend": False} if row > 1 else {})
+    return [line(CROSS, x, cross, "cross", **kept), line(ISOLATED, x, isolated, "isolated", **kept)]
+
+
+def here(x: Any, cross: Any, isolated: Any, *, row: int = 1, gaps: bool = False) -> list[Trace]:
+    """Return where the reader stands on the two lines of :func:`modes`."""
+    kept: dict[str, Any] = {"row": row, "gaps": gaps, "showlegend": False}
+    return [
+        points(CROSS, [x], [cross], "cross, here", **kept),
+        points(ISOLATED, [x], [isolated], "isolated, here", **kept),
+    ]
+
+
+def chart(
+    traces: list[Trace],
+    *,
+    x: str,
+    y: str,
+    x_form: str = "",
+    y_form: str = MONEY,
+    direct: bool = False,
+    **layout: Any,
+) -> dict[str, Any]:
+    """Return a figure with one panel.
+
+    Parameters
+    ----------
+    x, y
+        What the axes show, with units.
+    x_form, y_form
+        How their numbers are written, in d3's format.
+    direct
+        Whether each line is named at its right end rather than in a legend; for up to four lines that end apart.
+    **layout
+        More of plotly's layout; what is given of an axis is added to what is set here.
+    """
+    return _figure(traces, 420, {"xaxis": _axis(x, x_form), "yaxis": _axis(y, y_form)}, direct, layout)
 
 
 def panels(
-    traces: list[dict[str, Any]],
+    traces: list[Trace],
     *,
     x: str,
     top: str,
@@ -60,27 +130,56 @@ def panels(
     x_form: str = "",
     top_form: str = MONEY,
     bottom_form: str = MONEY,
+    direct: bool = False,
+    **layout: Any,
 ) -> dict[str, Any]:
-    """Return a figure with two panels, one above the other on one x axis."""
-    layout = _layout(560)
-    layout["xaxis"] = _axis(x, x_form) | {"anchor": "y2"}
-    layout["yaxis"] = _axis(top, top_form) | {"domain": [0.54, 1]}
-    layout["yaxis2"] = _axis(bottom, bottom_form) | {"domain": [0, 0.46]}
+    """Return a figure with two panels, one above the other on one x axis; the rest as for :func:`chart`."""
+    axes = {
+        "xaxis": _axis(x, x_form) | {"anchor": "y2"},
+        "yaxis": _axis(top, top_form) | {"domain": [0.54, 1]},
+        "yaxis2": _axis(bottom, bottom_form) | {"domain": [0, 0.46]},
+    }
+    return _figure(traces, 560, axes, direct, layout)
+
+
+def _trace(x: ArrayLike, y: ArrayLike, name: str, row: int, gaps: bool) -> Trace:
+    found = {"type": "scatter", "x": x, "y": y, "name": name, "yaxis": "y" if row == 1 else "y2"}
+    return found | ({"connectgaps": False} if gaps else {})
+
+
+def _figure(
+    traces: list[Trace], height: int, axes: dict[str, Any], direct: bool, more: dict[str, Any]
+) -> dict[str, Any]:
+    layout = _layout(height) | axes
+    if direct:
+        layout |= {"showlegend": False, "annotations": _names(traces)}
+    for key, value in more.items():
+        layout[key] = {**layout[key], **value} if isinstance(value, dict) and key in layout else value
     return {"data": traces, "layout": layout}
 
 
-def signed(amount: float) -> str:
-    """Return an amount of money with its sign, as it is written in sentences.
+def _names(traces: list[Trace]) -> list[dict[str, Any]]:
+    """Return a label at the right end of every named line, the lower of two near ends below its line."""
+    found = []
+    for panel in ("y", "y2"):
+        lines = [trace for trace in traces if trace["yaxis"] == panel and trace.get("mode") == "lines"]
+        if not lines:
+            continue
+        values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in lines])
+        near = APART * (np.nanmax(values) - np.nanmin(values))
+        above = np.inf
+        for x, y, name in sorted(map(_end, lines), key=lambda end: -end[1]):
+            below = above - y < near
+            above = y
+            anchor = {"xanchor": "right", "yanchor": "top" if below else "bottom"}
+            found.append({"x": x, "y": y, "yref": panel, "text": name, "showarrow": False, **anchor})
+    return [label for label in found if label["text"]]
 
-    >>> signed(-1234.5)
-    '−1,234'
-    """
-    whole = round(amount)
-    return f"{whole:+,}".replace("-", "−") if whole else "0"
 
-
-def _trace(x: ArrayLike, y: ArrayLike, name: str, row: int) -> dict[str, Any]:
-    return {"type": "scatter", "x": x, "y": y, "name": name, "yaxis": "y" if row == 1 else "y2"}
+def _end(trace: Trace) -> tuple[Any, float, str]:
+    """Return where a line ends, and its name if it is to be named."""
+    last = np.flatnonzero(~np.isnan(np.asarray(trace["y"], dtype=float)))[-1]
+    return trace["x"][last], float(trace["y"][last]), trace["name"] if trace.get("showlegend", True) else ""
 
 
 def _axis(title: str, form: str) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class PricePath:
         Shape (T,): which candle each step belongs to.
     taken
         Shape (T,): ``"open"``, ``"low"``, ``"high"`` or ``"close"``.
+    funding
+        Shape (T, n): the rate that falls due at each step, 0 at most of them; longs pay a positive one.
     order, price
         As asked for.
     """
@@ -73,6 +75,7 @@ class PricePath:
     times: Times
     candle: NDArray[np.int_]
     taken: NDArray[np.str_]
+    funding: Floats
     order: str
     price: str
 
@@ -114,15 +117,22 @@ class Event:
         steps = [("open", self.open), *(middle if order == "low first" else middle[::-1]), ("close", self.close)]
         n = len(self.times)
         # A minute short of a third each, so that a close comes before the next open.
-        offsets = np.arange(4) * np.timedelta64(79, "m")
+        times = (self.times[:, None] + np.arange(4) * np.timedelta64(79, "m")).reshape(-1)
         return PricePath(
             prices=np.stack([prices for _, prices in steps], axis=1).reshape(4 * n, -1),
-            times=(self.times[:, None] + offsets).reshape(-1),
+            times=times,
             candle=np.repeat(np.arange(n), 4),
             taken=np.tile([name for name, _ in steps], n),
+            funding=self._funding_at(times),
             order=order,
             price=price,
         )
+
+    def _funding_at(self, times: Times) -> Floats:
+        """Return the rates settled at these times: all of them at the open of a candle."""
+        funding = np.zeros((len(times), len(self.symbols)))
+        funding[np.searchsorted(times, self.funding_times)] = self.funding
+        return funding
 
     def _within_mark(self) -> tuple[Floats, Floats]:
         """Return lows no lower than the event's lowest mark, and the mark's high where a print is stray."""

@@ -81,7 +81,7 @@ class Outcome:
 
     @property
     def profit(self) -> Any:
-        """What the account made, negative for a loss: equity at the end less what was put in (...)."""
+        """What the account made, equity at the end less what was put in; negative for a loss (...)."""
         return self.equity - self.balance
 
     @property

@@ -160,11 +160,11 @@ class JumpDiffusion(Diffusion):
 class MeanReversion(PriceModel):
     r"""Prices drawn back to a level: the log price is an Ornstein-Uhlenbeck process, with exact steps.
 
-    .. math:: x_{t+1} = e^{-k\, dt} x_t + \sigma \sqrt{(1 - e^{-2 k\, dt}) / 2k}\, Z_t, \quad x = \ln(P / L)
+    .. math:: x_{t+1} = e^{-k\, dt} x_t + \sigma \sqrt{(1 - e^{-2 k\, dt}) / 2k}\, Z_t
 
-    Half of the way back, in logs, takes :math:`\ln 2 / k` years, with *k* the speed. In the long run *x* has mean 0
-    and deviation :math:`\sigma / \sqrt{2k}`: the level *L* is the median. The correlation is that of shocks that come
-    all the time; where speeds differ, the *Z* have a little less.
+    Here :math:`x = \ln(P / L)`, and *k* is the speed: half of the way back, in logs, takes :math:`\ln 2 / k` years. In
+    the long run *x* has mean 0 and deviation :math:`\sigma / \sqrt{2k}`: the level *L* is the median. The correlation
+    is that of shocks that come all the time; where speeds differ, the *Z* have a little less.
     """
 
     level: ArrayLike

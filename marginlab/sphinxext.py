@@ -4,17 +4,21 @@
 * The plotly script and the explorers' own files are copied into the site, and asked for only by
   pages that hold an explorer.
 * Formulas become MathML, which browsers draw by themselves, instead of asking for MathJax.
-* Stored results of notebooks count only for the `marginlab` that made them.
+* Stored results of notebooks count only for the `marginlab` and the book's own data that made them.
+* Pages made from other files (``marginlab_made_from``) are made anew when those change.
+* Links in Markdown, which JupyterLab follows to the file, reach the very term, function or source.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -26,7 +30,9 @@ PACKAGE = Path(__file__).parent
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.add_config_value("marginlab_made_from", {}, "env", dict)
     app.connect("config-inited", _configure, priority=100)
+    app.connect("doctree-read", _note_files)
     app.connect("doctree-read", _link_labels)
     app.connect("html-page-context", _scripts, priority=900)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
@@ -40,24 +46,46 @@ def _configure(app: Sphinx, config: Config) -> None:
     plotly_script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     config.html_static_path += [str(PACKAGE / "static"), str(plotly_script)]
     config.html_math_renderer = "mathml"
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _digest())
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _digest(Path(app.srcdir) / "book"))
 
 
-def _digest() -> str:
-    """Return what changes when the package does: pages made with another one are made again."""
-    files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+def _digest(book: Path) -> str:
+    """Return what changes when the package or the book's data do: pages made with others are made again."""
+    data = [path for kind in ("*.csv", "*.py") for path in book.glob(kind)]
+    files = sorted(path for path in [*PACKAGE.rglob("*"), *data] if path.is_file() and path.suffix != ".pyc")
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
+def _note_files(app: Sphinx, _tree: nodes.document) -> None:
+    """Note which files a page is made from besides its own."""
+    for pattern in app.config.marginlab_made_from.get(app.env.docname, ()):
+        for path in sorted(Path(app.srcdir).glob(pattern)):
+            app.env.note_dependency(str(path))
+
+
 def _link_labels(app: Sphinx, tree: nodes.document) -> None:
-    """Let ``[text](chapter.ipynb#label)`` reach labels as it reaches headings: such links work in JupyterLab too."""
+    """Let ``[text](page.ipynb#place)`` reach any place with a name, as it reaches headings."""
     slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for place in _places(app, tree):
+        slugs.setdefault(place, (0, place, place))
     for name, explicit in tree.nametypes.items():
         if explicit and tree.nameids.get(name):
             slugs.setdefault(name, (0, tree.nameids[name], name))
 
 
+def _places(app: Sphinx, tree: nodes.document) -> Iterator[str]:
+    """Yield the ids of the glossary's terms, of documented functions, and of sources."""
+    for kind in (nodes.term, addnodes.desc_signature):
+        for node in tree.findall(kind):
+            yield from node["ids"]
+    if any(node.tagname == "bibliography" for node in tree.findall()):
+        # The list itself is only written once all pages are read.
+        sources: Any = app.env.get_domain("cite")
+        yield from sources.bibdata.data.entries
+
+
 def _scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: nodes.document | None) -> None:
+    app.add_css_file("book.css")
     if 'class="explorer"' in context.get("body", ""):
         app.add_css_file("explorer.css")
         app.add_js_file("plotly.min.js", loading_method="defer")

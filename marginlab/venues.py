@@ -17,6 +17,8 @@ from .contracts import Contract, Convention
 from .rules import Rules
 from .tiers import Tiers
 
+TOPICS = ("switching", "liquidation", "funding", "leverage", "trigger")
+
 
 @dataclass(frozen=True)
 class Sourced:
@@ -27,6 +29,37 @@ class Sourced:
     date: str
     confidence: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Practice:
+    """What one venue does about one topic, in words.
+
+    Attributes
+    ----------
+    venue
+        What the venue calls itself.
+    topic
+        One of ``TOPICS``.
+    value
+        In words.
+    rule
+        The same as one word, ``""`` where none is known: for ``"switching"`` as in :class:`Rules`; for
+        ``"funding"`` which pocket pays for an isolated position (``"margin"``, ``"wallet"`` first, or at the
+        ``"close"``); for ``"leverage"`` how the modes compare (``"same"``; ``"sum"``: cross adds long and short up;
+        ``"net"``: cross charges the larger of the two; ``"isolated only"`` in some markets); for ``"trigger"`` which
+        price is looked at.
+    source, date, confidence
+        Where it is said, when, and how sure it is.
+    """
+
+    topic: str
+    venue: str
+    value: str
+    rule: str
+    source: str
+    date: str
+    confidence: str
 
 
 @dataclass(frozen=True)
@@ -49,14 +82,14 @@ class Venue:
     name, title
         Its key here, and what it calls itself.
     convention
-        How it counts: a :class:`Sourced` whose value is a :class:`Convention`.
+        How it counts: a :class:`~marginlab.venues.Sourced` whose value is a :class:`Convention`.
     fees
         Value: the ``maker`` and ``taker`` rates of a new user, fractions of notional.
     switching
         Value: in words, whether the mode can be changed with a position open.
     rules
-        How it liquidates: a :class:`Sourced` whose value is a :class:`Rules`. Its note says what a
-        model leaves out or reads into the source. The trading fee is that of a taker.
+        How it liquidates: a :class:`~marginlab.venues.Sourced` whose value is a :class:`Rules`. Its note
+        says what a model leaves out or reads into the source. The trading fee is that of a taker.
     tables
         Bracket tables, the newest of each symbol first.
     """
@@ -104,10 +137,42 @@ def venue_names() -> tuple[str, ...]:
     return tuple(_venues())
 
 
+def practices(topic: str) -> tuple[Practice, ...]:
+    """Return what venues do about a topic, one of ``TOPICS``; on switching the venues with brackets come first.
+
+    Raises
+    ------
+    ValueError
+        For another topic.
+
+    Examples
+    --------
+    Where is an isolated position's funding taken from?
+
+    >>> [(one.venue, one.rule) for one in practices("funding") if one.rule == "margin"]
+    [('AX', 'margin')]
+    """
+    checks.one_of("topic", topic, TOPICS)
+    own = [_on_switching(one) for one in _venues().values()] if topic == "switching" else []
+    return tuple(own + [Practice(**row) for row in _data()["practices"] if row["topic"] == topic])
+
+
+def _on_switching(one: Venue) -> Practice:
+    said = one.switching
+    rule = one.rules.value.switching
+    return Practice("switching", one.title, said.value, rule, said.source, said.date, said.confidence)
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = (resources.files("marginlab") / "data" / "venues.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 @cache
 def _venues() -> dict[str, Venue]:
-    text = (resources.files("marginlab") / "data" / "venues.json").read_text(encoding="utf-8")
-    return {row["name"]: _venue(row) for row in json.loads(text)}
+    return {row["name"]: _venue(row) for row in _data()["venues"]}
 
 
 def _venue(row: dict[str, Any]) -> Venue:

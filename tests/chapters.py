@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,10 +57,20 @@ def _run(name: str) -> tuple[dict[str, Any], dict[int, Any]]:
     """Run a chapter's cells in order, where a kernel would: in the book's folder."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     values = {}
-    with contextlib.chdir(BOOK), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.chdir(BOOK), contextlib.redirect_stdout(io.StringIO()), _beside_the_notebook():
         for i, source in code_of(name).items():
             values[i] = _value(source, f"{name}.ipynb[{i}]", namespace)
     return namespace, values
+
+
+@contextlib.contextmanager
+def _beside_the_notebook() -> Iterator[None]:
+    """Let cells import the modules of their folder, as a kernel does."""
+    sys.path.insert(0, str(BOOK))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(BOOK))
 
 
 def _value(source: str, place: str, namespace: dict[str, Any]) -> Any:

@@ -129,6 +129,13 @@ def test_margin_is_topped_up_before_the_position_is_checked():
     assert outcome.wallet == pytest.approx(3_172.0)
 
 
+def test_a_budget_in_whole_units_is_spent_to_the_last_and_no_further():
+    # As above 828 are missing, but only 500 may be added.
+    account = Account.open([long()], balance=5_000)
+    outcome = simulate(account, [[45_400.0]], top_up=TopUp(every=1, target=0.1, budget=500))
+    assert outcome.margin.tolist() == [pytest.approx(1_500.0)]
+
+
 def test_the_trader_acts_before_the_position_is_checked_and_after_funding():
     account = Account.open([long()], balance=5_000)
     outcome = simulate(account, [[45_400.0]], funding=0.001, actions=[AddMargin(step=0, position=0, amount=50.0)])

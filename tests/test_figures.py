@@ -20,19 +20,25 @@ LIGHT, DARK = "#ffffff", "#121212"
 X, Y = np.array([0.0, 0.5, 1.0]), [3.0, np.nan, 1.0]
 
 
-def chart():
+def chart(**more):
     traces = [
         figures.line(figures.CROSS, X, Y, "cross"),
         figures.points(figures.MARK, [0.5], [None], "mark", showlegend=False),
         figures.area(figures.ISOLATED, X, [1.0, 2.0, 3.0], "isolated"),
     ]
-    return figures.chart(traces, x="move of BTC", y="loss, USDT", x_form=figures.PERCENT)
+    return figures.chart(traces, x="move of BTC", y="loss, USDT", x_form=figures.PERCENT, **more)
 
 
-def panels():
+def panels(**more):
     traces = [figures.line(figures.CROSS, X, Y, "cross"), figures.line(figures.FREE, X, Y, "free", row=2)]
     return figures.panels(
-        traces, x="move of BTC", top="price, USDT", bottom="margin, USDT", x_form=figures.PERCENT, bottom_form=".1f"
+        traces,
+        x="move of BTC",
+        top="price, USDT",
+        bottom="margin, USDT",
+        x_form=figures.PERCENT,
+        bottom_form=".1f",
+        **more,
     )
 
 
@@ -124,10 +130,69 @@ def test_a_trace_takes_any_other_attribute_of_plotlys(make):
     assert make(figures.CROSS, X, Y, "", showlegend=False, hovertemplate="%{x}")["showlegend"] is False
 
 
+@pytest.mark.parametrize("make", [figures.line, figures.points])
+def test_a_trace_breaks_off_only_where_it_says_so(make):
+    # What has no gaps must have no nan: the page stores none (a test of the book sees to it).
+    whole, broken = make(figures.CROSS, X, X, ""), make(figures.CROSS, X, Y, "", gaps=True)
+    assert "connectgaps" not in whole
+    assert go.Figure([broken]).data[0].connectgaps is False
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_bars_show_a_look_by_colour_and_by_pattern(name):
+    (bar,) = go.Figure([figures.bars(LOOKS[name], ["BTC", "ETH"], [1.0, 2.0], "an idea")]).data
+    assert (bar.type, bar.name, bar.orientation) == ("bar", "an idea", "v")
+    assert (bar.marker.color, bar.marker.pattern.shape) == (LOOKS[name]["color"], LOOKS[name]["pattern"])
+    assert (list(bar.x), list(bar.y)) == (["BTC", "ETH"], [1, 2])
+
+
+def test_flat_bars_have_their_values_on_the_x_axis():
+    (bar,) = go.Figure([figures.bars(figures.CROSS, ["a long name"], [2.0], "", flat=True, row=2)]).data
+    assert (bar.orientation, list(bar.x), list(bar.y), bar.yaxis) == ("h", [2], ["a long name"], "y2")
+
+
+def test_bars_of_any_two_ideas_in_different_colours_differ_in_pattern():
+    patterns = [LOOKS[name]["pattern"] for name in LOOKS]
+    assert len(set(patterns)) == len(patterns)
+
+
+def test_a_band_fills_the_space_between_two_lines_and_is_named_once():
+    under, over = go.Figure(figures.band(figures.CROSS, X, [0.0, 1.0, 2.0], [3.0, 4.0, 5.0], "nine in ten", row=2)).data
+    assert (under.fill, over.fill) == (None, "tonexty")
+    assert (list(under.y), list(over.y)) == ([0, 1, 2], [3, 4, 5])
+    assert [trace.name for trace in (under, over) if trace.showlegend is not False] == ["nine in ten"]
+    assert over.fillcolor.startswith(figures.CROSS["color"])
+    assert under.yaxis == over.yaxis == "y2"
+    # The edges stay behind the lines of the figure.
+    assert {under.line.width, over.line.width} == {1}
+
+
+def test_the_two_modes_are_two_lines_each_in_its_own_look():
+    cross, isolated = figures.modes(X, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    assert cross == figures.line(figures.CROSS, X, [1.0, 2.0, 3.0], "cross")
+    assert isolated == figures.line(figures.ISOLATED, X, [4.0, 5.0, 6.0], "isolated")
+
+
+def test_the_two_modes_in_a_lower_panel_are_named_by_the_upper_ones_legend():
+    for trace in figures.modes(X, Y, Y, row=2, gaps=True):
+        assert (trace["yaxis"], trace["showlegend"], trace["connectgaps"]) == ("y2", False, False)
+
+
+def test_where_the_reader_stands_is_a_marker_on_each_line_that_the_legend_leaves_out():
+    cross, isolated = go.Figure(figures.here(0.5, 2.0, 5.0, row=2, gaps=True)).data
+    assert (list(cross.x), list(cross.y), list(isolated.x), list(isolated.y)) == ([0.5], [2], [0.5], [5])
+    assert (cross.marker.symbol, isolated.marker.symbol) == ("circle", "square")
+    for trace in (cross, isolated):
+        assert (trace.mode, trace.yaxis, trace.showlegend, trace.connectgaps) == ("markers", "y2", False, False)
+    assert "connectgaps" not in figures.here(0.5, 2.0, 5.0)[0]
+
+
 def test_no_figure_changes_a_look():
     before = {name: dict(look) for name, look in LOOKS.items()}
     go.Figure(chart())
     go.Figure(panels())
+    go.Figure(figures.modes(X, Y, Y) + figures.here(0, 1, 2) + figures.band(figures.CROSS, X, Y, Y, ""))
+    go.Figure(figures.bars(figures.CROSS, X, Y, ""))
     assert before == LOOKS
 
 
@@ -172,9 +237,62 @@ def test_the_ink_of_a_figure_can_be_read_on_white(make):
     assert contrast(make()["layout"]["font"]["color"], LIGHT) >= 4.5
 
 
-@pytest.mark.parametrize(
-    ("amount", "written"),
-    [(1234.5, "+1,234"), (-1234.5, "−1,234"), (1_000_000, "+1,000,000"), (-7.9, "−8"), (0.0, "0"), (-0.3, "0")],
-)
-def test_amounts_are_written_with_their_sign(amount, written):
-    assert figures.signed(amount) == written
+@pytest.mark.parametrize("make", [chart, panels])
+def test_a_figure_takes_more_of_plotlys_layout_and_adds_it_to_the_axes_it_has(make):
+    figure = go.Figure(make(barmode="stack", yaxis={"range": [0, 10]}, xaxis={"tickformat": ".2f"}))
+    assert figure.layout.barmode == "stack"
+    assert (figure.layout.yaxis.range, figure.layout.yaxis.title.text) == (
+        (0, 10),
+        make()["layout"]["yaxis"]["title"]["text"],
+    )
+    assert (figure.layout.xaxis.tickformat, figure.layout.xaxis.title.text) == (".2f", "move of BTC")
+
+
+# --- names at the lines ---------------------------------------------------------------------------------------
+
+
+def labels(*traces, **more):
+    """Return the labels of a chart that names its lines directly, by name: where each stands, and on which side."""
+    figure = figures.chart(list(traces), x="x", y="y", direct=True, **more)
+    assert figure["layout"]["showlegend"] is False
+    found = go.Figure(figure).layout.annotations
+    return {label.text: (label.x, label.y, label.yanchor, label.yref) for label in found}
+
+
+def test_a_line_is_named_where_it_ends_when_the_legend_is_left_out():
+    low, high = (figures.line(figures.CROSS, X, [0.0, 1.0, end], name) for end, name in ((2.0, "low"), (9.0, "high")))
+    assert labels(low, high) == {"low": (1.0, 2.0, "bottom", "y"), "high": (1.0, 9.0, "bottom", "y")}
+    assert "annotations" not in figures.chart([low, high], x="x", y="y")["layout"]
+
+
+def test_a_line_that_breaks_off_is_named_at_its_last_point():
+    broken = figures.line(figures.CROSS, X, [3.0, 1.0, np.nan], "broken", gaps=True)
+    assert labels(broken) == {"broken": (0.5, 1.0, "bottom", "y")}
+
+
+def test_of_two_lines_that_end_near_each_other_the_lower_is_named_below():
+    # A tenth of the panel, from 0 to 10, is 1.
+    ends = {"top": 10.0, "near": 9.1, "apart": 8.0}
+    traces = [figures.line(figures.CROSS, X, [0.0, 0.0, end], name) for name, end in ends.items()]
+    assert {name: side for name, (_, _, side, _) in labels(*traces).items()} == {
+        "top": "bottom",
+        "near": "top",
+        "apart": "bottom",
+    }
+
+
+def test_only_lines_that_the_legend_would_name_are_named():
+    traces = [
+        figures.line(figures.CROSS, X, [0.0, 1.0, 2.0], "cross"),
+        figures.line(figures.ISOLATED, X, [0.0, 1.0, 5.0], "isolated", showlegend=False),
+        figures.points(figures.CROSS, [0.5], [1.0], "here"),
+        figures.bars(figures.FREE, ["a"], [1.0], "free"),
+    ]
+    assert list(labels(*traces)) == ["cross"]
+
+
+def test_each_panel_names_its_own_lines():
+    upper = figures.line(figures.CROSS, X, [0.0, 1.0, 2.0], "upper")
+    lower = figures.line(figures.CROSS, X, [0.0, 50.0, 100.0], "lower", row=2)
+    figure = figures.panels([upper, lower], x="x", top="above", bottom="below", direct=True)
+    assert {label["text"]: label["yref"] for label in figure["layout"]["annotations"]} == {"upper": "y", "lower": "y2"}

@@ -256,3 +256,16 @@ def test_an_unknown_order_or_price_is_refused_with_the_known_ones(argument, allo
     listed = ", ".join(repr(value) for value in allowed)
     with pytest.raises(ValueError, match=f"^{argument} must be one of {listed}, not {bad!r}$"):
         event("covid-2020").path(**{argument: bad})
+
+
+# --- funding on a path ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_path_has_every_settlement_at_the_open_of_its_candle_and_none_elsewhere(name):
+    one = event(name)
+    path = one.path()
+    due = np.isin(path.times, one.funding_times)
+    assert (path.taken[due] == "open").all()
+    assert np.array_equal(path.funding[due], one.funding)
+    assert not path.funding[~due].any()

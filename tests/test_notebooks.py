@@ -9,15 +9,19 @@ import re
 from itertools import pairwise, product
 
 import nbformat
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from marginlab import figures
 from marginlab.controls import Control
 
 from .chapters import BOOK, NAMES, code_of, explorers_of, notebook_of, values_of
+from .test_api import anchors
 
 OUT_OF_SIGHT = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 EXPLORERS = [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)]
+CHAPTERS = ["structure", "mechanics", "volatility", "questions"]
 every_notebook = pytest.mark.parametrize("name", NAMES)
 every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
 
@@ -43,9 +47,21 @@ def is_markdown(output):
 
 
 def labels(path):
-    """Return the labels a page can be entered at."""
-    text = prose(path.stem) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
-    return re.findall(r"^\(([\w-]+)\)=\s*$", text, re.MULTILINE)
+    """Return the places a page can be entered at: labels, exercises, terms, functions and sources."""
+    if path.suffix == ".ipynb":
+        cells = "\n\n".join(cell.source for cell in notebook_of(path.stem).cells if cell.cell_type == "markdown")
+        return re.findall(r"^\(([\w-]+)\)=\s*$", prose(path.stem), re.MULTILINE) + re.findall(
+            r"^:label: ([\w-]+)$", cells, re.MULTILINE
+        )
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(r"^\(([\w-]+)\)=\s*$", text, re.MULTILINE)
+    if path.stem == "glossary":
+        found += [f"term-{anchor(term)}" for term in TERMS]
+    if path.stem == "api":
+        found += anchors()
+    if path.stem == "references":
+        found += re.findall(r"^@\w+\{([^,]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    return found
 
 
 def states(explorer):
@@ -166,6 +182,114 @@ def test_what_cells_write_into_the_text_holds_no_number_that_is_none(name):
             assert not re.search(r"\b(nan|None|inf)\b", output.data["text/markdown"])
 
 
+# --- text -----------------------------------------------------------------------------------------------------
+
+MONTH = "(January|February|March|April|May|June|July|August|September|October|November|December)"
+DATE = rf"(\d{{1,2}} (and|to) )?\d{{1,2}} {MONTH}( \d{{4}})?|{MONTH} \d{{4}}"
+# What is no statement about margin: code, formulas, labels, where links lead, HTML, and dates by name.
+NO_STATEMENT = [r"\$\$.*?\$\$", r"\$[^$\n]+\$", r"`[^`\n]+`", r"^\([\w-]+\)=$", r"\]\([^)]*\)", r"<[^>]+>", DATE]
+NUMBER = r"\d[\d,]*(?:\.\d+)?"
+
+
+@every_notebook
+def test_every_number_in_the_text_comes_from_a_cell(name):
+    text = prose(name)
+    for pattern in NO_STATEMENT:
+        text = re.sub(pattern, "", text, flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in text.splitlines() if re.search(r"\d", line)] == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_says_what_it_is_for_and_ends_with_what_it_found_and_what_comes_next(name):
+    text = prose(name)
+    assert text.index("After this chapter you can") < text.index("You need to know") < text.index("(claim-")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings[-2:] == ["Exercises", "Summary"]
+    assert "**What comes next.**" in text.split("## Summary")[1]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_says_where_to_read_what_the_models_leave_out(name):
+    assert "](index.ipynb#disclaimer)" in prose(name).split("(claim-")[0]
+
+
+@every_notebook
+def test_every_picture_has_words_for_those_who_do_not_see_it(name):
+    assert not re.search(r"!\[\s*\]\(", written(name))
+
+
+# --- exercises ------------------------------------------------------------------------------------------------
+
+
+SOLUTION = r"```\{solution-start\} \1\n:label: \1-solution\n:class: dropdown\n```$"
+EXERCISE = rf"```\{{exercise\}} [^\n]+\n:label: ([\w-]+)\n(.*?)```\n\n{SOLUTION}"
+
+
+def exercises(name):
+    """Return a chapter's exercises: label, text, and the cells of the solution up to the one that ends it."""
+    found, cells = [], notebook_of(name).cells
+    for i, cell in enumerate(cells):
+        for label, text in re.findall(EXERCISE, cell.source, re.DOTALL):
+            end = next(j for j in range(i + 1, len(cells)) if "```{solution-end}\n```" in cells[j].source)
+            found.append((label, text, cells[i + 1 : end + 1]))
+    return found
+
+
+def literals(source):
+    return {float(node.value) for node in ast.walk(ast.parse(source)) if is_number(node)}
+
+
+def is_number(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_has_three_to_five_exercises_with_folded_solutions_that_are_run(name):
+    found = exercises(name)
+    assert 3 <= len(found) <= 5
+    assert sum(cell.source.count("```{exercise}") for cell in notebook_of(name).cells) == len(found)
+    for label, _, (*code, end) in found:
+        assert label.startswith(f"{name}-")
+        assert [cell.cell_type for cell in code] == ["code"] * len(code)
+        assert any(output.get("text", "").strip() for cell in code for output in cell.outputs), label
+        assert end.source.split("```")[0].strip(), f"{label} has no words to its solution"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_number_given_in_an_exercise_is_used_in_its_solution(name):
+    for label, text, cells in exercises(name):
+        used = set().union(*(literals(cell.source) for cell in cells if cell.cell_type == "code"))
+        for pattern in NO_STATEMENT:
+            text = re.sub(pattern, "", text, flags=re.MULTILINE | re.DOTALL)
+        for number in re.findall(NUMBER, text):
+            given = float(number.replace(",", ""))
+            assert any(abs(given - one) < 1e-9 or abs(given / 100 - one) < 1e-9 for one in used), (label, number)
+
+
+# --- the glossary ---------------------------------------------------------------------------------------------
+
+TERMS = re.findall(r"^(\w[^\n]*)\n    \w", (BOOK / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_term_leads_to_the_glossary_where_a_chapter_first_uses_it(name):
+    # What stands in headings, code and other links is no place for a link.
+    text = re.sub(r"^#+ .*$|`[^`\n]+`|<summary>.*?</summary>|\$[^$\n]+\$", "", prose(name), flags=re.MULTILINE)
+    text = re.sub(r"\[[^]]*\]\((?!glossary\.md#)[^)]*\)", "", text)
+    for term in sorted(TERMS, key=len, reverse=True):
+        first = re.search(rf"\b{re.escape(term)}s?\b(?!\w)", text, re.IGNORECASE)
+        if first:
+            link = rf"\[[^]]*{re.escape(first.group())}[^]]*\]\(glossary\.md#term-{anchor(term)}\)"
+            line = text[text.rfind("\n", 0, first.start()) + 1 :].split("\n")[0]
+            assert re.search(link, line), f"{term}: {line}"
+        # A shorter term within a longer one is another term.
+        text = re.sub(rf"\[?\b{re.escape(term)}s?\b(\]\([^)]*\))?", "…", text, flags=re.IGNORECASE)
+
+
+def anchor(term):
+    return re.sub(r"[^A-Za-z0-9]+", "-", term).strip("-")
+
+
 # --- explorers ------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +338,17 @@ def test_every_state_is_a_figure_with_named_axes_and_traces_as_long_as_they_shou
 
 
 @every_explorer
+def test_a_trace_holds_numbers_throughout_unless_it_may_break_off(chapter, name):
+    explorer = explorers_of(chapter)[name]
+    for values in states(explorer):
+        for trace in explorer.draw(**values)[0]["data"]:
+            if trace.get("connectgaps") is not False:
+                bar = trace.get("orientation") == "h"
+                numbers = np.asarray(trace["x" if bar else "y"], dtype=float)
+                assert np.isfinite(numbers).all(), (values, trace["name"])
+
+
+@every_explorer
 def test_every_state_is_said_in_whole_sentences(chapter, name):
     explorer = explorers_of(chapter)[name]
     for values in states(explorer):
@@ -236,10 +371,31 @@ def test_the_same_values_are_drawn_the_same(chapter, name):
 def test_lines_in_one_panel_can_be_told_apart_without_colour(chapter, name):
     explorer = explorers_of(chapter)[name]
     for panel in same_panel(explorer.draw(**explorer.start)[0]):
-        lines = {(trace["line"]["dash"], trace["line"]["color"]) for trace in panel if trace["mode"] == "lines"}
+        lines = {(t["line"]["dash"], t["line"]["color"]) for t in panel if t.get("mode") == "lines"}
         assert len({dash for dash, _ in lines}) == len(lines)
-        marks = {(t["marker"]["symbol"], t["marker"]["color"]) for t in panel if t["mode"] == "markers"}
+        marks = {(t["marker"]["symbol"], t["marker"]["color"]) for t in panel if t.get("mode") == "markers"}
         assert len({symbol for symbol, _ in marks}) == len(marks)
+        bars = {(t["marker"]["pattern"]["shape"], t["marker"]["color"]) for t in panel if t["type"] == "bar"}
+        assert len({pattern for pattern, _ in bars}) == len(bars)
+
+
+@every_explorer
+def test_the_modes_and_liquidation_look_the_same_in_the_whole_book(chapter, name):
+    looks = [look for look in vars(figures).values() if isinstance(look, dict) and "pattern" in look]
+    ideas = {"cross": figures.CROSS, "isolated": figures.ISOLATED, "liquidated": figures.LIQUIDATION}
+    explorer = explorers_of(chapter)[name]
+    for trace in explorer.draw(**explorer.start)[0]["data"]:
+        look = trace["line" if trace.get("mode") == "lines" else "marker"]
+        assert look["color"] in {one["color"] for one in looks}, trace["name"]
+        for idea, own in ideas.items():
+            if trace["name"].lower().startswith(idea):
+                assert look["color"] in {own["color"], figures.LIQUIDATION["color"]}, trace["name"]
+
+
+@every_explorer
+def test_a_figure_has_no_title_of_its_own(chapter, name):
+    explorer = explorers_of(chapter)[name]
+    assert go.Figure(explorer.draw(**explorer.start)[0]).layout.title.text is None
 
 
 @every_explorer

@@ -47,6 +47,7 @@ LAYERS = {
     "island": (set(), {"numpy"}),
     "explorer": ({"controls", "island"}, {"ipywidgets", "plotly"}),
     "figures": (set(), {"numpy"}),
+    "words": (set(), set()),
     "sphinxext": ({"__init__", "explorer"}, {"docutils", "latex2mathml", "plotly", "sphinx"}),
 }
 every_module = pytest.mark.parametrize("name", MODULES)

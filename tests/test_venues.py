@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from marginlab import Account, Contract, Convention, Position, Rules, Switch, Tiers, Venue, simulate, venue, venue_names
+from marginlab.venues import TOPICS, Practice, practices
 
 SOURCED = [(name, what) for name in venue_names() for what in ("convention", "fees", "switching", "rules")]
 TABLES = {
@@ -286,3 +287,54 @@ def test_modes_switch_with_a_position_open_as_the_venue_lets_them(name):
         else:
             with pytest.raises(ValueError, match=r"Switch\(step=0.*is refused: here"):
                 simulate(account, [[50_000.0]], rules=RULES[name], actions=[action])
+
+
+# --- what venues do, in words ---------------------------------------------------------------------------------
+
+PRACTICES = [one for topic in TOPICS for one in practices(topic)]
+# What the rules of each topic may be called; "" where none is known.
+CALLED = {
+    "switching": {"flat", "order", "account", "open"},
+    "liquidation": {""},
+    "funding": {"margin", "wallet", "close", ""},
+    "leverage": {"same", "sum", "net", "isolated only"},
+    "trigger": {"mark", "oracle"},
+}
+
+
+@pytest.mark.parametrize("one", PRACTICES, ids=[f"{one.topic}-{one.venue}" for one in PRACTICES])
+def test_every_practice_is_a_sentence_with_a_source_a_date_and_a_confidence(one):
+    assert isinstance(one, Practice)
+    assert is_sourced(one)
+    assert one.value.endswith(".")
+    assert one.rule in CALLED[one.topic]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_venue_is_listed_once_a_topic(topic):
+    listed = [one.venue for one in practices(topic)]
+    assert listed
+    assert len(set(listed)) == len(listed)
+    assert {one.topic for one in practices(topic)} == {topic}
+
+
+def test_the_venues_with_brackets_switch_as_their_rules_say():
+    stated = {one.venue: one for one in practices("switching")}
+    for name in venue_names():
+        one = venue(name)
+        assert stated[one.title].rule == one.rules.value.switching
+        assert stated[one.title].value == one.switching.value
+
+
+def test_where_the_pocket_that_pays_funding_is_known_the_rules_take_it_from_there():
+    pockets = {one.venue: one.rule for one in practices("funding")}
+    for name in venue_names():
+        if pockets.get(venue(name).title):
+            assert RULES[name].isolated_funding == pockets[venue(name).title]
+
+
+@pytest.mark.parametrize("bad", ["fees", "Switching", "", None])
+def test_an_unknown_topic_is_refused_with_the_known_ones(bad):
+    with pytest.raises(ValueError, match=r"^topic must be one of ") as refusal:
+        practices(bad)
+    assert str(refusal.value) == f"topic must be one of {', '.join(map(repr, TOPICS))}, not {bad!r}"

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 960})
-        page.goto((ROOT / "_build/html/book/structure.html").as_uri())
+        page.goto((ROOT / "_build/html/book/volatility.html").as_uri())
         figure = page.locator("#explorer-replay")
         figure.scroll_into_view_if_needed()
         figure.locator(".main-svg").first.wait_for()

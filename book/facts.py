@@ -1,0 +1,102 @@
+"""What others reported of the crashes: figures with their source and how sure each is, and correlations by the hour."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOK = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One reported figure.
+
+    Attributes
+    ----------
+    when, what
+        In words.
+    value, unit
+        The figure, in this unit.
+    source, confidence
+        Its key in `references.bib`; and A for the venue's own page, B for a faithful copy or for press quoting the
+        venue, C for one page, one tracker or an estimate.
+    note
+        What else to know of it.
+    """
+
+    when: str
+    what: str
+    value: float
+    unit: str
+    source: str
+    confidence: str
+    note: str
+
+    @property
+    def figure(self) -> str:
+        """The value with its unit."""
+        return f"{self.value:,g} {self.unit}"
+
+    @property
+    def cited(self) -> str:
+        """A link to the source, and how sure it is."""
+        return f"[{self.source.split('-')[0].capitalize()}](references.md#{self.source}), {self.confidence}"
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How BTC and ETH moved together, by hourly log returns: in the core days of an event and in the 30 days before.
+
+    Attributes
+    ----------
+    event
+        Its name in `marginlab.event_names`.
+    before, during, low, high
+        The correlation, and the 95 % interval of the one during the event.
+    calm, wild
+        Volatility of BTC a year, before and during.
+    """
+
+    event: str
+    before: float
+    during: float
+    low: float
+    high: float
+    calm: float
+    wild: float
+
+    @property
+    def rose(self) -> bool:
+        """Whether it was higher in the event."""
+        return self.during > self.before
+
+    @property
+    def surely_rose(self) -> bool:
+        """Whether it was higher by more than chance explains."""
+        return self.low > self.before
+
+
+def facts() -> list[Fact]:
+    """Return all reported figures, in order of time."""
+    return [Fact(**{**row, "value": float(row["value"])}) for row in _rows("facts.csv")]
+
+
+def fact(what: str) -> Fact:
+    """Return the one figure of this name."""
+    (found,) = (one for one in facts() if one.what == what)
+    return found
+
+
+def correlations() -> list[Correlation]:
+    """Return the correlations of six crashes, in order of time; of the other events none by the hour are on record."""
+    return [
+        Correlation(row["event"], *(float(value) for name, value in row.items() if name != "event"))
+        for row in _rows("correlations.csv")
+    ]
+
+
+def _rows(file: str) -> list[dict[str, str]]:
+    with (BOOK / file).open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))

@@ -1,0 +1,141 @@
+"""The nineteen claims in the book: each is tried as promised, and no page of verdicts can be made without."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from marginlab import Explorer
+
+from ..chapters import BOOK, NAMES, explorers_of, notebook_of, values_of
+
+
+def module_of(folder):
+    """Return a book's module of claims, from a folder of its own."""
+    spec = importlib.util.spec_from_file_location("claims_of_a_book", folder / "claims.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CLAIMS = module_of(BOOK)
+ALL = CLAIMS.all_claims()
+CHAPTERS = {"1": "structure", "2": "mechanics", "3": "volatility", "4": "questions"}
+# Where the common wisdom leads astray, and the book says so.
+TRAPS = ["1-1", "1-2", "1-4", "1-5", "2-1", "2-3", "2-4", "3-3", "3-4", "4-3"]
+every_claim = pytest.mark.parametrize("claim", ALL, ids=[claim.id for claim in ALL])
+
+
+def test_the_book_knows_nineteen_claims_in_four_chapters():
+    ids = [claim.id for claim in ALL]
+    assert ids == [
+        f"{chapter}-{i}" for chapter, number in zip("1234", (5, 5, 5, 4), strict=True) for i in range(1, number + 1)
+    ]
+    assert [claim.chapter for claim in ALL] == [CHAPTERS[one[0]] for one in ids]
+    assert all(claim.question.endswith("?") for claim in ALL)
+
+
+@every_claim
+def test_a_claim_is_tried_as_the_book_promises(claim):
+    assert CLAIMS.missing(claim) == []
+
+
+@every_claim
+def test_a_claim_is_tried_in_an_explorer_that_is_shown(claim):
+    own = [part.text for part in CLAIMS.section(claim)]
+    cells = notebook_of(claim.chapter).cells
+    shown = [cells[i].source for i, value in values_of(claim.chapter).items() if isinstance(value, Explorer)]
+    assert set(own) & set(shown)
+
+
+@pytest.mark.parametrize("one", TRAPS)
+def test_a_claim_with_a_trap_shows_it(one):
+    (claim,) = (claim for claim in ALL if claim.id == one)
+    assert any(re.search(r"^### The trap: .*\?$", part.text, re.MULTILINE) for part in CLAIMS.section(claim))
+
+
+@every_claim
+def test_a_claim_is_thought_about_first_with_the_answer_folded(claim):
+    text = "\n".join(part.text for part in CLAIMS.section(claim) if part.cell["cell_type"] == "markdown")
+    asked, answer = text.index("*Think first.*"), text.index("<details>\n<summary>Show the answer</summary>")
+    assert text.index("**The claim.**") < asked < answer
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS.values())
+def test_a_chapter_takes_its_claims_in_order_and_gives_each_one_verdict(chapter):
+    text = "\n".join(cell.source for cell in notebook_of(chapter).cells if cell.cell_type == "markdown")
+    ids = [claim.id for claim in ALL if claim.chapter == chapter]
+    assert re.findall(r"^\(claim-([\d-]+)\)=", text, re.MULTILINE) == ids
+    assert text.count("**Verdict: ") == len(ids)
+
+
+@pytest.mark.parametrize(("chapter", "name"), [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)])
+def test_what_an_explorer_says_is_worked_out_once_more_in_a_test(chapter, name):
+    sources = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py")]
+    asked = rf'explorers_of\("{chapter}"\)|CHAPTER = "{chapter}"'
+    assert any(re.search(asked, source) and f'"{name}"' in source for source in sources)
+
+
+# --- a book that breaks its promises --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a function that copies the book with a chapter's text changed, and gives the copy's module of claims."""
+
+    def changed(chapter, old, new):
+        for path in [BOOK / "claims.csv", BOOK / "claims.py", *BOOK.glob("*.ipynb")]:
+            shutil.copy(path, tmp_path)
+        path = tmp_path / chapter
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return module_of(tmp_path)
+
+    return changed
+
+
+def test_a_book_that_keeps_its_promises_has_its_verdicts(copy):
+    assert [claim.id for claim in copy("claims.csv", "1-1", "1-1").tried()] == [claim.id for claim in ALL]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "old", "new", "lacking"),
+    [
+        ("structure.ipynb", "(claim-1-2)=", "(claim-1-9)=", "claim 1-2 lacks a label"),
+        ("structure.ipynb", "explore(", "show(", "claim 1-1 lacks an explorer or a figure;"),
+        ("structure.ipynb", "**What to notice.**", "**See.**", "claim 1-1 lacks what to notice;"),
+        ("structure.ipynb", "**Check.**", "**Look.**", "claim 1-1 lacks a check that prints its numbers;"),
+        ("structure.ipynb", "**Verdict: ", "**Result: ", "claim 1-1 lacks that verdict at its end;"),
+        ("claims.csv", "1-1,Does a healthy position carry a sick one?", "1-1,Does it?", "claim 1-1 lacks a label"),
+    ],
+)
+def test_a_claim_that_is_not_tried_stops_the_page_of_verdicts(copy, chapter, old, new, lacking):
+    with pytest.raises(ValueError, match=re.escape(lacking)):
+        copy(chapter, old, new).tried()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "condition"), [("", ""), ("true", ""), ("holds", "at times"), ("does not hold", "")]
+)
+def test_a_verdict_is_one_of_four_and_names_its_condition(verdict, condition):
+    claim = CLAIMS.Claim("1-1", ALL[0].question, "structure", verdict, condition)
+    assert "one of the four verdicts" in CLAIMS.missing(claim)
+
+
+def test_a_claim_without_a_test_is_told(copy, tmp_path):
+    module = copy("claims.csv", "1-1", "1-1")
+    module.TESTS = tmp_path
+    assert all(module.missing(claim) == ["a test"] for claim in module.all_claims())
+
+
+def test_the_list_of_claims_is_a_table_with_a_row_each():
+    rows = list(csv.reader((BOOK / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[0] == ["id", "question", "chapter", "verdict", "condition"]
+    assert {len(row) for row in rows} == {5}

@@ -1,0 +1,607 @@
+"""Chapter 3, second half: claims 3-3 to 3-5, and what the crashes showed beyond prices."""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from marginlab import (
+    HOURS_PER_YEAR,
+    MINUTES_PER_YEAR,
+    MODES,
+    Account,
+    Contract,
+    Diffusion,
+    JumpDiffusion,
+    Open,
+    Position,
+    Rules,
+    Tiers,
+    event,
+    event_names,
+    simulate,
+    venue,
+    venue_names,
+)
+
+from ..chapters import BOOK, explorers_of, namespace_of, notebook_of
+
+BINANCE = venue("binance")
+BOOK_RULES, COUNTING = BINANCE.rules.value, BINANCE.convention.value
+STAKE, EACH = 10_000.0, 10_000.0
+# The opens of 10 October 2025, Binance perpetuals.
+OPENS = np.array([121_579.4, 4_365.83, 220.81, 0.24843])
+RATES = np.array([0.004, 0.004, 0.005, 0.0065])  # of the first bracket of each coin
+FOUR = (
+    BINANCE.contract("BTCUSDT"),
+    BINANCE.contract("ETHUSDT"),
+    Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT"),
+    Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT"),
+)
+BTC, ETH = FOUR[:2]
+SYMBOLS = ("BTC", "ETH", "SOL", "DOGE")
+# As the chapter assumes.
+DEPTH, FEE = 20e6, 0.005
+WAYS = {
+    "taken over": Rules(),
+    "at once": Rules(close="market", depth=DEPTH, liquidation_fee=FEE),
+    "by quarters": Rules(close="market", part="share", share=0.25, rounds=1, depth=DEPTH, liquidation_fee=FEE),
+    "by sixteenths": Rules(close="market", part="share", share=0.0625, rounds=1, depth=DEPTH, liquidation_fee=FEE),
+    "just enough": Rules(close="market", part="cure", rounds=1, depth=DEPTH, liquidation_fee=FEE),
+}
+VOLATILITIES = {"the month before October 2025": 0.29, "19 May 2021": 3.15, "12 March 2020": 5.32}
+# A table of each venue that goes far enough for large positions.
+TABLES = {
+    "binance": ("BTCUSDT", None),
+    "bybit": ("BTCUSDT", "2025"),
+    "okx": ("ETHUSDT", None),
+    "hyperliquid": ("BTC", None),
+    "dydx": ("BTC-USD", None),
+}
+
+values = st.floats(50_000, 50_000_000)
+ways = st.sampled_from(list(WAYS))
+every_venue = pytest.mark.parametrize("name", venue_names())
+
+
+def four(mode, leverage):
+    """Return the account of the chapter: 10,000 USDT of each of four coins."""
+    rows = zip(FOUR, EACH / OPENS, OPENS, strict=True)
+    positions = [Position(c, size, mark, mode=mode, leverage=leverage) for c, size, mark in rows]
+    return Account.open(positions, balance=STAKE, convention=COUNTING)
+
+
+def required(contract, notional):
+    """Return the maintenance of a notional as the sum of what each bracket asks of the part within it."""
+    tiers = contract.tiers
+    bounds = zip(tiers.floors, [*tiers.floors[1:], float("inf")], tiers.rates, strict=True)
+    return sum(rate * (min(notional, top) - floor) for floor, top, rate in bounds if notional > floor)
+
+
+def on_the_edge(mode, value, held=1):
+    """Return longs of this value each at the opens, with exactly what they require behind them."""
+    coins, marks = FOUR[:held], OPENS[:held]
+    need = [required(coin, value) for coin in coins]
+    positions = [
+        Position(coin, value / mark, mark, mode=mode, margin=margin if mode == "isolated" else None)
+        for coin, mark, margin in zip(coins, marks, need, strict=True)
+    ]
+    return Account.of(positions, wallet=sum(need) if mode == "cross" else 0.0, convention=COUNTING)
+
+
+def long_of(name, mode, value, leverage=4):
+    """Return a long alone in an account of a venue, backed by the same money in either mode."""
+    symbol, date = TABLES[name]
+    contract, convention = venue(name).contract(symbol, date=date), venue(name).convention.value
+    mark = OPENS[1] if symbol.startswith("ETH") else OPENS[0]
+    position = Position(contract, value / mark / contract.multiplier, mark, mode=mode, leverage=leverage)
+    return Account.open([position], balance=value / leverage, convention=convention)
+
+
+def share_left(name, mode, value, beyond=0.001):
+    """Return how much of such a long is left once the price has gone so far beyond its liquidation price."""
+    account = long_of(name, mode, value)
+    outcome = simulate(account, [account.liquidation_price() * (1 - beyond)], rules=venue(name).rules.value)
+    return outcome.size[0] / account.size[0]
+
+
+def states(explorer, count=10):
+    """Return the corners of an explorer's controls and some other states."""
+    ends = [(control.values[0], control.values[-1]) for control in explorer.controls.values()]
+    found = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
+    everything = list(explorer.states())
+    return [*found, *random.Random(3).sample(everything, min(count, len(everything)))]
+
+
+def sentence(name, state):
+    """Return what an explorer of the chapter says, with a plain minus and no thousands commas."""
+    said = explorers_of("volatility")[name].draw(**state)[1].replace("−", "-")
+    return re.sub(r"(?<=\d),(?=\d{3})", "", said)
+
+
+def written(first):
+    """Return the text that a cell wrote, without thousands commas, which begins so or has it in it."""
+    outputs = [output for cell in notebook_of("volatility").cells for output in cell.get("outputs", [])]
+    texts = [output.get("data", {}).get("text/markdown", "") for output in outputs]
+    (found,) = (text for text in texts if first in text)
+    return re.sub(r"(?<=\d),(?=\d{3})", "", found.replace("−", "-"))
+
+
+def rows_of(first):
+    """Return the head and the rows of the Markdown table that a cell wrote, given the first cell of its head."""
+    lines = [line for line in written(f"| {first} |").splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def printed(label):
+    """Return what the solution of an exercise prints."""
+    cells = notebook_of("volatility").cells
+    (place,) = (i for i, cell in enumerate(cells) if f":label: {label}-solution" in cell.source)
+    return "".join(output.get("text", "") for output in cells[place + 1].outputs).replace(",", "")
+
+
+# --- 3-3: what a liquidation costs ----------------------------------------------------------------------------
+
+
+@given(values, ways, st.lists(st.floats(0.95, 1.05), min_size=1, max_size=8))
+def test_claim_3_3_the_same_position_under_the_same_rule_costs_the_same_in_both_modes(value, way, moves):
+    prices = OPENS[:1] * np.array([1 - 1e-9, *moves])[:, None]
+    cross, isolated = (simulate(on_the_edge(mode, value), prices, rules=WAYS[way]) for mode in MODES)
+    for name in ("equity", "fees", "impact", "forfeited", "shortfall", "size"):
+        assert getattr(cross, name) == pytest.approx(getattr(isolated, name), rel=1e-9, abs=1e-9 * value), name
+    # Something was closed: none of this is equal for want of a liquidation.
+    assert cross.size[0] < value / OPENS[0]
+
+
+@every_venue
+@settings(max_examples=20)
+@given(value=st.floats(10_000, 20_000_000), beyond=st.floats(1e-6, 0.3))
+def test_claim_3_3_at_every_venue_a_lone_position_costs_the_same_in_both_modes(name, value, beyond):
+    left = []
+    for mode in MODES:
+        account = long_of(name, mode, value)
+        outcome = simulate(account, [account.liquidation_price() * (1 - beyond)], rules=venue(name).rules.value)
+        left.append(outcome.equity)
+    assert left[0] == pytest.approx(left[1], abs=1e-9 * value)
+
+
+@given(values)
+def test_claim_3_3_a_takeover_of_a_pool_costs_what_all_of_its_positions_require(value):
+    marks = OPENS[:2] * (1 - 1e-9)
+    alone, both = (simulate(on_the_edge("cross", value, held), [marks[:held]], rules=Rules()) for held in (1, 2))
+    assert (alone.equity, both.equity) == (0.0, 0.0)
+    assert alone.balance == pytest.approx(required(BTC, value))
+    assert both.balance == pytest.approx(required(BTC, value) + required(ETH, value))
+
+
+@given(st.floats(1_000_000, 30_000_000), st.integers(2, 20))
+def test_claim_3_3_where_prices_stand_still_parts_cost_less_than_all_at_once(value, parts):
+    prices = np.tile(OPENS[:1] * (1 - 1e-9), (40, 1))
+    in_parts = Rules(close="market", part="share", share=1 / parts, rounds=1, depth=DEPTH, liquidation_fee=FEE)
+    once, apart = (simulate(on_the_edge("cross", value), prices, rules=rules) for rules in (WAYS["at once"], in_parts))
+    assert apart.fees[0] + apart.impact[0] < once.fees[0] + once.impact[0]
+    # By hand: the fee, and X / (200 D) of X, but no more than there was.
+    cost = value * (FEE + value / (200 * DEPTH))
+    assert once.fees[0] + once.impact[0] == pytest.approx(min(cost, required(BTC, value)), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", [1e6, 5e6, 2e7])
+def test_claim_3_3_parts_cost_less_on_average_and_less_certainly_and_others_pay_for_some_of_it(value):
+    model = Diffusion(OPENS[:1], volatility_per_year=3.15, steps_per_year=MINUTES_PER_YEAR)
+    prices = model.sample(np.random.default_rng(1), paths=1_000, steps=60)
+    prices *= OPENS[:1] / prices.mean(axis=0)
+    prices[:, 0] = OPENS[:1] * (1 - 1e-9)
+    found = [simulate(on_the_edge("cross", value), prices, rules=WAYS[way]) for way in list(WAYS)[1:4]]
+    cost = [outcome.balance - outcome.equity for outcome in found]
+    spread = [np.quantile(one, 0.95) - np.quantile(one, 0.05) for one in cost]
+    others = [outcome.shortfall.mean() for outcome in found]
+    assert cost[0].mean() > cost[1].mean() > cost[2].mean()
+    assert spread[0] == pytest.approx(0, abs=1e-6 * value)
+    assert spread[0] < spread[1] < spread[2]
+    assert others[0] < others[1] < others[2]
+    # You and the others together still pay less.
+    assert cost[0].mean() > cost[2].mean() + others[2]
+    # Never more than was there at the trigger.
+    assert max(one.max() for one in cost) <= required(BTC, value) * (1 + 1e-9)
+
+
+def test_the_explorer_of_costs_says_what_the_engine_finds():
+    for state in states(explorers_of("volatility")["bill"], count=6):
+        value, held = state["value"], 1 if state["pool"] == "BTC alone" else 2
+        model = Diffusion(
+            OPENS[:2],
+            volatility_per_year=VOLATILITIES[state["market"]],
+            correlation=0.89,
+            steps_per_year=MINUTES_PER_YEAR,
+        )
+        prices = model.sample(np.random.default_rng(33), paths=1_000, steps=60)
+        prices *= OPENS[:2] / prices.mean(axis=0)
+        prices[:, 0] = OPENS[:2] * (1 - 1e-9)
+        said = sentence("bill", state)
+        for way, rules in WAYS.items():
+            cross = simulate(on_the_edge("cross", value, held), prices[:, :, :held], rules=rules)
+            isolated = simulate(on_the_edge("isolated", value), prices[:, :, :1], rules=rules)
+            costs = [(one.balance - one.equity) / value for one in (cross, isolated)]
+            told = [float(x) for x in re.search(rf"{way} (-?[\d.]+)% and (-?[\d.]+)%", said).groups()]
+            assert told == pytest.approx([100 * cost.mean() for cost in costs], abs=0.0051), (state, way)
+            if way == "by sixteenths":
+                last = re.search(r"lie between (-?[\d.]+)% .* and (-?[\d.]+)%, and others pay ([\d.]+)%", said).groups()
+                expected = [*np.quantile(costs[1], [0.05, 0.95]), isolated.shortfall.mean() / value]
+                assert [float(x) for x in last] == pytest.approx([100 * x for x in expected], abs=0.0051), state
+
+
+# --- 3-4: what an isolated liquidation leaves -----------------------------------------------------------------
+
+
+@given(st.integers(0, 3), st.floats(0, 0.9), st.sampled_from([5, 10, 20, 50]))
+def test_claim_3_4_an_isolated_liquidation_leaves_every_other_position_and_the_wallet_to_the_bit(row, fall, leverage):
+    account, marks = four("isolated", leverage), OPENS.copy()
+    marks[row] *= 1 - fall
+    outcome, others = simulate(account, [marks], rules=BOOK_RULES), np.arange(4) != row
+    for name in ("size", "margin", "entry"):
+        assert np.array_equal(getattr(outcome, name)[others], getattr(account, name)[others]), name
+    assert outcome.wallet == account.wallet
+    assert outcome.survived[others].all()
+    assert {entry.position for entry in outcome.ledger} <= {row}
+    if not outcome.survived[row]:
+        assert outcome.equity == pytest.approx(STAKE - EACH / leverage)
+
+
+@given(st.floats(0.25, 0.9), st.floats(100, 30_000), st.sampled_from([5, 10]))
+def test_claim_3_4_afterwards_an_order_is_limited_by_the_wallet_and_by_nothing_else(fall, buy, leverage):
+    marks = OPENS * [1, 1, 1, 1 - fall]
+    order = Open(step=1, position=0, size=buy / OPENS[0])
+    asked = simulate(four("isolated", leverage), [marks, marks], rules=BOOK_RULES, actions=[order], on_refusal="record")
+    assert not asked.survived[3]
+    needed = buy / leverage + BOOK_RULES.trading_fee * buy
+    wallet = STAKE - 4 * EACH / leverage
+    assume(abs(needed - wallet) > 1e-6)
+    assert (asked.refused == 0) == (needed <= wallet)
+
+
+@pytest.mark.parametrize("fall", [0.3, 0.45, 0.6])
+def test_claim_3_4_the_same_fall_leaves_a_cross_account_alive_but_with_nothing_to_open_with(fall):
+    marks = OPENS * [1, 1, 1, 1 - fall]
+    outcome = simulate(
+        four("cross", 5),
+        [marks, marks],
+        rules=BOOK_RULES,
+        actions=[Open(step=1, position=0, size=100 / OPENS[0])],
+        on_refusal="record",
+    )
+    assert outcome.survived.all()
+    assert outcome.refused == 1
+
+
+@every_venue
+def test_claim_3_4_a_large_position_may_be_closed_in_parts_and_a_small_one_never_in_either_mode(name):
+    sizes = (1e4, 5e4, 2e5, 1e6, 5e6, 2e7)
+    left = np.array([[share_left(name, mode, value) for value in sizes] for mode in MODES])
+    assert left[0] == pytest.approx(left[1], abs=1e-12)
+    assert (left[:, :2] == 0).all()
+    # The condition of the verdict: all venues here but dYdX leave something of the largest.
+    assert (left[1, -1] > 0) == (name != "dydx")
+
+
+def test_the_table_of_what_venues_leave_says_what_the_engine_finds():
+    head, *rows = rows_of("Isolated, USDT")
+    sizes = [float(size) for size in head[1:]]
+    assert [row[0] for row in rows] == [venue(name).title for name in TABLES]
+    for name, row in zip(TABLES, rows, strict=True):
+        assert [float(cell.rstrip("%")) for cell in row[1:]] == pytest.approx(
+            [100 * share_left(name, "isolated", value) for value in sizes], abs=0.51
+        )
+
+
+def left_by_hand(mode, doge, others, leverage):
+    """Return which positions are lost, what is left and what is free of the chapter's account, in plain arithmetic.
+
+    What fails is closed as a whole: the liquidation fee is more than the maintenance that closing a part frees.
+    """
+    falls = np.array([others, others, others, doge])
+    loss, need = EACH * falls, RATES * EACH * (1 - falls)
+    if mode == "cross":
+        equity = STAKE - loss.sum()
+        fails = equity < need.sum()
+        return (
+            np.full(4, fails),
+            0.0 if fails else equity,
+            0.0 if fails else equity - (EACH * (1 - falls)).sum() / leverage,
+        )
+    margin = EACH / leverage
+    lost, wallet = margin - loss < need, STAKE - 4 * margin
+    return lost, wallet + np.where(lost, 0.0, margin - loss).sum(), wallet
+
+
+def test_the_explorer_of_what_is_left_says_what_can_be_worked_out_by_hand():
+    for state in states(explorers_of("volatility")["rest"], count=20):
+        doge, others, leverage = state["doge"], state["others"], state["leverage"]
+        pattern = r"{} loses (.*?) and has (\d+) USDT left, (\d+) of it free: an order for 5000 of BTC (.*?)\."
+        for mode in MODES:
+            lost, equity, free = left_by_hand(mode, doge, others, leverage)
+            said = re.search(pattern.format(mode.capitalize()), sentence("rest", state)).groups()
+            names = [name for name, gone in zip(SYMBOLS, lost, strict=True) if gone]
+            assert re.findall(r"[A-Z]+", said[0]) == names, (state, mode)
+            assert [float(x) for x in said[1:3]] == pytest.approx([equity, max(free, 0)], abs=0.51), (state, mode)
+            # The order needs its initial margin and the trading fee, at the fallen price.
+            value = 5_000 * (1 - others)
+            fits = value / leverage + BOOK_RULES.trading_fee * value <= free
+            assert (said[3] == "goes through") == fits, (state, mode)
+
+
+# --- 3-5: black swans -----------------------------------------------------------------------------------------
+
+
+def weeks(jump, whom, paths=2_000):
+    """Return the weeks of the chapter: hours with a jump a month, in all four coins or in SOL alone."""
+    kind, rate = ("common", 12) if whom == "all four" else ("own", (0, 0, 12, 0))
+    size = np.log(1 - jump)
+    model = JumpDiffusion(
+        OPENS,
+        volatility_per_year=(0.47, 0.68, 0.76, 0.82),
+        correlation=0.8,
+        beta=(1.0, 1.2, 1.4, 1.4),
+        steps_per_year=HOURS_PER_YEAR,
+        **{f"{kind}_jumps_per_year": rate, f"{kind}_jump_mean": size, f"{kind}_jump_deviation": -size / 4},
+    )
+    return model.sample(np.random.default_rng(35), paths=paths, steps=24 * 7)
+
+
+@pytest.mark.parametrize("whom", ["all four", "SOL alone"])
+@pytest.mark.parametrize("leverage", [5, 10, 50])
+def test_claim_3_5_no_jump_takes_what_was_not_set_aside(leverage, whom):
+    for jump in (0.1, 0.3, 0.5, 0.8):
+        outcome = simulate(four("isolated", leverage), weeks(jump, whom, paths=300), rules=BOOK_RULES)
+        kept = STAKE - 4 * EACH / leverage
+        assert outcome.equity.min() >= kept - 1e-6
+        assert np.array_equal(outcome.wallet, np.full(300, four("isolated", leverage).wallet))
+    assert outcome.shortfall.max() > 0
+
+
+def test_claim_3_5_cross_can_lose_everything_and_isolated_then_keeps_its_wallet():
+    prices = weeks(0.3, "all four", paths=600)
+    cross, isolated = (simulate(four(mode, 10), prices, rules=BOOK_RULES) for mode in MODES)
+    gone = cross.equity == 0
+    assert gone.mean() > 0.1
+    assert isolated.equity[gone].min() >= STAKE - 4 * EACH / 10 - 1e-6
+
+
+@given(st.floats(0.26, 0.6), st.sampled_from([5, 10, 50]))
+def test_claim_3_5_compartments_that_fall_together_are_all_lost_together(fall, leverage):
+    cross, isolated = (simulate(four(mode, leverage), [OPENS * (1 - fall)], rules=BOOK_RULES) for mode in MODES)
+    assert not cross.survived.any()
+    assert not isolated.survived.any()
+    assert (cross.equity, isolated.equity) == (0.0, pytest.approx(STAKE - 4 * EACH / leverage))
+    # The condition of the verdict: at low leverage that is most of the account.
+    assert (isolated.equity < STAKE / 2) == (leverage == 5)
+
+
+@pytest.mark.parametrize("leverage", [5, 10])
+def test_claim_3_5_isolated_loses_positions_more_often_and_others_pay_more_for_it(leverage):
+    prices = weeks(0.3, "all four", paths=600)
+    cross, isolated = (simulate(four(mode, leverage), prices, rules=BOOK_RULES) for mode in MODES)
+    assert (~isolated.survived).any(axis=1).mean() > (~cross.survived).any(axis=1).mean()
+    assert isolated.shortfall.mean() > cross.shortfall.mean()
+
+
+def test_the_explorer_of_black_swans_says_what_the_engine_finds():
+    for state in states(explorers_of("volatility")["black"], count=4):
+        said, prices = sentence("black", state), weeks(state["jump"], state["whom"])
+        for mode, head in (("cross", "Cross"), ("isolated", f"Isolated at {state['leverage']}x")):
+            # What cross loses does not depend on the leverage.
+            outcome = simulate(four(mode, state["leverage"]), prices, rules=BOOK_RULES)
+            told = re.search(
+                rf"{head} loses a position in ([\d.]+)% of all weeks, half of the account in ([\d.]+)%, "
+                r"all of it in ([\d.]+)%; others pay (\d+) USDT",
+                said,
+            ).groups()
+            expected = [
+                100 * (outcome.liquidated >= 0).any(axis=1).mean(),
+                100 * (outcome.equity <= STAKE / 2).mean(),
+                100 * (outcome.equity < 1e-5).mean(),
+            ]
+            assert [float(x) for x in told[:3]] == pytest.approx(expected, abs=0.051), (state, mode)
+            assert float(told[3]) == pytest.approx(outcome.shortfall.mean(), abs=0.51), (state, mode)
+
+
+def test_the_table_of_the_largest_day_says_what_a_walk_through_its_candles_finds():
+    head, *rows = rows_of("Times the stake")
+    crash = event("oct-2025")
+    path, entry = crash.path(), crash.open[0]
+    for row in rows:
+        mode, leverage = re.fullmatch(r"(\w+) at (\d+)x", row[0]).groups()
+        for times, told in zip(head[1:], row[1:], strict=True):
+            each = float(times) * STAKE / 2
+            sizes, margin = each / entry, each / float(leverage)
+            cash, held = np.full(2, margin), np.array([True, True])
+            wallet = STAKE - 2 * margin
+            if mode == "cross":
+                wallet, cash = STAKE, np.zeros(2)
+            for prices, rates in zip(path.prices, path.funding, strict=True):
+                paid = held * sizes * prices * rates
+                wallet, cash = (wallet - paid.sum(), cash) if mode == "cross" else (wallet, cash - paid)
+                pnl = held * sizes * (prices - entry)
+                need = held * [
+                    required(coin, size * p) for coin, size, p in zip((BTC, ETH), sizes, prices, strict=True)
+                ]
+                if mode == "cross" and wallet + pnl.sum() < need.sum():
+                    wallet, held = 0.0, np.array([False, False])
+                elif mode == "isolated":
+                    fails = held & (cash + pnl < need)
+                    cash, held = np.where(fails, 0.0, cash), held & ~fails
+            left = wallet + cash.sum() + (held * sizes * (path.prices[-1] - entry)).sum()
+            assert float(told) == pytest.approx(left, abs=0.51), (row[0], times)
+
+
+# --- beyond prices --------------------------------------------------------------------------------------------
+
+FACTS = list(csv.DictReader((BOOK / "facts.csv").read_text(encoding="utf-8").splitlines()))
+HOURLY = {
+    row["event"]: row for row in csv.DictReader((BOOK / "correlations.csv").read_text(encoding="utf-8").splitlines())
+}
+# How many hours each window of the hourly correlations has.
+HOURS = {"covid-2020": 48, "may-2021": 24, "luna-2022": 96, "ftx-2022": 48, "oct-2025": 48, "feb-2026": 48}
+
+
+def test_every_fact_has_a_time_a_number_a_source_and_says_how_sure_it_is():
+    sources = re.findall(r"^@\w+\{([\w-]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    for row in FACTS:
+        assert re.fullmatch(r"[A-Z][a-z]+ 20\d\d", row["when"]), row
+        assert float(row["value"]) > 0, row
+        assert row["source"] in sources, row
+        assert row["confidence"] in {"A", "B", "C"}, row
+    assert len({(row["when"], row["what"]) for row in FACTS}) == len(FACTS)
+
+
+def test_the_table_of_who_paid_shows_every_fact_with_its_source():
+    _, *rows = rows_of("When")
+    assert len(rows) == len(FACTS)
+    for row, known in zip(rows, FACTS, strict=True):
+        assert row[:2] == [known["when"], known["what"]]
+        assert float(row[2].split()[0].replace(",", "")) == float(known["value"])
+        assert f"(references.md#{known['source']}), {known['confidence']}" in row[3]
+
+
+@pytest.mark.parametrize("name", HOURS)
+def test_the_interval_of_an_hourly_correlation_is_the_one_its_hours_give(name):
+    # Fisher: artanh of a correlation is normal, with deviation 1 / sqrt(n - 3). Rounded to two digits, as on record.
+    row, off = HOURLY[name], 1.96 / np.sqrt(HOURS[name] - 3)
+    low, high = (np.tanh(np.arctanh(float(row["during"])) + sign * off) for sign in (-1, 1))
+    assert (float(row["low"]), float(row["high"])) == (pytest.approx(low, abs=0.015), pytest.approx(high, abs=0.015))
+
+
+def test_the_table_of_correlations_says_what_the_candles_and_the_facts_say():
+    _, *rows = rows_of("BTC with ETH")
+    for row, name in zip(rows, event_names(), strict=True):
+        candles = event(name)
+        moves = np.log(candles.close[1:] / candles.close[:-1])
+        moves = np.vstack([np.log(candles.close[0] / candles.open[0]), moves])
+        centred = moves - moves.mean(axis=0)
+        own = (centred[:, 0] * centred[:, 1]).sum() / np.sqrt((centred**2).sum(axis=0).prod())
+        assert float(row[1]) == pytest.approx(own, abs=0.0051)
+        if row[2]:
+            assert [float(x) for x in row[2:]] == [float(HOURLY[name][when]) for when in ("before", "during")]
+
+
+def test_in_two_events_of_six_the_hourly_correlation_rose_by_more_than_chance_explains():
+    rose, surely = 0, 0
+    for name, row in HOURLY.items():
+        before, now = float(row["before"]), float(row["during"])
+        rose += now > before
+        surely += np.arctanh(now) - np.arctanh(before) > 1.96 / np.sqrt(HOURS[name] - 3)
+    assert f"In {rose} of 6 events it rose, in {surely} by more than chance explains" in written("| BTC with ETH |")
+    assert (rose, surely) == (5, 2)
+
+
+def test_in_the_worst_tenth_of_four_hour_returns_of_btc_eth_fell_as_well():
+    closes = [np.vstack([event(name).open[:1], event(name).close]) for name in event_names()]
+    moves = np.vstack([np.log(after[1:] / after[:-1]) for after in closes])
+    worst = moves[np.argsort(moves[:, 0])[: round(len(moves) / 10)]]
+    told = re.search(r"ETH fell in (\d+)%, by ([\d.]+) times as much on average", written("| BTC with ETH |"))
+    assert float(told[1]) == pytest.approx(100 * (worst[:, 1] < 0).mean(), abs=0.51)
+    assert float(told[2]) == pytest.approx(worst[:, 1].sum() / worst[:, 0].sum(), abs=0.0051)
+
+
+@pytest.mark.parametrize("leverage", explorers_of("volatility")["spike"].controls["leverage"].values)
+def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_would_liquidate(leverage):
+    crash, tiers = event("may-2021"), BINANCE.contract("ETHUSDT", date="2021").tiers
+    entry = crash.open[0, 1]
+    contract = BINANCE.contract("ETHUSDT", date="2021")
+    said = sentence("spike", {"leverage": leverage})
+    # Below 10,000 USDT: the first bracket. Equity E / L + P - E meets the requirement r P.
+    assert entry < tiers.floors[1]
+    price = (entry - entry / leverage) / (1 - tiers.rates[0])
+    assert float(re.search(r"liquidation price (\d+) USDT", said)[1]) == pytest.approx(price, abs=0.51)
+    fates = re.search(r"by the last trades (.*?), by the mark (.*?)\. The lowest", said).groups()
+    for which, told in zip(("last", "mark"), fates, strict=True):
+        path, margin, when = crash.path(price=which), entry / leverage, None
+        for step, (p, rate) in enumerate(zip(path.prices[:, 1], path.funding[:, 1], strict=True)):
+            margin -= p * rate
+            if when is None and margin + p - entry < required(contract, p):
+                when = crash.times[path.candle[step]].item()
+        expected = f"liquidated in the candle of {when:%d May %H:%M}" if when else "never liquidated"
+        assert told == expected, which
+
+
+def test_the_low_of_may_2021_was_a_trade_and_not_a_mark():
+    said = sentence("spike", {"leverage": 1.75})
+    assert said.endswith("The lowest trade was 1400.73, the lowest mark 1764.26.")
+    assert "by the last trades liquidated" in said
+    assert "by the mark never liquidated" in said
+
+
+@settings(max_examples=30)
+@given(st.floats(0.1, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
+def test_a_fall_of_the_collateral_takes_a_pool_with_its_positions_unmoved_and_no_isolated_position(share, fall, coin):
+    marks, less = OPENS * (1 - fall), share * STAKE * (1 - coin)
+    cross, isolated = (four(mode, 10) for mode in MODES)
+    pool = Account.of(
+        [Position(c, q, e, mode="cross", leverage=10) for c, q, e in zip(FOUR, cross.size, OPENS, strict=True)],
+        wallet=STAKE - less,
+        convention=COUNTING,
+    )
+    need = (RATES * EACH).sum() * (1 - fall)
+    margin = STAKE - less - 4 * EACH * fall
+    assume(abs(margin - need) > 1e-6)
+    assert bool(pool.liquidatable(marks)[0]) == (margin < need)
+    # An isolated position's fate does not ask for the wallet.
+    assert np.array_equal(isolated.position_equity(marks), isolated.margin + isolated.unrealized_pnl(marks))
+
+
+def test_the_explorer_of_the_collateral_says_what_can_be_worked_out_by_hand():
+    (low,) = (float(row["value"]) for row in FACTS if row["what"] == "lowest price of USDe at Binance")
+    for state in states(explorers_of("volatility")["collateral"], count=12):
+        share, fall = state["share"], state["fall"]
+        need = (RATES * EACH).sum() * (1 - fall)
+        before = STAKE - 4 * EACH * fall
+        at_low = before - share * STAKE * (1 - low)
+        margins = EACH / 10 - EACH * fall
+        lost = margins < RATES * EACH * (1 - fall)
+        apart = STAKE - 4 * EACH / 10 - share * STAKE * (1 - low) + np.where(lost, 0, margins).sum()
+        said = sentence("collateral", state)
+        told = re.search(r"cross has (\d+) USDT left and isolated (\d+)\.", said).groups()
+        assert [float(x) for x in told] == pytest.approx([at_low if at_low >= need else 0, apart], abs=0.51), state
+        names = [name for name, gone in zip(SYMBOLS, lost, strict=True) if gone]
+        assert re.findall(r"[A-Z]{3,4}", said.split("the market takes")[1]) == names, state
+        # Equity meets the requirement where the coin has lost (equity before - need) / (share of the stake).
+        edge = 1 - (before - need) / (share * STAKE) if share else -1.0
+        if edge < 0.5:
+            assert "lives down to a coin of 0.50" in said, state
+        else:
+            found = float(re.search(r"fails once the coin is at (\d\.\d+)\.", said)[1])
+            assert edge - 0.0051 <= found <= edge + 1e-9, state
+
+
+# --- exercises ------------------------------------------------------------------------------------------------
+
+
+def test_the_exercise_on_impact_is_solved():
+    # 4 million x 4 million / (200 x 10 million) at once; a quarter of that in four pieces.
+    assert 4e6 * 4e6 / (200 * 10e6) == 8_000
+    assert printed("volatility-impact").split() == ["in", "1:", "8000", "USDT", "in", "4:", "2000", "USDT"]
+    sold = simulate(on_the_edge("cross", 4e6), [OPENS[:1] * (1 - 1e-9)], rules=Rules(close="market", depth=10e6))
+    assert sold.impact[0] == pytest.approx(8_000)
+
+
+def test_the_exercise_on_what_can_be_opened_is_solved():
+    # 20,000 - 3 x 30,000 / 10 = 11,000 in the wallet before and after; five times that.
+    assert printed("volatility-afterwards") == "wallet 11000 USDT next position up to 55000 USDT\n"
+
+
+def test_the_exercise_on_a_coin_is_solved():
+    # 10,000 - 20 % of 35,000 = 3,000; 1 % of 28,000 = 280; 2,720 of the 3,000 that the coin would cost in full.
+    assert printed("volatility-coin") == "equity 3000 required 280 USDT: at most 90.7% in the coin\n"
+
+
+def test_the_chapters_names_are_those_the_tests_speak_of():
+    names = namespace_of("volatility")
+    assert list(names["WAYS"]) == list(WAYS)
+    assert names["TABLES"] == TABLES
+    assert [names["DEPTH"], names["FEE"]] == [DEPTH, FEE]
