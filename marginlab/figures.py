@@ -159,27 +159,32 @@ def _figure(
 
 
 def _names(traces: list[Trace]) -> list[dict[str, Any]]:
-    """Return a label at the right end of every named line, the lower of two near ends below its line."""
+    """Return a label at the right end of every named line, on the side where no line runs."""
     found = []
     for panel in ("y", "y2"):
-        lines = [trace for trace in traces if trace["yaxis"] == panel and trace.get("mode") == "lines"]
-        if not lines:
-            continue
-        values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in lines])
-        near = APART * (np.nanmax(values) - np.nanmin(values))
-        above = np.inf
-        for x, y, name in sorted(map(_end, lines), key=lambda end: -end[1]):
-            below = above - y < near
-            above = y
-            anchor = {"xanchor": "right", "yanchor": "top" if below else "bottom"}
-            found.append({"x": x, "y": y, "yref": panel, "text": name, "showarrow": False, **anchor})
-    return [label for label in found if label["text"]]
+        ends = sorted((_end(trace) for trace in traces if _is_line(trace, panel)), key=lambda end: -end[1])
+        values = [value for trace in traces if _is_line(trace, panel) for value in np.asarray(trace["y"], dtype=float)]
+        heights = np.array([np.inf, *(y for _, y, _, _ in ends), -np.inf])
+        near = -np.diff(heights) < APART * (np.nanmax(values) - np.nanmin(values)) if values else []
+        for i, (x, y, falls, name) in enumerate(ends):
+            below = near[i] or (falls and not near[i + 1])
+            if name:
+                place = {"x": x, "y": y, "yref": panel, "xanchor": "right", "yanchor": "top" if below else "bottom"}
+                found.append({**place, "text": name, "showarrow": False})
+    return found
 
 
-def _end(trace: Trace) -> tuple[Any, float, str]:
-    """Return where a line ends, and its name if it is to be named."""
-    last = np.flatnonzero(~np.isnan(np.asarray(trace["y"], dtype=float)))[-1]
-    return trace["x"][last], float(trace["y"][last]), trace["name"] if trace.get("showlegend", True) else ""
+def _is_line(trace: Trace, panel: str) -> bool:
+    shown = trace["yaxis"] == panel and trace.get("mode") == "lines"
+    return shown and not np.isnan(np.asarray(trace["y"], dtype=float)).all()
+
+
+def _end(trace: Trace) -> tuple[Any, float, bool, str]:
+    """Return where a line ends, whether it falls towards its end, and its name if it is to be named."""
+    y = np.asarray(trace["y"], dtype=float)
+    last = np.flatnonzero(~np.isnan(y))[-1]
+    falls = bool(y[max(last - max(len(y) // 8, 1), 0)] > y[last])
+    return trace["x"][last], float(y[last]), falls, trace["name"] if trace.get("showlegend", True) else ""
 
 
 def _axis(title: str, form: str) -> dict[str, Any]:

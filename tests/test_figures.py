@@ -266,8 +266,21 @@ def test_a_line_is_named_where_it_ends_when_the_legend_is_left_out():
 
 
 def test_a_line_that_breaks_off_is_named_at_its_last_point():
-    broken = figures.line(figures.CROSS, X, [3.0, 1.0, np.nan], "broken", gaps=True)
-    assert labels(broken) == {"broken": (0.5, 1.0, "bottom", "y")}
+    broken = figures.line(figures.CROSS, X, [1.0, 3.0, np.nan], "broken", gaps=True)
+    assert labels(broken) == {"broken": (0.5, 3.0, "bottom", "y")}
+
+
+def test_a_line_that_falls_to_its_end_is_named_below_it_where_it_does_not_run():
+    falling = figures.line(figures.CROSS, X, [3.0, 2.0, 1.0], "falling")
+    assert labels(falling) == {"falling": (1.0, 1.0, "top", "y")}
+    # Unless another line ends just there.
+    under = figures.line(figures.ISOLATED, X, [0.0, 0.5, 0.9], "under")
+    assert labels(falling, under) == {"falling": (1.0, 1.0, "bottom", "y"), "under": (1.0, 0.9, "top", "y")}
+
+
+def test_a_line_without_any_point_is_not_named():
+    nowhere = figures.line(figures.CROSS, X, [np.nan] * 3, "nowhere", gaps=True)
+    assert labels(nowhere, figures.line(figures.ISOLATED, X, X, "there")) == {"there": (1.0, 1.0, "bottom", "y")}
 
 
 def test_of_two_lines_that_end_near_each_other_the_lower_is_named_below():
