@@ -95,6 +95,33 @@ def here(x: Any, cross: Any, isolated: Any, *, row: int = 1, gaps: bool = False)
     ]
 
 
+def until(
+    look: Look, x: Any, equity: ArrayLike, required: ArrayLike, end: int, name: str, *, row: int = 1
+) -> list[Trace]:
+    """Return an equity, what it must cover, and where they meet: there both lines break off.
+
+    Parameters
+    ----------
+    x, equity, required
+        Shape (T,).
+    end
+        The step of liquidation; -1 for none.
+    """
+    left, need = np.array(equity, dtype=float), np.array(required, dtype=float)
+    where: tuple[list[Any], list[Any]] = ([None], [None])
+    if end >= 0:
+        left[end] = need[end]
+        left[end + 1 :] = need[end + 1 :] = np.nan
+        where = ([x[end]], [need[end]])
+    kept: dict[str, Any] = {"row": row, "gaps": True}
+    once = kept | {"showlegend": row == 1}
+    return [
+        line(look, x, left, name, **kept),
+        line(REQUIRED, x, need, "maintenance margin", **once),
+        points(LIQUIDATION, *where, "liquidated", cliponaxis=False, **once),
+    ]
+
+
 def chart(
     traces: list[Trace],
     *,

@@ -309,3 +309,23 @@ def test_each_panel_names_its_own_lines():
     lower = figures.line(figures.CROSS, X, [0.0, 50.0, 100.0], "lower", row=2)
     figure = figures.panels([upper, lower], x="x", top="above", bottom="below", direct=True)
     assert {label["text"]: label["yref"] for label in figure["layout"]["annotations"]} == {"upper": "y", "lower": "y2"}
+
+
+# --- equity until it is liquidated ----------------------------------------------------------------------------
+
+
+def test_an_equity_breaks_off_where_it_meets_what_it_must_cover():
+    equity, required = [10.0, 6.0, -3.0, 8.0], [1.0, 2.0, 3.0, 4.0]
+    left, need, mark = figures.until(figures.CROSS, ["a", "b", "c", "d"], equity, required, 2, "pool")
+    assert np.array_equal(left["y"], [10, 6, 3, np.nan], equal_nan=True)
+    assert np.array_equal(need["y"], [1, 2, 3, np.nan], equal_nan=True)
+    assert (mark["x"], mark["y"]) == (["c"], [3.0])
+    assert equity == [10.0, 6.0, -3.0, 8.0]
+
+
+def test_an_equity_that_is_never_liquidated_runs_to_its_end():
+    left, need, mark = figures.until(figures.ISOLATED, [0, 1], [10.0, 6.0], [1.0, 2.0], -1, "isolated", row=2)
+    assert (left["y"].tolist(), need["y"].tolist(), mark["y"]) == ([10, 6], [1, 2], [None])
+    assert {trace["yaxis"] for trace in (left, need, mark)} == {"y2"}
+    # The upper panel has named what both panels share.
+    assert [trace.get("showlegend", True) for trace in (left, need, mark)] == [True, False, False]

@@ -67,6 +67,21 @@ def test_a_claim_is_thought_about_first_with_the_answer_folded(claim):
     assert text.index("**The claim.**") < asked < answer
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_before_every_explorer_there_is_a_question_to_think_about(name):
+    text = ""
+    for i, cell in enumerate(notebook_of(name).cells):
+        if cell.cell_type == "markdown":
+            text += cell.source + "\n"
+        elif isinstance(values_of(name)[i], Explorer):
+            asked = text.partition("*Think first.*")[2]
+            assert "?" in asked.partition("<details>\n<summary>Show the answer</summary>\n\n")[0], values_of(name)[
+                i
+            ].name
+            assert asked.partition("</summary>\n\n")[2].strip(), values_of(name)[i].name
+            text = ""
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS.values())
 def test_a_chapter_takes_its_claims_in_order_and_gives_each_one_verdict(chapter):
     text = "\n".join(cell.source for cell in notebook_of(chapter).cells if cell.cell_type == "markdown")
