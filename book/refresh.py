@@ -43,7 +43,9 @@ def main() -> None:
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
         if "--check" not in sys.argv:
-            NotebookClient(notebook, timeout=300, coalesce_streams=True, resources={"metadata": {"path": str(BOOK)}}).execute()
+            NotebookClient(
+                notebook, timeout=300, coalesce_streams=True, resources={"metadata": {"path": str(BOOK)}}
+            ).execute()
         after = nbformat.writes(as_text(notebook))
         if "--check" not in sys.argv:
             nbformat.write(notebook, path)
