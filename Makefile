@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: book
-book: .venv/.book ## Build the book into _build/html
+book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
 	$(BIN)/jupyter-book build -q -n -W --keep-going .
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 
@@ -84,6 +84,9 @@ clean: ## Remove the built book and the environment
 .venv/.browser: .venv/.dev
 	$(BIN)/python -m tests.site.browser || $(BIN)/python -m playwright install chromium
 	touch $@
+
+_build/plotly/plotly.min.js: .venv/.book book/plotly_script.py
+	$(BIN)/python book/plotly_script.py $(@D)
 
 # An environment of its own: what is compared with is heavy, and nothing of the book needs it.
 .venv-bench/.ready: benchmarks/requirements.txt benchmarks/constraints.txt

@@ -27,7 +27,7 @@ from .paths import (
 from .positions import MODES, Position
 from .rules import Rules, TopUp
 from .tiers import Tiers
-from .venues import Venue, venue, venue_names
+from .venues import Practice, Venue, practices, venue, venue_names
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "Open",
     "Outcome",
     "Position",
+    "Practice",
     "PriceModel",
     "PricePath",
     "Rules",
@@ -69,6 +70,7 @@ __all__ = [
     "explore",
     "liquidation_move",
     "liquidation_price",
+    "practices",
     "run_many",
     "simulate",
     "steps",

@@ -2,7 +2,8 @@
 
 * Kernels started by the build write islands instead of widgets.
 * The plotly script and the explorers' own files are copied into the site, and asked for only by
-  pages that hold an explorer.
+  pages that hold an explorer. The smaller one that ``book/plotly_script.py`` fetches is taken if it is there.
+* The theme's script for icons is left out: its font draws them.
 * Formulas become MathML, which browsers draw by themselves, instead of asking for MathJax.
 * Stored results of notebooks count only for the `marginlab` and the book's own data that made them.
 * Pages made from other files (``marginlab_made_from``) are made anew when those change.
@@ -43,8 +44,10 @@ def _configure(app: Sphinx, config: Config) -> None:
     import plotly
 
     os.environ[PAGE_VARIABLE] = "1"
-    plotly_script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    config.html_static_path += [str(PACKAGE / "static"), str(plotly_script)]
+    whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    small = Path(app.srcdir) / "_build" / "plotly" / "plotly.min.js"
+    config.html_static_path += [str(PACKAGE / "static"), str(small if small.exists() else whole)]
+    config.templates_path += [str(PACKAGE / "templates")]
     config.html_math_renderer = "mathml"
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _digest(Path(app.srcdir) / "book"))
 

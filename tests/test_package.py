@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import plotly.offline
 import pytest
 
 import marginlab
@@ -215,10 +214,3 @@ def test_no_requirement_is_pinned_twice():
 def test_the_citation_names_the_packages_version():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [marginlab.__version__]
-
-
-def test_the_plotly_script_that_pages_load_is_the_one_plotly_says_it_is():
-    script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    with script.open(encoding="utf-8") as lines:
-        head = lines.read(200)
-    assert f"plotly.js v{plotly.offline.get_plotlyjs_version()}" in head

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import plotly.offline
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
@@ -122,6 +123,21 @@ def test_every_link_to_a_place_leads_to_one_place(html):
 def test_a_claim_is_reached_from_the_front_page(html, claim):
     (chapter,) = (one["chapter"] for one in CLAIMS if one["id"] == claim)
     assert f'href="{chapter}.html#claim-{claim}"' in (html / "book" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_pages_draw_with_the_plotly_of_the_python_package(html):
+    head = (html / "_static" / "plotly.min.js").read_text(encoding="utf-8")[:300]
+    assert f"v{plotly.offline.get_plotlyjs_version()}\n" in head
+
+
+def test_no_page_asks_for_the_script_that_draws_icons(page, site):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site + "book/structure.html")
+    icon = page.locator(".sidebar-toggle .fa-bars, .fa-bars").first
+    assert not [url for url in asked if "fontawesome.js" in url]
+    # The font draws them.
+    assert "Font Awesome" in icon.evaluate("icon => getComputedStyle(icon, '::before').fontFamily")
 
 
 @every_explorer
