@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import random
 import re
+from html import escape
 from itertools import pairwise, product
 
 import nbformat
@@ -13,8 +14,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import figures
+from marginlab import explore, figures
 from marginlab.controls import Control
+from marginlab.island import state_of
 
 from .chapters import BOOK, NAMES, code_of, explorers_of, notebook_of, values_of
 from .test_api import anchors
@@ -365,6 +367,23 @@ def test_the_same_values_are_drawn_the_same(chapter, name):
     first, _, again = (explorer.draw(**values) for values in (explorer.start, states(explorer)[-1], explorer.start))
     assert go.Figure(first[0]) == go.Figure(again[0])
     assert first[1] == again[1]
+
+
+@every_explorer
+def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
+    known = explorers_of(chapter)[name]
+    live = explore(known.draw, title=known.title, **known.controls)  # of its own: what is moved stays moved
+    inputs = [child for child in live.widget.children if hasattr(child, "options")]
+    (shown,) = (child for child in live.widget.children if isinstance(child, go.FigureWidget))
+    for values in states(known)[-2:]:
+        for field, value in zip(inputs, values.values(), strict=True):
+            field.value = value
+        figure, sentence = known.draw(**values)
+        found, wanted = (state_of((one, sentence)) for one in (shown, go.Figure(figure)))
+        for trace in found["data"]:
+            trace.pop("uid")
+        assert found == wanted, values
+        assert escape(sentence) in live.widget.children[-1].value
 
 
 @every_explorer
