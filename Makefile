@@ -54,9 +54,11 @@ lint: .venv/.dev ## Check style, types and spelling
 
 .PHONY: lock
 lock: .venv/.dev ## Pin what the requirements need in turn
+	mkdir -p _build
 	grep -hv '^-' requirements.txt requirements-dev.txt \
 	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --strip-extras - \
-	  > constraints.txt
+	  > _build/constraints.txt
+	mv _build/constraints.txt constraints.txt
 
 .PHONY: picture
 picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the README shows
