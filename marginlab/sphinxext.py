@@ -7,6 +7,7 @@
 * Formulas become MathML, which browsers draw by themselves, instead of asking for MathJax.
 * Stored results of notebooks count only for the `marginlab` and the book's own data that made them.
 * Pages made from other files (``marginlab_made_from``) are made anew when those change.
+* Every page says in its head what it is about (``marginlab_descriptions``).
 * Links in Markdown, which JupyterLab follows to the file, reach the very term, function or source.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ExtensionError
 
 from . import __version__
 from .explorer import PAGE_VARIABLE
@@ -32,10 +35,12 @@ PACKAGE = Path(__file__).parent
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_config_value("marginlab_made_from", {}, "env", dict)
+    app.add_config_value("marginlab_descriptions", {}, "html", dict)
     app.connect("config-inited", _configure, priority=100)
     app.connect("doctree-read", _note_files)
     app.connect("doctree-read", _link_labels)
     app.connect("html-page-context", _scripts, priority=900)
+    app.connect("html-page-context", _describe)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -96,6 +101,21 @@ def _scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _
     # Jupyter Book brings Thebe along even where it is off, with the address of another host.
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if "thebe" not in f"{file} {vars(file)}".lower()]
+
+
+def _describe(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: nodes.document | None) -> None:
+    """Say in the head of a page what it is about, for search engines and for where its address is shared."""
+    if tree is None:
+        return
+    if page not in app.config.marginlab_descriptions:
+        raise ExtensionError(f"marginlab_descriptions in _config.yml must say what {page} is about")
+    told, book = escape(app.config.marginlab_descriptions[page]), app.config.html_title
+    heading = next(tree.findall(nodes.title)).astext()
+    named = escape(book if page == app.config.root_doc else f"{heading} · {book}")
+    context["metatags"] += (
+        f'<meta name="description" content="{told}" />\n<meta property="og:type" content="article" />\n'
+        f'<meta property="og:title" content="{named}" />\n<meta property="og:description" content="{told}" />\n'
+    )
 
 
 def _inline_math(translator: Any, node: nodes.math) -> None:

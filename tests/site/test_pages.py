@@ -125,6 +125,18 @@ def test_a_claim_is_reached_from_the_front_page(html, claim):
     assert f'href="{chapter}.html#claim-{claim}"' in (html / "book" / "index.html").read_text(encoding="utf-8")
 
 
+def test_every_page_says_in_its_head_what_it_is_about(html):
+    told = {}
+    for path in (html / "book").glob("*.html"):
+        head = path.read_text(encoding="utf-8").partition("</head>")[0]
+        (told[path.stem],) = re.findall(r'<meta name="description" content="([^"]*)"', head)
+        assert f'<meta property="og:description" content="{told[path.stem]}"' in head
+        assert re.search(r'<meta property="og:title" content="[^"]*Margin Lab"', head)
+    # What search engines show of it.
+    assert all(50 <= len(text) <= 160 for text in told.values()), told
+    assert len(set(told.values())) == len(told) >= 12
+
+
 def test_the_pages_draw_with_the_plotly_of_the_python_package(html):
     head = (html / "_static" / "plotly.min.js").read_text(encoding="utf-8")[:300]
     assert f"v{plotly.offline.get_plotlyjs_version()}\n" in head
