@@ -137,8 +137,9 @@ def tried() -> list[Claim]:
     ValueError
         If one is not tried as the book promises, with what each of those lacks.
     """
-    lacking = {claim.id: missing(claim) for claim in all_claims()}
+    claims = all_claims()
+    lacking = {claim.id: missing(claim) for claim in claims}
     told = [f"claim {one} lacks {', '.join(what)}" for one, what in lacking.items() if what]
     if told:
         raise ValueError("; ".join(told))
-    return all_claims()
+    return claims

@@ -32,7 +32,7 @@ def percent(share: float, digits: int = 0) -> str:
     ('12.5%', '−30%')
     """
     shown = f"{share:.{digits}%}"
-    return shown.replace("-", MINUS) if any(digit in shown for digit in "123456789") else shown.lstrip("-")
+    return shown.lstrip("-") if _reads_as_zero(shown) else shown.replace("-", MINUS)
 
 
 def moved(share: float, digits: int = 0) -> str:
@@ -42,7 +42,7 @@ def moved(share: float, digits: int = 0) -> str:
     ('+20%', '−20%', '0%')
     """
     shown = percent(share, digits)
-    return f"+{shown}" if share > 0 and any(digit in shown for digit in "123456789") else shown
+    return f"+{shown}" if share > 0 and not _reads_as_zero(shown) else shown
 
 
 def listed(names: Sequence[str], *, last: str = "and") -> str:
@@ -78,6 +78,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Seq
             raise ValueError(f"a row must have as many cells as the head ({len(head)}), not {len(line)}: {line!r}")
     rule = "".join(f"{'--:' if name in numbers else '---'}|" for name in head)
     return "\n".join([_row(lines[0]), f"|{rule}", *map(_row, lines[1:])])
+
+
+def _reads_as_zero(shown: str) -> bool:
+    return not any(digit in shown for digit in "123456789")
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib.util
 import io
+import random
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,26 @@ def explorers_of(name: str) -> dict[str, Explorer]:
     by_name = {explorer.name: explorer for explorer in shown}
     assert len(by_name) == len(shown), f"explorers of {name} share a name: {[explorer.name for explorer in shown]}"
     return by_name
+
+
+def states_of(explorer: Explorer, others: int = 10) -> list[dict[str, Any]]:
+    """Return where an explorer starts, every corner of its controls, and up to so many other states."""
+    ends = [dict.fromkeys((control.values[0], control.values[-1])) for control in explorer.controls.values()]
+    corners = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
+    found = [explorer.start, *(corner for corner in corners if corner != explorer.start)]
+    left = [state for state in explorer.states() if state not in found]
+    return found + random.Random(explorer.name).sample(left, min(others, len(left)))
+
+
+def module_of(name: str, folder: Path = BOOK) -> Any:
+    """Return a module of the book, or of a copy of it, afresh."""
+    spec = importlib.util.spec_from_file_location(f"book_{name}", folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    # Dataclasses look their module up while it runs.
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @cache

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import random
 import re
 from html import escape
-from itertools import pairwise, product
+from itertools import pairwise
 
 import nbformat
 import numpy as np
@@ -18,8 +16,9 @@ from marginlab import explore, figures
 from marginlab.controls import Control
 from marginlab.island import state_of
 
-from .chapters import BOOK, NAMES, code_of, explorers_of, notebook_of, values_of
+from .chapters import BOOK, NAMES, code_of, explorers_of, module_of, notebook_of, states_of, values_of
 from .test_api import anchors
+from .test_glossary import SOURCES, TERMS
 
 OUT_OF_SIGHT = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 EXPLORERS = [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)]
@@ -58,20 +57,12 @@ def labels(path):
     text = path.read_text(encoding="utf-8")
     found = re.findall(r"^\(([\w-]+)\)=\s*$", text, re.MULTILINE)
     if path.stem == "glossary":
-        found += [f"term-{anchor(term)}" for term in TERMS]
+        found += [f"term-{anchor(term)}" for term, _ in TERMS]
     if path.stem == "api":
         found += anchors()
     if path.stem == "references":
-        found += re.findall(r"^@\w+\{([^,]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+        found += SOURCES
     return found
-
-
-def states(explorer):
-    """Return every corner of an explorer's controls, and up to 40 other states."""
-    ends = [dict.fromkeys((control.values[0], control.values[-1])) for control in explorer.controls.values()]
-    corners = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
-    others = [state for state in explorer.states() if state not in corners]
-    return corners + random.Random(explorer.name).sample(others, min(40, len(others)))
 
 
 def same_panel(figure):
@@ -155,9 +146,7 @@ def test_a_label_is_set_once(name):
 
 @every_notebook
 def test_the_stored_outputs_are_those_that_refreshing_keeps(name):
-    spec = importlib.util.spec_from_file_location("refresh", BOOK / "refresh.py")
-    refresh = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(refresh)
+    refresh = module_of("refresh")
     # A copy of its own: what it strips, it strips in place.
     notebook = nbformat.read(BOOK / f"{name}.ipynb", as_version=4)
     before = nbformat.writes(notebook)
@@ -165,9 +154,7 @@ def test_the_stored_outputs_are_those_that_refreshing_keeps(name):
 
 
 def test_refreshing_strips_widgets_and_keeps_words():
-    spec = importlib.util.spec_from_file_location("refresh", BOOK / "refresh.py")
-    refresh = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(refresh)
+    refresh = module_of("refresh")
     cell = nbformat.v4.new_code_cell("explore()", metadata={"tags": ["hide-input"], "scrolled": True})
     shown = {"text/plain": "A fall.", "application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
     cell.outputs = [nbformat.v4.new_output("execute_result", shown, execution_count=1)]
@@ -270,15 +257,13 @@ def test_every_number_given_in_an_exercise_is_used_in_its_solution(name):
 
 # --- the glossary ---------------------------------------------------------------------------------------------
 
-TERMS = re.findall(r"^(\w[^\n]*)\n    \w", (BOOK / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
-
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_term_leads_to_the_glossary_where_a_chapter_first_uses_it(name):
     # What stands in headings, code and other links is no place for a link.
     text = re.sub(r"^#+ .*$|`[^`\n]+`|<summary>.*?</summary>|\$[^$\n]+\$", "", prose(name), flags=re.MULTILINE)
     text = re.sub(r"\[[^]]*\]\((?!glossary\.md#)[^)]*\)", "", text)
-    for term in sorted(TERMS, key=len, reverse=True):
+    for term in sorted((term for term, _ in TERMS), key=len, reverse=True):
         first = re.search(rf"\b{re.escape(term)}s?\b(?!\w)", text, re.IGNORECASE)
         if first:
             link = rf"\[[^]]*{re.escape(first.group())}[^]]*\]\(glossary\.md#term-{anchor(term)}\)"
@@ -329,7 +314,7 @@ def test_what_is_stored_is_the_sentence_at_the_start(chapter, name):
 def test_every_state_is_a_figure_with_named_axes_and_traces_as_long_as_they_should_be(chapter, name):
     explorer = explorers_of(chapter)[name]
     kinds = [trace["type"] for trace in explorer.draw(**explorer.start)[0]["data"]]
-    for values in states(explorer):
+    for values in states_of(explorer, 40):
         drawn, _ = explorer.draw(**values)
         figure = go.Figure(drawn)
         assert [trace.type for trace in figure.data] == kinds, values
@@ -342,7 +327,7 @@ def test_every_state_is_a_figure_with_named_axes_and_traces_as_long_as_they_shou
 @every_explorer
 def test_a_trace_holds_numbers_throughout_unless_it_may_break_off(chapter, name):
     explorer = explorers_of(chapter)[name]
-    for values in states(explorer):
+    for values in states_of(explorer, 40):
         for trace in explorer.draw(**values)[0]["data"]:
             if trace.get("connectgaps") is not False:
                 bar = trace.get("orientation") == "h"
@@ -353,7 +338,7 @@ def test_a_trace_holds_numbers_throughout_unless_it_may_break_off(chapter, name)
 @every_explorer
 def test_every_state_is_said_in_whole_sentences(chapter, name):
     explorer = explorers_of(chapter)[name]
-    for values in states(explorer):
+    for values in states_of(explorer, 40):
         _, sentence = explorer.draw(**values)
         assert isinstance(sentence, str)
         assert sentence.endswith("."), values
@@ -364,7 +349,9 @@ def test_every_state_is_said_in_whole_sentences(chapter, name):
 @every_explorer
 def test_the_same_values_are_drawn_the_same(chapter, name):
     explorer = explorers_of(chapter)[name]
-    first, _, again = (explorer.draw(**values) for values in (explorer.start, states(explorer)[-1], explorer.start))
+    first, _, again = (
+        explorer.draw(**values) for values in (explorer.start, states_of(explorer, 40)[-1], explorer.start)
+    )
     assert go.Figure(first[0]) == go.Figure(again[0])
     assert first[1] == again[1]
 
@@ -375,7 +362,7 @@ def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
     live = explore(known.draw, title=known.title, **known.controls)  # of its own: what is moved stays moved
     inputs = [child for child in live.widget.children if hasattr(child, "options")]
     (shown,) = (child for child in live.widget.children if isinstance(child, go.FigureWidget))
-    for values in states(known)[-2:]:
+    for values in states_of(known, 40)[-2:]:
         for field, value in zip(inputs, values.values(), strict=True):
             field.value = value
         figure, sentence = known.draw(**values)
@@ -420,6 +407,6 @@ def test_a_figure_has_no_title_of_its_own(chapter, name):
 @every_explorer
 def test_the_legend_names_an_idea_once(chapter, name):
     explorer = explorers_of(chapter)[name]
-    for values in states(explorer):
+    for values in states_of(explorer, 40):
         named = [t["name"] for t in explorer.draw(**values)[0]["data"] if t.get("showlegend", True)]
         assert len(set(named)) == len(named), (values, named)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import subprocess
 import tarfile
@@ -12,11 +11,9 @@ from pathlib import Path
 import plotly.offline
 import pytest
 
-from .chapters import BOOK, NAMES, explorers_of
+from .chapters import NAMES, explorers_of, module_of
 
-SPEC = importlib.util.spec_from_file_location("plotly_script", BOOK / "plotly_script.py")
-plotly_script = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(plotly_script)
+plotly_script = module_of("plotly_script")
 
 VERSION = plotly.offline.get_plotlyjs_version()
 SCRIPT = f"/**\n* plotly.js (basic - minified) v{VERSION}\n".encode()

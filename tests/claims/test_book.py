@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from marginlab import Explorer
 
-from ..chapters import BOOK, NAMES, explorers_of, notebook_of, values_of
+from ..chapters import BOOK, NAMES, explorers_of, module_of, notebook_of, values_of
 
-
-def module_of(folder):
-    """Return a book's module of claims, from a folder of its own."""
-    spec = importlib.util.spec_from_file_location("claims_of_a_book", folder / "claims.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CLAIMS = module_of(BOOK)
+CLAIMS = module_of("claims")
 ALL = CLAIMS.all_claims()
 CHAPTERS = {"1": "structure", "2": "mechanics", "3": "volatility", "4": "questions"}
 # Where the common wisdom leads astray, and the book says so.
@@ -73,12 +62,12 @@ def test_before_every_explorer_there_is_a_question_to_think_about(name):
     for i, cell in enumerate(notebook_of(name).cells):
         if cell.cell_type == "markdown":
             text += cell.source + "\n"
-        elif isinstance(values_of(name)[i], Explorer):
-            asked = text.partition("*Think first.*")[2]
-            assert "?" in asked.partition("<details>\n<summary>Show the answer</summary>\n\n")[0], values_of(name)[
-                i
-            ].name
-            assert asked.partition("</summary>\n\n")[2].strip(), values_of(name)[i].name
+        elif isinstance(explorer := values_of(name)[i], Explorer):
+            question, _, answer = text.partition("*Think first.*")[2].partition(
+                "<details>\n<summary>Show the answer</summary>\n\n"
+            )
+            assert "?" in question, explorer.name
+            assert answer.strip(), explorer.name
             text = ""
 
 
@@ -111,7 +100,7 @@ def copy(tmp_path):
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
-        return module_of(tmp_path)
+        return module_of("claims", tmp_path)
 
     return changed
 

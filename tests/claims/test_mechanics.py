@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
 from functools import cache
-from itertools import product
 
 import numpy as np
 import pytest
@@ -31,7 +29,8 @@ from marginlab import (
     venue,
 )
 
-from ..chapters import explorers_of, notebook_of
+from ..chapters import explorers_of, notebook_of, states_of
+from .by_hand import slice_by_slice
 
 BINANCE = venue("binance")
 COUNTING = BINANCE.convention.value
@@ -52,13 +51,9 @@ def opened(mode, leverage, pair, values=VALUES, prices=MARKS):
 
 
 def states(name, count=10):
-    """Return the corners of an explorer's controls and some other states, each with the sentence said there."""
+    """Return start, corners and some other states of an explorer, each with the sentence said there."""
     explorer = explorers_of("mechanics")[name]
-    ends = [dict.fromkeys((control.values[0], control.values[-1])) for control in explorer.controls.values()]
-    found = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
-    every = list(explorer.states())
-    found += random.Random(2).sample(every, min(count, len(every)))
-    return [(state, explorer.draw(**state)[1]) for state in found]
+    return [(state, explorer.draw(**state)[1]) for state in states_of(explorer, count)]
 
 
 def number(text):
@@ -270,14 +265,7 @@ def test_claim_2_2_leverage_and_added_margin_set_the_liquidation_price(value, le
     assert far < near < MARKS[0]
     assume(far > 0)
     # At the price the margin is used up but for the maintenance that each bracket asks of its slice.
-    assert margin + size * (near - MARKS[0]) == pytest.approx(slice_by_slice(size * near), abs=1e-9 * value)
-
-
-def slice_by_slice(notional):
-    """Return the maintenance of BTC as the sum of what each bracket asks of the part within it."""
-    tiers = BTC.tiers
-    bounds = zip(tiers.floors, [*tiers.floors[1:], np.inf], tiers.rates, strict=True)
-    return sum(rate * (min(notional, top) - floor) for floor, top, rate in bounds if notional > floor)
+    assert margin + size * (near - MARKS[0]) == pytest.approx(slice_by_slice(BTC.tiers, size * near), abs=1e-9 * value)
 
 
 def test_claim_2_2_a_larger_position_is_liquidated_sooner_at_the_same_leverage():
@@ -323,7 +311,7 @@ def fall_by_halving(value, margin):
     near, far = 0.0, 1.0
     for _ in range(60):
         middle = (near + far) / 2
-        alive = margin - value * middle > slice_by_slice(value * (1 - middle))
+        alive = margin - value * middle > slice_by_slice(BTC.tiers, value * (1 - middle))
         near, far = (middle, far) if alive else (near, middle)
     return near
 
@@ -341,7 +329,7 @@ def test_claim_2_2_the_explorer_of_the_settings_tells_the_fall_or_the_refusal():
             continue
         margin = value / leverage * (1 + added)
         fall = fall_by_halving(value, margin)
-        need = slice_by_slice(value * (1 - fall)) / (value * (1 - fall))
+        need = slice_by_slice(BTC.tiers, value * (1 - fall)) / (value * (1 - fall))
         told = rest(state, said, f"{state['worth']} of BTC at {leverage}x, {added:.0%} added: ")
         assert numbers(told) == pytest.approx([round(margin), 100 * fall, 100 * need], abs=0.00501), (state, said)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import re
 from dataclasses import replace
 
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 from marginlab import MODES, Account, Close, Open, Position, Rules, Switch, event, simulate, venue
 from marginlab.venues import practices
 
-from ..chapters import explorers_of, notebook_of
+from ..chapters import explorers_of, notebook_of, states_of
 
 BINANCE, DYDX = venue("binance"), venue("dydx")
 BTC = BINANCE.contract("BTCUSDT")
@@ -25,19 +23,10 @@ sides = st.sampled_from([1.0, -1.0])
 rates = st.floats(0.00001, 0.003)
 
 
-def states(name):
-    """Return an explorer, and its start, every corner of its controls and ten other states."""
-    explorer = explorers_of("questions")[name]
-    ends = [dict.fromkeys((one.values[0], one.values[-1])) for one in explorer.controls.values()]
-    corners = [dict(zip(explorer.controls, values, strict=True)) for values in itertools.product(*ends)]
-    every = list(explorer.states())
-    return explorer, [explorer.start, *corners, *random.Random(name).sample(every, min(10, len(every)))]
-
-
 def told(name):
     """Yield the values and the sentence of each of those states."""
-    explorer, some = states(name)
-    for values in some:
+    explorer = explorers_of("questions")[name]
+    for values in states_of(explorer):
         yield values, explorer.draw(**values)[1]
 
 

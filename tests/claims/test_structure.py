@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
 from functools import cache
-from itertools import product
 
 import numpy as np
 import pytest
@@ -27,7 +25,7 @@ from marginlab import (
     venue,
 )
 
-from ..chapters import explorers_of, notebook_of
+from ..chapters import explorers_of, notebook_of, states_of
 
 # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -436,12 +434,7 @@ def ensemble(paths, jump, trend=0.0):
 
 
 def some_states(name):
-    """Return the corners of an explorer's controls, and ten other states."""
-    explorer = explorers_of("structure")[name]
-    ends = [dict.fromkeys((control.values[0], control.values[-1])) for control in explorer.controls.values()]
-    corners = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
-    others = [state for state in explorer.states() if state not in corners]
-    return corners + random.Random(name).sample(others, min(10, len(others)))
+    return states_of(explorers_of("structure")[name])
 
 
 def said(name, **values):

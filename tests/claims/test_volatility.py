@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from itertools import product
 
@@ -15,48 +14,27 @@ from marginlab import (
     HOURS_PER_YEAR,
     MODES,
     Account,
-    Contract,
     FlashCrash,
     Position,
     Rules,
-    Tiers,
     event,
     event_names,
     liquidation_move,
     simulate,
-    venue,
 )
 
-from ..chapters import explorers_of, namespace_of
+from ..chapters import explorers_of, namespace_of, states_of
+from .by_hand import BINANCE, COUNTING, EACH, OPENS, RATES, RULES, STAKE, SYMBOLS, four, slice_by_slice
 
-BINANCE = venue("binance")
-BOOK_RULES, COUNTING = BINANCE.rules.value, BINANCE.convention.value
-STAKE, EACH = 10_000.0, 10_000.0
-# The open, low and close of 10 October 2025 that shared/facts/market.md has for the perpetuals.
-OPENS = np.array([121_579.4, 4_365.83, 220.81, 0.24843])
+# Lows and closes of 10 October 2025, as the opens.
 LOWS = np.array([101_516.5, 3_400.0, 141.28, 0.08385])
 CLOSES = np.array([112_714.9, 3_819.99, 187.65, 0.19312])
-RATES = np.array([0.004, 0.004, 0.005, 0.0065])  # of the first bracket of each coin
-FOUR = (
-    BINANCE.contract("BTCUSDT"),
-    BINANCE.contract("ETHUSDT"),
-    Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT"),
-    Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT"),
-)
-SYMBOLS = ("BTC", "ETH", "SOL", "DOGE")
 
 falls = st.lists(st.floats(0, 0.6), min_size=4, max_size=4).map(np.array)
 leverages = st.sampled_from([4, 5, 10, 20, 50])
 
 
-def four(mode, leverage=5, stake=STAKE):
-    """Return the account of the chapter: 10,000 USDT of each of four coins."""
-    rows = zip(FOUR, EACH / OPENS, OPENS, strict=True)
-    positions = [Position(c, size, mark, mode=mode, leverage=leverage) for c, size, mark in rows]
-    return Account.open(positions, balance=stake, convention=COUNTING)
-
-
-def after(account, move, rules=BOOK_RULES):
+def after(account, move, rules=RULES):
     """Return the outcome of one step in which each price falls by its share."""
     return simulate(account, [OPENS * (1 - move)], rules=rules)
 
@@ -70,13 +48,6 @@ def fate(account, prices):
     kept = np.where(lost, 0.0, account.margin + account.unrealized_pnl(prices[..., -1, :])).sum(axis=-1)
     broken = lost[..., 0] & ~account.isolated[0]
     return lost, np.where(broken, 0.0, account.wallet + kept)
-
-
-def states(explorer, count=10):
-    """Return the corners of an explorer's controls and some other states."""
-    ends = [(control.values[0], control.values[-1]) for control in explorer.controls.values()]
-    found = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
-    return [*found, *random.Random(3).sample(list(explorer.states()), count)]
 
 
 def numbers(text):
@@ -110,7 +81,7 @@ def test_claim_3_1_the_higher_the_correlation_the_more_often_the_pool_breaks():
     broken = []
     for correlation in (0, 0.5, 0.9, 1):
         prices = crash_paths(0.3, correlation, 500)
-        broken.append((~simulate(four("cross"), prices, rules=BOOK_RULES).survived).all(axis=1).mean())
+        broken.append((~simulate(four("cross"), prices, rules=RULES).survived).all(axis=1).mean())
     assert broken == sorted(broken)
     assert broken[0] == 0
     assert 0.05 < broken[1] < 0.25
@@ -173,7 +144,7 @@ def crash_paths(fall, correlation, paths):
 
 
 def test_the_crash_explorer_says_what_was_lost_and_left():
-    for state in states(explorers_of("volatility")["crash"]):
+    for state in states_of(explorers_of("volatility")["crash"]):
         fall, correlation, leverage = state["fall"], state["correlation"], state["leverage"]
         prices = crash_paths(fall, correlation, 1_000)
         (cross, left), (isolated, apart) = (fate(four(mode, leverage), prices) for mode in MODES)
@@ -213,7 +184,7 @@ def cured(beyond, fee):
 
 
 def test_the_chain_explorer_says_what_is_closed_and_left():
-    for state in states(explorers_of("volatility")["chain"], 20):
+    for state in states_of(explorers_of("volatility")["chain"], 20):
         told = numbers(said("chain", **state))
         hand = cured(state["beyond"], state["fee"])
         assert told[:2] == pytest.approx([state["beyond"], state["fee"]], abs=6e-5)
@@ -254,7 +225,7 @@ def test_claim_3_2_with_everything_set_aside_a_crash_of_everything_takes_everyth
 @given(falls, leverages.filter(lambda by: by > 4))
 def test_claim_3_2_a_breaker_that_tripped_misses_the_way_back_and_a_pool_that_lived_does_not(move, leverage):
     back = [OPENS * (1 - move * share) for share in (*np.linspace(0, 1, 50), *np.linspace(1, 0, 50))]
-    cross, isolated = (simulate(four(mode, leverage), back, rules=BOOK_RULES) for mode in MODES)
+    cross, isolated = (simulate(four(mode, leverage), back, rules=RULES) for mode in MODES)
     assume(cross.survived.all() and not isolated.survived.all())
     assert cross.equity == pytest.approx(STAKE)
     assert isolated.equity == pytest.approx(STAKE - (~isolated.survived).sum() * EACH / leverage, abs=1e-6)
@@ -272,7 +243,7 @@ WON_BACK = (CLOSES - LOWS) / (OPENS - LOWS)
 
 
 def test_the_left_explorer_says_what_is_kept_position_by_position():
-    for state in states(explorers_of("volatility")["left"]):
+    for state in states_of(explorers_of("volatility")["left"]):
         prices = october(state["depth"], WON_BACK, 1_000)[: 1_000 if state["when"] == "at the low" else 2_000]
         sentence = said("left", **state)
         drops, rest = sentence.split(" at the low. ", 1)
@@ -298,7 +269,7 @@ def test_the_left_explorer_draws_what_each_position_has_made():
 
 
 def test_the_recovery_explorer_says_what_both_modes_end_with():
-    for state in states(explorers_of("volatility")["recovery"]):
+    for state in states_of(explorers_of("volatility")["recovery"]):
         prices = october(state["depth"], state["back"], 20)[None]
         cross, isolated = (fate(four(mode, state["leverage"]), prices)[1][0] for mode in MODES)
         told = numbers(said("recovery", **state))
@@ -326,12 +297,6 @@ DATED = {
     "ftx-2022": ("2022-09-27", "2022-09-27"),
     **dict.fromkeys(("oct-2025", "feb-2026", "jun-2026", "rally-aug-2026"), ("2024-11-28", "2024-11-28")),
 }
-
-
-def slice_by_slice(tiers, notional):
-    """Return the maintenance of a notional as the sum of what each bracket asks of the part within it."""
-    bounds = zip(tiers.floors, [*tiers.floors[1:], float("inf")], tiers.rates, strict=True)
-    return sum(rate * (min(notional, top) - floor) for floor, top, rate in bounds if notional > floor)
 
 
 def walk(name, rows, cash):
@@ -363,7 +328,7 @@ def by_hand(name, sides, mode, leverage):
 
 def test_the_replay_says_what_is_lost_when_in_which_order_and_what_is_left():
     named = {event(name).title: name for name in event_names()}
-    for state in states(explorers_of("volatility")["replay"], 16):
+    for state in states_of(explorers_of("volatility")["replay"], 16):
         name = named[state["crash"]]
         happened, told = event(name), said("replay", **state)
         parts = re.fullmatch(r"Cross: (.*) USDT\. Isolated at \d+x: (.*) USDT\.", told).groups()
@@ -382,7 +347,7 @@ def test_the_replay_says_what_is_lost_when_in_which_order_and_what_is_left():
 
 def test_the_replay_ends_every_line_at_the_loss_that_it_marks():
     explorer = explorers_of("volatility")["replay"]
-    for state in states(explorer, 5):
+    for state in states_of(explorer, 5):
         for row in ("y", "y2"):
             traces = [trace for trace in explorer.draw(**state)[0]["data"] if trace["yaxis"] == row]
             ends = [t["x"][0] for t in traces if t["name"] == "liquidated"]
@@ -422,5 +387,5 @@ def test_the_order_within_a_candle_decides_nothing_here():
                 wallet=STAKE,
                 convention=COUNTING,
             )
-            fates.append(simulate(account, path.prices, rules=BOOK_RULES, funding=path.funding).survived.tolist())
+            fates.append(simulate(account, path.prices, rules=RULES, funding=path.funding).survived.tolist())
         assert fates[0] == fates[1]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import random
 import re
-from itertools import product
 
 import numpy as np
 import pytest
@@ -17,13 +15,11 @@ from marginlab import (
     MINUTES_PER_YEAR,
     MODES,
     Account,
-    Contract,
     Diffusion,
     JumpDiffusion,
     Open,
     Position,
     Rules,
-    Tiers,
     event,
     event_names,
     simulate,
@@ -31,22 +27,11 @@ from marginlab import (
     venue_names,
 )
 
-from ..chapters import BOOK, explorers_of, namespace_of, notebook_of
+from ..chapters import BOOK, explorers_of, namespace_of, notebook_of, states_of
+from ..test_glossary import SOURCES
+from .by_hand import BINANCE, COUNTING, EACH, FOUR, OPENS, RATES, RULES, STAKE, SYMBOLS, four, slice_by_slice
 
-BINANCE = venue("binance")
-BOOK_RULES, COUNTING = BINANCE.rules.value, BINANCE.convention.value
-STAKE, EACH = 10_000.0, 10_000.0
-# The opens of 10 October 2025, Binance perpetuals.
-OPENS = np.array([121_579.4, 4_365.83, 220.81, 0.24843])
-RATES = np.array([0.004, 0.004, 0.005, 0.0065])  # of the first bracket of each coin
-FOUR = (
-    BINANCE.contract("BTCUSDT"),
-    BINANCE.contract("ETHUSDT"),
-    Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT"),
-    Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT"),
-)
 BTC, ETH = FOUR[:2]
-SYMBOLS = ("BTC", "ETH", "SOL", "DOGE")
 # As the chapter assumes.
 DEPTH, FEE = 20e6, 0.005
 WAYS = {
@@ -71,24 +56,10 @@ ways = st.sampled_from(list(WAYS))
 every_venue = pytest.mark.parametrize("name", venue_names())
 
 
-def four(mode, leverage):
-    """Return the account of the chapter: 10,000 USDT of each of four coins."""
-    rows = zip(FOUR, EACH / OPENS, OPENS, strict=True)
-    positions = [Position(c, size, mark, mode=mode, leverage=leverage) for c, size, mark in rows]
-    return Account.open(positions, balance=STAKE, convention=COUNTING)
-
-
-def required(contract, notional):
-    """Return the maintenance of a notional as the sum of what each bracket asks of the part within it."""
-    tiers = contract.tiers
-    bounds = zip(tiers.floors, [*tiers.floors[1:], float("inf")], tiers.rates, strict=True)
-    return sum(rate * (min(notional, top) - floor) for floor, top, rate in bounds if notional > floor)
-
-
 def on_the_edge(mode, value, held=1):
     """Return longs of this value each at the opens, with exactly what they require behind them."""
     coins, marks = FOUR[:held], OPENS[:held]
-    need = [required(coin, value) for coin in coins]
+    need = [slice_by_slice(coin.tiers, value) for coin in coins]
     positions = [
         Position(coin, value / mark, mark, mode=mode, margin=margin if mode == "isolated" else None)
         for coin, mark, margin in zip(coins, marks, need, strict=True)
@@ -110,14 +81,6 @@ def share_left(name, mode, value, beyond=0.001):
     account = long_of(name, mode, value)
     outcome = simulate(account, [account.liquidation_price() * (1 - beyond)], rules=venue(name).rules.value)
     return outcome.size[0] / account.size[0]
-
-
-def states(explorer, count=10):
-    """Return the corners of an explorer's controls and some other states."""
-    ends = [(control.values[0], control.values[-1]) for control in explorer.controls.values()]
-    found = [dict(zip(explorer.controls, values, strict=True)) for values in product(*ends)]
-    everything = list(explorer.states())
-    return [*found, *random.Random(3).sample(everything, min(count, len(everything)))]
 
 
 def sentence(name, state):
@@ -177,8 +140,8 @@ def test_claim_3_3_a_takeover_of_a_pool_costs_what_all_of_its_positions_require(
     marks = OPENS[:2] * (1 - 1e-9)
     alone, both = (simulate(on_the_edge("cross", value, held), [marks[:held]], rules=Rules()) for held in (1, 2))
     assert (alone.equity, both.equity) == (0.0, 0.0)
-    assert alone.balance == pytest.approx(required(BTC, value))
-    assert both.balance == pytest.approx(required(BTC, value) + required(ETH, value))
+    assert alone.balance == pytest.approx(slice_by_slice(BTC.tiers, value))
+    assert both.balance == pytest.approx(slice_by_slice(BTC.tiers, value) + slice_by_slice(ETH.tiers, value))
 
 
 @given(st.floats(1_000_000, 30_000_000), st.integers(2, 20))
@@ -189,7 +152,7 @@ def test_claim_3_3_where_prices_stand_still_parts_cost_less_than_all_at_once(val
     assert apart.fees[0] + apart.impact[0] < once.fees[0] + once.impact[0]
     # By hand: the fee, and X / (200 D) of X, but no more than there was.
     cost = value * (FEE + value / (200 * DEPTH))
-    assert once.fees[0] + once.impact[0] == pytest.approx(min(cost, required(BTC, value)), rel=1e-6)
+    assert once.fees[0] + once.impact[0] == pytest.approx(min(cost, slice_by_slice(BTC.tiers, value)), rel=1e-6)
 
 
 @pytest.mark.parametrize("value", [1e6, 5e6, 2e7])
@@ -209,11 +172,11 @@ def test_claim_3_3_parts_cost_less_on_average_and_less_certainly_and_others_pay_
     # You and the others together still pay less.
     assert cost[0].mean() > cost[2].mean() + others[2]
     # Never more than was there at the trigger.
-    assert max(one.max() for one in cost) <= required(BTC, value) * (1 + 1e-9)
+    assert max(one.max() for one in cost) <= slice_by_slice(BTC.tiers, value) * (1 + 1e-9)
 
 
 def test_the_explorer_of_costs_says_what_the_engine_finds():
-    for state in states(explorers_of("volatility")["bill"], count=6):
+    for state in states_of(explorers_of("volatility")["bill"], others=6):
         value, held = state["value"], 1 if state["pool"] == "BTC alone" else 2
         model = Diffusion(
             OPENS[:2],
@@ -244,7 +207,7 @@ def test_the_explorer_of_costs_says_what_the_engine_finds():
 def test_claim_3_4_an_isolated_liquidation_leaves_every_other_position_and_the_wallet_to_the_bit(row, fall, leverage):
     account, marks = four("isolated", leverage), OPENS.copy()
     marks[row] *= 1 - fall
-    outcome, others = simulate(account, [marks], rules=BOOK_RULES), np.arange(4) != row
+    outcome, others = simulate(account, [marks], rules=RULES), np.arange(4) != row
     for name in ("size", "margin", "entry"):
         assert np.array_equal(getattr(outcome, name)[others], getattr(account, name)[others]), name
     assert outcome.wallet == account.wallet
@@ -258,9 +221,9 @@ def test_claim_3_4_an_isolated_liquidation_leaves_every_other_position_and_the_w
 def test_claim_3_4_afterwards_an_order_is_limited_by_the_wallet_and_by_nothing_else(fall, buy, leverage):
     marks = OPENS * [1, 1, 1, 1 - fall]
     order = Open(step=1, position=0, size=buy / OPENS[0])
-    asked = simulate(four("isolated", leverage), [marks, marks], rules=BOOK_RULES, actions=[order], on_refusal="record")
+    asked = simulate(four("isolated", leverage), [marks, marks], rules=RULES, actions=[order], on_refusal="record")
     assert not asked.survived[3]
-    needed = buy / leverage + BOOK_RULES.trading_fee * buy
+    needed = buy / leverage + RULES.trading_fee * buy
     wallet = STAKE - 4 * EACH / leverage
     assume(abs(needed - wallet) > 1e-6)
     assert (asked.refused == 0) == (needed <= wallet)
@@ -272,7 +235,7 @@ def test_claim_3_4_the_same_fall_leaves_a_cross_account_alive_but_with_nothing_t
     outcome = simulate(
         four("cross", 5),
         [marks, marks],
-        rules=BOOK_RULES,
+        rules=RULES,
         actions=[Open(step=1, position=0, size=100 / OPENS[0])],
         on_refusal="record",
     )
@@ -321,7 +284,7 @@ def left_by_hand(mode, doge, others, leverage):
 
 
 def test_the_explorer_of_what_is_left_says_what_can_be_worked_out_by_hand():
-    for state in states(explorers_of("volatility")["rest"], count=20):
+    for state in states_of(explorers_of("volatility")["rest"], others=20):
         doge, others, leverage = state["doge"], state["others"], state["leverage"]
         pattern = r"{} loses (.*?) and has (\d+) USDT left, (\d+) of it free: an order for 5000 of BTC (.*?)\."
         for mode in MODES:
@@ -332,7 +295,7 @@ def test_the_explorer_of_what_is_left_says_what_can_be_worked_out_by_hand():
             assert [float(x) for x in said[1:3]] == pytest.approx([equity, max(free, 0)], abs=0.51), (state, mode)
             # The order needs its initial margin and the trading fee, at the fallen price.
             value = 5_000 * (1 - others)
-            fits = value / leverage + BOOK_RULES.trading_fee * value <= free
+            fits = value / leverage + RULES.trading_fee * value <= free
             assert (said[3] == "goes through") == fits, (state, mode)
 
 
@@ -358,7 +321,7 @@ def weeks(jump, whom, paths=2_000):
 @pytest.mark.parametrize("leverage", [5, 10, 50])
 def test_claim_3_5_no_jump_takes_what_was_not_set_aside(leverage, whom):
     for jump in (0.1, 0.3, 0.5, 0.8):
-        outcome = simulate(four("isolated", leverage), weeks(jump, whom, paths=300), rules=BOOK_RULES)
+        outcome = simulate(four("isolated", leverage), weeks(jump, whom, paths=300), rules=RULES)
         kept = STAKE - 4 * EACH / leverage
         assert outcome.equity.min() >= kept - 1e-6
         assert np.array_equal(outcome.wallet, np.full(300, four("isolated", leverage).wallet))
@@ -367,7 +330,7 @@ def test_claim_3_5_no_jump_takes_what_was_not_set_aside(leverage, whom):
 
 def test_claim_3_5_cross_can_lose_everything_and_isolated_then_keeps_its_wallet():
     prices = weeks(0.3, "all four", paths=600)
-    cross, isolated = (simulate(four(mode, 10), prices, rules=BOOK_RULES) for mode in MODES)
+    cross, isolated = (simulate(four(mode, 10), prices, rules=RULES) for mode in MODES)
     gone = cross.equity == 0
     assert gone.mean() > 0.1
     assert isolated.equity[gone].min() >= STAKE - 4 * EACH / 10 - 1e-6
@@ -375,7 +338,7 @@ def test_claim_3_5_cross_can_lose_everything_and_isolated_then_keeps_its_wallet(
 
 @given(st.floats(0.26, 0.6), st.sampled_from([5, 10, 50]))
 def test_claim_3_5_compartments_that_fall_together_are_all_lost_together(fall, leverage):
-    cross, isolated = (simulate(four(mode, leverage), [OPENS * (1 - fall)], rules=BOOK_RULES) for mode in MODES)
+    cross, isolated = (simulate(four(mode, leverage), [OPENS * (1 - fall)], rules=RULES) for mode in MODES)
     assert not cross.survived.any()
     assert not isolated.survived.any()
     assert (cross.equity, isolated.equity) == (0.0, pytest.approx(STAKE - 4 * EACH / leverage))
@@ -386,17 +349,17 @@ def test_claim_3_5_compartments_that_fall_together_are_all_lost_together(fall, l
 @pytest.mark.parametrize("leverage", [5, 10])
 def test_claim_3_5_isolated_loses_positions_more_often_and_others_pay_more_for_it(leverage):
     prices = weeks(0.3, "all four", paths=600)
-    cross, isolated = (simulate(four(mode, leverage), prices, rules=BOOK_RULES) for mode in MODES)
+    cross, isolated = (simulate(four(mode, leverage), prices, rules=RULES) for mode in MODES)
     assert (~isolated.survived).any(axis=1).mean() > (~cross.survived).any(axis=1).mean()
     assert isolated.shortfall.mean() > cross.shortfall.mean()
 
 
 def test_the_explorer_of_black_swans_says_what_the_engine_finds():
-    for state in states(explorers_of("volatility")["black"], count=4):
+    for state in states_of(explorers_of("volatility")["black"], others=4):
         said, prices = sentence("black", state), weeks(state["jump"], state["whom"])
         for mode, head in (("cross", "Cross"), ("isolated", f"Isolated at {state['leverage']}x")):
             # What cross loses does not depend on the leverage.
-            outcome = simulate(four(mode, state["leverage"]), prices, rules=BOOK_RULES)
+            outcome = simulate(four(mode, state["leverage"]), prices, rules=RULES)
             told = re.search(
                 rf"{head} loses a position in ([\d.]+)% of all weeks, half of the account in ([\d.]+)%, "
                 r"all of it in ([\d.]+)%; others pay (\d+) USDT",
@@ -429,7 +392,8 @@ def test_the_table_of_the_largest_day_says_what_a_walk_through_its_candles_finds
                 wallet, cash = (wallet - paid.sum(), cash) if mode == "cross" else (wallet, cash - paid)
                 pnl = held * sizes * (prices - entry)
                 need = held * [
-                    required(coin, size * p) for coin, size, p in zip((BTC, ETH), sizes, prices, strict=True)
+                    slice_by_slice(coin.tiers, size * p)
+                    for coin, size, p in zip((BTC, ETH), sizes, prices, strict=True)
                 ]
                 if mode == "cross" and wallet + pnl.sum() < need.sum():
                     wallet, held = 0.0, np.array([False, False])
@@ -451,11 +415,10 @@ HOURS = {"covid-2020": 48, "may-2021": 24, "luna-2022": 96, "ftx-2022": 48, "oct
 
 
 def test_every_fact_has_a_time_a_number_a_source_and_says_how_sure_it_is():
-    sources = re.findall(r"^@\w+\{([\w-]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
     for row in FACTS:
         assert re.fullmatch(r"[A-Z][a-z]+ 20\d\d", row["when"]), row
         assert float(row["value"]) > 0, row
-        assert row["source"] in sources, row
+        assert row["source"] in SOURCES, row
         assert row["confidence"] in {"A", "B", "C"}, row
     assert len({(row["when"], row["what"]) for row in FACTS}) == len(FACTS)
 
@@ -524,7 +487,7 @@ def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_woul
         path, margin, when = crash.path(price=which), entry / leverage, None
         for step, (p, rate) in enumerate(zip(path.prices[:, 1], path.funding[:, 1], strict=True)):
             margin -= p * rate
-            if when is None and margin + p - entry < required(contract, p):
+            if when is None and margin + p - entry < slice_by_slice(contract.tiers, p):
                 when = crash.times[path.candle[step]].item()
         expected = f"liquidated in the candle of {when:%d May %H:%M}" if when else "never liquidated"
         assert told == expected, which
@@ -557,7 +520,7 @@ def test_a_fall_of_the_collateral_takes_a_pool_with_its_positions_unmoved_and_no
 
 def test_the_explorer_of_the_collateral_says_what_can_be_worked_out_by_hand():
     (low,) = (float(row["value"]) for row in FACTS if row["what"] == "lowest price of USDe at Binance")
-    for state in states(explorers_of("volatility")["collateral"], count=12):
+    for state in states_of(explorers_of("volatility")["collateral"], others=12):
         share, fall = state["share"], state["fall"]
         need = (RATES * EACH).sum() * (1 - fall)
         before = STAKE - 4 * EACH * fall

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 import re
@@ -19,11 +18,10 @@ from playwright.sync_api import Browser, Locator, Page
 from marginlab import Explorer
 from marginlab.island import state_of
 
-from ..chapters import BOOK, explorers_of
+from ..chapters import explorers_of, module_of
 from .conftest import watch
 
 CHAPTERS = ["structure", "mechanics", "volatility", "questions", "venues"]
-CLAIMS = list(csv.DictReader((BOOK / "claims.csv").read_text(encoding="utf-8").splitlines()))
 EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in explorers_of(chapter)]
 every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
 with_controls = pytest.mark.parametrize(
@@ -119,10 +117,11 @@ def test_every_link_to_a_place_leads_to_one_place(html):
     assert found > 200
 
 
-@pytest.mark.parametrize("claim", [claim["id"] for claim in CLAIMS])
+@pytest.mark.parametrize("claim", module_of("claims").all_claims(), ids=lambda claim: claim.id)
 def test_a_claim_is_reached_from_the_front_page(html, claim):
-    (chapter,) = (one["chapter"] for one in CLAIMS if one["id"] == claim)
-    assert f'href="{chapter}.html#claim-{claim}"' in (html / "book" / "index.html").read_text(encoding="utf-8")
+    assert f'href="{claim.link.replace(".ipynb", ".html")}"' in (html / "book" / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_every_page_says_in_its_head_what_it_is_about(html):
