@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 MODULES ?= contracts account
+# What the pages say of their date is that of the last commit, so that two builds of it are the same.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
+export SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
 
@@ -17,7 +20,7 @@ book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
 
 .PHONY: test
 test: .venv/.dev .venv/.browser book ## Run all tests: package, published figures, notebooks, built pages
-	$(BIN)/python -m pytest --doctest-modules --ignore=marginlab/sphinxext.py --cov
+	$(BIN)/python -m pytest -n auto --doctest-modules --ignore=marginlab/sphinxext.py --cov
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
 
 .PHONY: mutants

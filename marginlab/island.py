@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Figures are drawn some hundreds of pixels wide: five digits place a point to a hundredth of one.
 DIGITS = 5
+# Of a figure that does not say its own, in pixels: plotly's.
+HEIGHT = 450
 
 
 def island(explorer: Explorer) -> str:
@@ -29,15 +31,16 @@ def island(explorer: Explorer) -> str:
     states = list(explorer.states())
     drawn = [state_of(explorer.draw(**values)) for values in states]
     first = states.index(explorer.start)
-    data = {"name": explorer.name, "controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
+    data = {"controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
     stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    sentence = drawn[first]["sentence"]
+    sentence, height = drawn[first]["sentence"], drawn[first]["layout"].get("height", HEIGHT)
     return (
         f'<figure class="explorer" id="{name}">\n'
         f'<figcaption id="{name}-title">{escape(explorer.title)}</figcaption>\n'
         f"{_form(explorer, name)}"
-        f'<div class="explorer-plot" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"></div>\n'
-        f'<p class="explorer-words" id="{name}-words" role="status">{escape(sentence)}</p>\n'
+        f'<div class="explorer-plot" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"'
+        f' style="min-height: {height}px"></div>\n'
+        f'<p class="explorer-words" id="{name}-words">{escape(sentence)}</p>\n'
         f"<noscript>{_table(explorer)}</noscript>\n"
         f'<script type="application/json">{stored}</script>\n'
         "</figure>"
@@ -129,16 +132,13 @@ def _controls(explorer: Explorer) -> list[dict[str, Any]]:
             "name": name,
             "values": [value if isinstance(value, str) else f"{value:.12g}" for value in control.values],
             "written": control.written,
-            "start": control.place,
         }
         for name, control in explorer.controls.items()
     ]
 
 
 def _form(explorer: Explorer, name: str) -> str:
-    """Return the labelled inputs, hidden until the script that answers them runs."""
-    if not explorer.controls:
-        return ""
+    """Return the labelled inputs and the buttons, hidden until the script that answers them runs."""
     rows = []
     for key, control in explorer.controls.items():
         place, label = f"{name}-{key}", escape(control.label)
@@ -156,7 +156,14 @@ def _form(explorer: Explorer, name: str) -> str:
                 f'<output for="{place}">{written[control.place]}</output>'
             )
         rows.append(f'<div class="explorer-control"><label for="{place}">{label}</label>{field}</div>\n')
-    return f'<form class="explorer-form" hidden>\n{"".join(rows)}<button type="reset">Reset</button>\n</form>\n'
+    tools = (
+        '<button type="reset">Reset</button>' * bool(rows)
+        + '<button type="button" class="explorer-copy">Copy link</button>'
+    )
+    return (
+        f'<form class="explorer-form" autocomplete="off" hidden>\n{"".join(rows)}'
+        f'<div class="explorer-tools">{tools}</div>\n</form>\n'
+    )
 
 
 def _table(explorer: Explorer) -> str:

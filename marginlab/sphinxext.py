@@ -3,11 +3,9 @@
 * Kernels started by the build write islands instead of widgets.
 * The plotly script and the explorers' own files are copied into the site, and asked for only by
   pages that hold an explorer. The smaller one that ``book/plotly_script.py`` fetches is taken if it is there.
-* The theme's script for icons is left out: its font draws them.
 * Formulas become MathML, which browsers draw by themselves, instead of asking for MathJax.
 * Stored results of notebooks count only for the `marginlab` and the book's own data that made them.
 * Pages made from other files (``marginlab_made_from``) are made anew when those change.
-* Every page says in its head what it is about (``marginlab_descriptions``).
 * Links in Markdown, which JupyterLab follows to the file, reach the very term, function or source.
 """
 
@@ -16,15 +14,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from html import escape
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from jupyter_cache.executors import utils as execution
+from nbclient import execute as executenb
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.errors import ExtensionError
 
 from . import __version__
 from .explorer import PAGE_VARIABLE
@@ -35,32 +34,39 @@ PACKAGE = Path(__file__).parent
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_config_value("marginlab_made_from", {}, "env", dict)
-    app.add_config_value("marginlab_descriptions", {}, "html", dict)
     app.connect("config-inited", _configure, priority=100)
     app.connect("doctree-read", _note_files)
     app.connect("doctree-read", _link_labels)
     app.connect("html-page-context", _scripts, priority=900)
-    app.connect("html-page-context", _describe)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _configure(app: Sphinx, config: Config) -> None:
+    os.environ[PAGE_VARIABLE] = "1"
+    # Paths from the book on, so that two copies of it in two places are built alike.
+    config.html_static_path += [os.path.relpath(path, app.confdir) for path in (PACKAGE / "static", _plotly(app))]
+    config.html_math_renderer = "mathml"
+    # What a cell prints may come in pieces, cut at another place each time.
+    execution.executenb = partial(executenb, coalesce_streams=True)
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _results(Path(app.srcdir) / "book"))
+
+
+def _plotly(app: Sphinx) -> Path:
+    """Return the script that draws figures: the small one where it was fetched, else that of the Python package."""
     import plotly
 
-    os.environ[PAGE_VARIABLE] = "1"
-    whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     small = Path(app.srcdir) / "_build" / "plotly" / "plotly.min.js"
-    config.html_static_path += [str(PACKAGE / "static"), str(small if small.exists() else whole)]
-    config.templates_path += [str(PACKAGE / "templates")]
-    config.html_math_renderer = "mathml"
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _digest(Path(app.srcdir) / "book"))
+    return small if small.exists() else Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def _digest(book: Path) -> str:
+def _results(book: Path) -> str:
     """Return what changes when the package or the book's data do: pages made with others are made again."""
     data = [path for kind in ("*.csv", "*.py") for path in book.glob(kind)]
-    files = sorted(path for path in [*PACKAGE.rglob("*"), *data] if path.is_file() and path.suffix != ".pyc")
+    return _digest(*sorted(path for path in [*PACKAGE.rglob("*"), *data] if path.is_file() and path.suffix != ".pyc"))
+
+
+def _digest(*files: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
@@ -93,29 +99,12 @@ def _places(app: Sphinx, tree: nodes.document) -> Iterator[str]:
 
 
 def _scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: nodes.document | None) -> None:
-    app.add_css_file("book.css")
     if 'class="explorer"' in context.get("body", ""):
         app.add_css_file("explorer.css")
-        app.add_js_file("plotly.min.js", loading_method="defer")
         app.add_js_file("explorer.js", loading_method="defer")
-    # Jupyter Book brings Thebe along even where it is off, with the address of another host.
-    for files in ("script_files", "css_files"):
-        context[files] = [file for file in context[files] if "thebe" not in f"{file} {vars(file)}".lower()]
-
-
-def _describe(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: nodes.document | None) -> None:
-    """Say in the head of a page what it is about, for search engines and for where its address is shared."""
-    if tree is None:
-        return
-    if page not in app.config.marginlab_descriptions:
-        raise ExtensionError(f"marginlab_descriptions in _config.yml must say what {page} is about")
-    told, book = escape(app.config.marginlab_descriptions[page]), app.config.html_title
-    heading = next(tree.findall(nodes.title)).astext()
-    named = escape(book if page == app.config.root_doc else f"{heading} · {book}")
-    context["metatags"] += (
-        f'<meta name="description" content="{told}" />\n<meta property="og:type" content="article" />\n'
-        f'<meta property="og:title" content="{named}" />\n<meta property="og:description" content="{told}" />\n'
-    )
+        # The explorers' script asks for plotly's when the first figure is near.
+        address = context["pathto"](f"_static/plotly.min.js?v={_digest(_plotly(app))}", 1)
+        context["metatags"] += f'<meta name="marginlab-plotly" content="{address}" />\n'
 
 
 def _inline_math(translator: Any, node: nodes.math) -> None:

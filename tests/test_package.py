@@ -47,7 +47,10 @@ LAYERS = {
     "explorer": ({"controls", "island"}, {"ipywidgets", "plotly"}),
     "figures": (set(), {"numpy"}),
     "words": (set(), set()),
-    "sphinxext": ({"__init__", "explorer"}, {"docutils", "latex2mathml", "plotly", "sphinx"}),
+    "sphinxext": (
+        {"__init__", "explorer"},
+        {"docutils", "jupyter_cache", "latex2mathml", "nbclient", "plotly", "sphinx"},
+    ),
 }
 every_module = pytest.mark.parametrize("name", MODULES)
 

@@ -3,49 +3,114 @@
 (() => {
   "use strict";
 
+  const REST = 300; // milliseconds without a change, after which it is remembered and said
+  const NEAR = "300px"; // how far outside the view a figure is drawn
+  const PRINTED = 640; // width of a figure on paper, in pixels
+
   const root = document.documentElement;
-  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const said = (name) => document.querySelector(`meta[name="marginlab-${name}"]`)?.content; // by the page's head
+  const config = { displayModeBar: false, responsive: true };
+
+  // Plotly comes once, when the first figure is near or somebody begins to read.
+  let arriving = null;
+  function plotly() {
+    arriving ??= new Promise((arrived, failed) => {
+      const script = document.createElement("script");
+      script.src = said("plotly");
+      script.onload = arrived;
+      script.onerror = () => {
+        arriving = null;
+        failed(new Error(`${script.src} did not arrive`));
+      };
+      document.head.append(script);
+    });
+    return arriving;
+  }
+
+  // Paper does not wait. From a file this is not allowed; there plotly comes at once.
+  function plotlyNow() {
+    if (window.Plotly || location.protocol === "file:") return;
+    const request = new XMLHttpRequest();
+    request.open("GET", said("plotly"), false);
+    request.send();
+    const script = document.createElement("script");
+    script.textContent = request.responseText;
+    document.head.append(script);
+  }
 
   // Colours of text and lines follow the page's theme; traces keep theirs, which suit both.
+  let ink = null;
+  let printing = false;
   function themed(layout) {
-    const text = css("--pst-color-text-base") || "#333";
-    const line = css("--pst-color-border") || "#ccc";
-    const out = { ...layout, font: { ...layout.font, color: text } };
+    const css = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
+    ink ??= { text: css("--pst-color-text-base", "#333"), line: css("--pst-color-border", "#ccc") };
+    const out = { ...layout, font: { ...layout.font, color: ink.text } };
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(key)) {
-        out[key] = { gridcolor: line, linecolor: line, zerolinecolor: line, ...layout[key] };
+        out[key] = { gridcolor: ink.line, linecolor: ink.line, zerolinecolor: ink.line, ...layout[key] };
       }
     }
-    return out;
+    return printing ? { ...out, width: PRINTED } : out;
   }
+
+  // A copy that can be changed in its parts; lists of numbers and words are shared, since nothing changes those.
+  function copied(part) {
+    if (Array.isArray(part)) return part.some((item) => item instanceof Object) ? part.map(copied) : part;
+    if (!(part instanceof Object)) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, item]) => [key, copied(item)]));
+  }
+
+  // What a screen reader says, apart from the sentence that is seen: that one changes with every frame of a drag.
+  const spoken = document.createElement("p");
+  spoken.className = "visually-hidden";
+  spoken.setAttribute("role", "status");
+  (document.querySelector("main") ?? document.body).append(spoken);
+  const say = (text) => {
+    if (spoken.textContent !== text) spoken.textContent = text;
+  };
+
+  const startOf = (field) =>
+    field.options ? [...field.options].findIndex((one) => one.defaultSelected) : Number(field.defaultValue);
 
   class Explorer {
     constructor(figure) {
       this.figure = figure;
-      this.data = JSON.parse(figure.querySelector("script").textContent);
+      this.name = figure.id.replace(/^explorer-/, "");
       this.plot = figure.querySelector(".explorer-plot");
       this.words = figure.querySelector(".explorer-words");
       this.form = figure.querySelector("form");
-      this.inputs = this.data.controls.map((control) => figure.querySelector(`[name="${control.name}"]`));
-      this.start = this.data.controls.map((control) => control.start);
+      this.fields = [...this.form.querySelectorAll("[name]")];
+      this.start = this.fields.map(startOf);
       this.places = [...this.start];
       this.near = false; // drawn only once it comes near the view
       this.waiting = false;
-      if (this.form) this.listen();
+      this.listen();
+    }
+
+    // Read when it is first needed: a page holds many states.
+    get data() {
+      this.read ??= JSON.parse(this.figure.querySelector('script[type="application/json"]').textContent);
+      return this.read;
+    }
+
+    get controls() {
+      return this.data.controls;
     }
 
     listen() {
       this.form.hidden = false;
-      this.inputs.forEach((input, i) => {
-        input.addEventListener("input", () => this.move(i, Number(input.value)));
-        input.addEventListener("change", () => remember(this));
+      this.fields.forEach((field, i) => {
+        field.addEventListener("input", () => this.move(i, Number(field.value)));
+        field.addEventListener("change", () => this.settle());
       });
       this.form.addEventListener("submit", (event) => event.preventDefault());
       this.form.addEventListener("reset", (event) => {
         event.preventDefault();
         this.go(this.start);
-        remember(this);
+        this.settle();
       });
+      const [copy] = this.form.getElementsByClassName("explorer-copy");
+      copy.addEventListener("click", () => share(this, copy));
     }
 
     move(i, place) {
@@ -55,13 +120,12 @@
     go(places) {
       if (places.every((place, i) => place === this.places[i])) return;
       this.places = [...places];
-      this.inputs.forEach((input, i) => {
-        const written = this.data.controls[i].written[places[i]];
-        input.value = places[i];
-        if (input.type === "range") {
-          input.setAttribute("aria-valuetext", written);
-          input.nextElementSibling.textContent = written;
-        }
+      this.fields.forEach((field, i) => {
+        field.value = places[i];
+        if (field.type !== "range") return;
+        const written = this.controls[i].written[places[i]];
+        field.setAttribute("aria-valuetext", written);
+        field.nextElementSibling.textContent = written;
       });
       this.refresh();
     }
@@ -78,82 +142,124 @@
       });
     }
 
+    // The last of quick changes is the one that the address keeps and a screen reader says.
+    settle() {
+      clearTimeout(this.resting);
+      this.resting = setTimeout(() => {
+        remember(this);
+        say(this.words.textContent);
+      }, REST);
+    }
+
     state() {
-      const state = structuredClone(this.data.base);
+      const state = copied(this.data.base);
       for (const { path, shape, ids } of this.data.varying) {
         const place = shape.reduce((sum, length, i) => sum * length + (length === 1 ? 0 : this.places[i]), 0);
         let part = state;
         for (const key of path.slice(0, -1)) part = part[key] ??= {};
-        part[path.at(-1)] = this.data.values[ids[place]];
+        part[path.at(-1)] = copied(this.data.values[ids[place]]);
       }
       return state;
     }
 
     paint(state = this.state()) {
-      if (!window.Plotly) return;
-      const config = { displayModeBar: false, responsive: true };
-      Plotly.react(this.plot, state.data, themed(state.layout), config);
+      if (window.Plotly) Plotly.react(this.plot, state.data, themed(state.layout), config);
     }
 
     show() {
       this.near = true;
-      this.paint();
+      plotly().then(
+        () => this.paint(),
+        () => { this.plot.textContent = "The script that draws this figure did not arrive. The words below say what it shows."; },
+      );
     }
   }
 
   const explorers = [...document.querySelectorAll("figure.explorer")].map((figure) => new Explorer(figure));
 
   // The address holds the values: #fall=0.3, or #name.fall=0.3 where two explorers have a control of one name.
-  const uses = (name) => explorers.filter((one) => one.data.controls.some((control) => control.name === name)).length;
-  const key = (one, name) => (uses(name) > 1 ? `${one.data.name}.${name}` : name);
+  const named = explorers.flatMap((one) => one.fields.map((field) => field.name));
+  const key = (one, name) => (named.filter((other) => other === name).length > 1 ? `${one.name}.${name}` : name);
+  const keys = new Set(explorers.flatMap((one) => one.fields.flatMap(({ name }) => [name, `${one.name}.${name}`])));
   const address = () => new URLSearchParams(location.hash.slice(1));
 
-  function nearest(control, text) {
+  function nearest(control, start, text) {
     const exact = control.values.indexOf(text);
     if (exact >= 0) return exact;
     const wanted = Number(text);
     const gaps = control.values.map((value) => Math.abs(Number(value) - wanted));
     const least = Math.min(...gaps);
-    return text.trim() !== "" && Number.isFinite(least) ? gaps.indexOf(least) : control.start;
+    return text.trim() !== "" && Number.isFinite(least) ? gaps.indexOf(least) : start;
+  }
+
+  // Writes what differs from the start of one explorer into values of the address.
+  function written(one, values) {
+    one.fields.forEach(({ name }, i) => {
+      values.delete(name);
+      values.delete(`${one.name}.${name}`);
+      if (one.places[i] !== one.start[i]) values.set(key(one, name), one.controls[i].values[one.places[i]]);
+    });
+    return `${values}`;
   }
 
   function remember(one) {
     const values = address();
-    for (const name of [...values.keys()]) if (!isSetting(name)) values.delete(name);
-    one.data.controls.forEach((control, i) => {
-      values.delete(control.name);
-      values.delete(`${one.data.name}.${control.name}`);
-      if (one.places[i] !== control.start) values.set(key(one, control.name), control.values[one.places[i]]);
-    });
-    const hash = `${values}` && `#${values}`;
-    if (hash !== location.hash) history.pushState(null, "", hash || location.pathname + location.search);
+    for (const name of [...values.keys()]) if (!keys.has(name)) values.delete(name);
+    const hash = written(one, values);
+    if (hash !== location.hash.slice(1)) {
+      history.pushState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+    }
   }
-
-  const isSetting = (name) =>
-    explorers.some((one) =>
-      one.data.controls.some((control) => name === control.name || name === `${one.data.name}.${control.name}`));
 
   // Sets every explorer to what the address says, and returns the first one it speaks of.
   // The address of a section says nothing of explorers and leaves them as they are.
   function recall() {
     const values = address();
-    if (location.hash && ![...values.keys()].some(isSetting)) return null;
-    let spoken = null;
+    if (location.hash && ![...values.keys()].some((name) => keys.has(name))) return null;
+    let first = null;
     for (const one of explorers) {
-      const places = one.data.controls.map((control) => {
-        const text = values.get(`${one.data.name}.${control.name}`) ?? values.get(control.name);
-        if (text === null) return control.start;
-        spoken ??= one;
-        return nearest(control, text);
+      const places = one.fields.map(({ name }, i) => {
+        const text = values.get(`${one.name}.${name}`) ?? values.get(name);
+        if (text === null) return one.start[i];
+        first ??= one;
+        return nearest(one.controls[i], one.start[i], text);
       });
       one.go(places);
     }
-    return spoken;
+    return first;
+  }
+
+  async function share(one, button) {
+    const link = new URL(location.href);
+    link.hash = written(one, new URLSearchParams()) || one.figure.id;
+    try {
+      await navigator.clipboard.writeText(link.href);
+    } catch {
+      prompt("Copy this link:", link.href); // the page came without encryption, or the reader does not allow it
+      return;
+    }
+    say("Link copied.");
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  }
+
+  // Where the page's notebook opens, if anywhere.
+  const python = said("python");
+  for (const one of python ? explorers : []) {
+    const link = document.createElement("a");
+    link.href = python;
+    link.textContent = "Open in Python";
+    if (new URL(link.href).pathname.endsWith(".ipynb")) link.download = "";
+    one.form.querySelector(".explorer-tools").append(link);
   }
 
   recall()?.figure.scrollIntoView();
-  addEventListener("popstate", recall);
-  addEventListener("hashchange", recall);
+  for (const event of ["popstate", "hashchange"]) {
+    addEventListener(event, () => {
+      const one = recall();
+      if (one) requestAnimationFrame(() => say(one.words.textContent));
+    });
+  }
 
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) {
@@ -161,10 +267,32 @@
       watcher.unobserve(entry.target);
       explorers.find((one) => one.figure === entry.target).show();
     }
-  }, { rootMargin: "400px" });
+  }, { rootMargin: NEAR });
   for (const one of explorers) watcher.observe(one.figure);
 
-  addEventListener("beforeprint", () => explorers.forEach((one) => one.show()));
-  new MutationObserver(() => explorers.forEach((one) => one.near && one.paint()))
-    .observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+  // Paper is light, narrower than most windows, and shows every figure.
+  let theme = "";
+  addEventListener("beforeprint", () => {
+    if (explorers.length) plotlyNow();
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    printing = true;
+    ink = null;
+    for (const one of explorers) one.paint();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    root.dataset.theme = theme; // draws those on the screen anew, below
+  });
+
+  new MutationObserver(() => {
+    if (printing) return;
+    ink = null;
+    for (const one of explorers) if (one.near) one.paint();
+  }).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+
+  const begin = () => plotly().catch(() => {}); // whoever needs it asks again
+  if (location.protocol === "file:") begin();
+  const signs = ["scroll", "pointermove", "pointerdown", "keydown"];
+  for (const sign of signs) addEventListener(sign, begin, { once: true, passive: true });
 })();

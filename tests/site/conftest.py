@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from .browser import launch
+from .server import served
 
 HTML = Path(__file__).parents[2] / "_build" / "html"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +23,15 @@ def html() -> Path:
 @pytest.fixture(scope="session")
 def site(html: Path) -> Iterator[str]:
     """Serve the built book; the address ends with a slash."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(html)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(html) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def below(html: Path) -> Iterator[str]:
+    """Serve it below a path, as the pages of a project are."""
+    with served(html, "/margin-lab/pages/") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,213 @@
+"""What the built pages get besides their text: a Sphinx extension of this book.
+
+* In their head: what they are about, for search engines and where an address is shared (`page_descriptions`),
+  a picture, the notebook they come from, and a policy that lets nothing be asked of another host.
+* Nothing they do not use: no Thebe, no script for icons (a font draws them), no search tools but on the search
+  page, and no file that no page asks for.
+* Scripts that run after the text is there, a page for addresses that lead nowhere, and a map of the site.
+
+The address the book is published at comes from the environment (`SITE_URL`), so that a copy of the repository
+speaks of its own. Without one, what is said of addresses is relative.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+from xml.sax.saxutils import escape as xml_escape
+
+import styles
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+HERE = Path(__file__).parent
+CARD = "book/images/card.png"
+CARD_SHOWS = "A chapter of the book: an explorer that answers to its sliders"
+
+# Only what the site itself has. Styles inside a page are plotly's and the theme's; scripts inside a page are
+# named by their hash.
+POLICY = (
+    "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'"
+)
+POLICY_TAG = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
+# Must run at once: the next script inside a page writes into what it sets.
+AT_ONCE = {"documentation_options.js"}
+# Those of the search page use what these set.
+AT_ONCE_TO_SEARCH = {*AT_ONCE, "doctools.js", "sphinx_highlight.js"}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_config_value("page_descriptions", {}, "html", dict)
+    # All pages are written again when something changes that goes into each of them.
+    app.add_config_value("page_parts", "", "html", str)
+    app.connect("config-inited", _configure, priority=90)
+    app.connect("doctree-resolved", _still)
+    app.connect("html-page-context", _head, priority=950)
+    # After the theme has written the colours of code.
+    app.connect("build-finished", _finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    config.templates_path += [os.path.relpath(HERE / "templates", app.confdir)]
+    config.html_baseurl = os.environ.get("SITE_URL", config.html_baseurl)
+    config.html_additional_pages["404"] = "404.html"
+    parts = [HERE, *(Path(app.confdir, folder) for folder in config.html_static_path)]
+    config.page_parts = _digest(file for part in parts for file in part.rglob("*") if "__pycache__" not in file.parts)
+    # Jupyter Book brings Thebe along even where it is off, with the address of another host.
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+
+
+def _digest(files: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        whole.update(file.read_bytes() if file.is_file() else b"")
+    return whole.hexdigest()
+
+
+def _still(_app: Sphinx, tree: nodes.document, _page: str) -> None:
+    """Leave out of the table of runs what two builds of one state would not agree on: when, how, how long."""
+    for table in tree.findall(nodes.table):
+        rows = list(table.findall(nodes.row))
+        if [cell.astext() for cell in rows[0]] != ["Document", "Modified", "Method", "Run Time (s)", "Status"]:
+            continue
+        rows[0][-1] = nodes.entry("", nodes.paragraph(text="Result"))
+        for row in rows[1:]:
+            done = row[-1].astext() == "✅"
+            row[-1] = nodes.entry("", nodes.paragraph(text="ran to its end" if done else "failed"))
+        for row in rows:
+            del row[1:-1]
+        (group,) = table.findall(nodes.tgroup)
+        group["cols"] = 2
+        columns = list(group.findall(nodes.colspec))
+        for column in columns[2:]:
+            group.remove(column)
+
+
+def _head(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: nodes.document | None) -> None:
+    """Say in the head of a page what it is about, and let its scripts wait for its text."""
+    if page not in app.config.page_descriptions:
+        raise ExtensionError(f"page_descriptions in _config.yml must say what {page} is about")
+    told, book = escape(app.config.page_descriptions[page]), app.config.html_title
+    heading = next(tree.findall(nodes.title)).astext() if tree else context.get("title", "Index")
+    named = escape(book if page == app.config.root_doc else f"{heading} · {book}")
+    base = app.config.html_baseurl
+    context["metatags"] = (
+        f"\n{POLICY_TAG}"
+        + context.get("metatags", "")
+        + (
+            f'<meta name="description" content="{told}" />\n<meta property="og:type" content="article" />\n'
+            f'<meta property="og:site_name" content="{escape(book)}" />\n'
+            f'<meta property="og:title" content="{named}" />\n<meta property="og:description" content="{told}" />\n'
+            f'<meta property="og:image" content="{_from(base, page, CARD)}" />\n'
+            f'<meta property="og:image:alt" content="{CARD_SHOWS}" />\n'
+            '<meta name="twitter:card" content="summary_large_image" />\n'
+        )
+    )
+    if base:
+        context["metatags"] += f'<meta property="og:url" content="{urljoin(base, page + ".html")}" />\n'
+    source = context.get("sourcename", "")
+    if source.endswith(".ipynb") and "marginlab-python" not in context["metatags"]:
+        context["metatags"] += (
+            f'<meta name="marginlab-python" content="{context["pathto"]("_sources/" + source, 1)}" />\n'
+        )
+    context["css_files"] = [file for file in context["css_files"] if "thebe" not in str(file.filename)]
+    context["base_path"] = urlsplit(base).path
+    at_once = AT_ONCE_TO_SEARCH if page == "search" else AT_ONCE
+    for script in context["script_files"]:
+        if script.filename and Path(script.filename).name not in at_once:
+            script.attributes["defer"] = "defer"
+
+
+def _from(base: str, page: str, file: str) -> str:
+    """Return where a file of the site is: an address where the site has one, else the way from the page."""
+    return urljoin(base, file) if base else "../" * page.count("/") + file
+
+
+def _finish(app: Sphinx, failed: Exception | None) -> None:
+    if failed or app.builder.name != "html":
+        return
+    site = Path(app.outdir)
+    pages = [site / app.builder.get_target_uri(page) for page in sorted(app.config.page_descriptions)]
+    card = site / CARD
+    card.parent.mkdir(parents=True, exist_ok=True)
+    card.write_bytes((Path(app.srcdir) / CARD).read_bytes())
+    styles.join(site, pages)
+    plotly = (site / "_static" / "plotly.min.js").read_text(encoding="utf-8")
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        if POLICY_TAG in text:
+            # A page that is printed before it has plotly's script takes it in.
+            late = plotly if "marginlab-plotly" in text else None
+            page.write_text(text.replace(POLICY_TAG, POLICY_TAG.format(scripts=allowed(text, late))), encoding="utf-8")
+    places = [app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
+    (site / "sitemap.xml").write_text(sitemap(app.config.html_baseurl, places), encoding="utf-8")
+    for file in unused(site, pages):
+        file.unlink()
+
+
+def allowed(page: str, late: str | None = None) -> str:
+    """Return what a policy must name of the scripts inside a page, one that is put there later among them.
+
+    >>> allowed("<p>Text.</p>")
+    ''
+    >>> allowed("<script>1</script>")
+    "'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"
+    """
+    inside = re.findall(r"<script(?![^>]*\s(?:src|type)=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    events = [unescape(text) for text in re.findall(r'<[a-z][^<>]*?\son[a-z]+="([^"]*)"', page)]
+    hashes = dict.fromkeys(_hash(text) for text in [*inside, *events, *([late] if late else [])])
+    return " ".join([*(["'unsafe-hashes'"] if events else []), *hashes])
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def sitemap(base: str, pages: list[str]) -> str:
+    """Return a map of the site; without a base the places are relative to it, which only tolerant readers follow.
+
+    >>> print(sitemap("https://book.example/", ["book/index.html"]))
+    <?xml version="1.0" encoding="UTF-8"?>
+    <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+    <url><loc>https://book.example/book/index.html</loc></url>
+    </urlset>
+    """
+    places = "\n".join(f"<url><loc>{xml_escape(urljoin(base, page))}</loc></url>" for page in pages)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{places}\n</urlset>'
+    )
+
+
+def unused(site: Path, pages: list[Path]) -> list[Path]:
+    """Return the static files that no page asks for, nor any style that a page asks for."""
+    wanted: set[Path] = set()
+    looking = list(pages)
+    while looking:
+        file = looking.pop()
+        found = set(_asked(file)) - wanted
+        wanted |= found
+        looking += [path for path in found if path.suffix == ".css"]
+    return [path for path in sorted((site / "_static").rglob("*")) if path.is_file() and path.resolve() not in wanted]
+
+
+def _asked(file: Path) -> Iterator[Path]:
+    """Yield the files that a page or a style names."""
+    text = file.read_text(encoding="utf-8")
+    named = re.findall(r"""(?:\s(?:src|href|content)="|url\(["']?)([^"'()?#:]+)""", text)
+    for path in {(file.parent / name).resolve() for name in named}:
+        if path.is_file():
+            yield path

@@ -1,0 +1,83 @@
+"""What a reader does on a page: open it, find an explorer, move a control, read."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import Locator, Page
+
+from marginlab import Explorer
+
+from ..chapters import explorers_of
+
+CHAPTERS = ["structure", "mechanics", "volatility", "questions", "venues"]
+EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in explorers_of(chapter)]
+
+
+def opened(page: Page, address: str, name: str) -> Locator:
+    """Open an address and return one of its explorers, drawn."""
+    page.goto(address)
+    return shown(page, name)
+
+
+def shown(page: Page, name: str) -> Locator:
+    """Return an explorer of the page that is open, drawn."""
+    figure = page.locator(f"#explorer-{name}")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".main-svg").first.wait_for()
+    return figure
+
+
+def traces(figure: Locator) -> Any:
+    """Return what plotly holds of a figure's traces."""
+    keys = ["type", "name", "x", "y", "mode"]
+    script = f"plot => plot.data.map(trace => Object.fromEntries({keys}.map(key => [key, trace[key] ?? null])))"
+    return figure.locator(".explorer-plot").evaluate(script)
+
+
+def sentence(figure: Locator) -> str:
+    """Return the words below a figure."""
+    return figure.locator(".explorer-words").inner_text()
+
+
+def settle(page: Page) -> None:
+    """Wait until the frame after the next has been drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def until(page: Page, holds: str, given: Any = None) -> None:
+    """Wait until a function of JavaScript returns true; a page's policy allows no text to be run, only functions."""
+    page.evaluate(
+        f"""async (given) => {{
+          for (let end = Date.now() + 30000; !({holds})(given); await new Promise(requestAnimationFrame))
+            if (Date.now() > end) throw new Error("in vain for 30 seconds");
+        }}""",
+        given,
+    )
+
+
+def arrived(page: Page) -> None:
+    """Wait for the script that draws."""
+    until(page, "() => window.Plotly")
+
+
+def rest(page: Page) -> None:
+    """Wait until a change has been taken into the address, and said."""
+    page.wait_for_timeout(600)
+
+
+def elsewhere(figure: Locator, control: str) -> None:
+    """Move a control by keyboard, or choose another line of a menu."""
+    field = figure.locator(f"[name={control}]")
+    if field.evaluate("field => field.tagName") == "SELECT":
+        others = field.locator("option:not(:checked)")
+        field.select_option(value=others.first.get_attribute("value"))
+    else:
+        field.focus()
+        field.press("ArrowRight" if field.input_value() != field.get_attribute("max") else "ArrowLeft")
+
+
+def address(explorer: Explorer, values: dict[str, Any]) -> str:
+    """Return what stands behind the # of a page's address for these values of an explorer."""
+    return urlencode({f"{explorer.name}.{name}": value for name, value in values.items()})

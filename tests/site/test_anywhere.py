@@ -1,0 +1,110 @@
+"""From a host, below a path, from a file: the pages ask nobody else, keep nothing, and say so to the browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from ..chapters import explorers_of
+from .conftest import HTML, watch
+from .reader import CHAPTERS, elsewhere, sentence, shown, until
+
+# At the root of a host every other test of these pages looks at them.
+WAYS = ["path", "file"]
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest, below: str) -> str:
+    return {"path": below, "file": HTML.as_uri() + "/"}[request.param]
+
+
+in_every_way = pytest.mark.parametrize("base", WAYS, indirect=True)
+
+
+@in_every_way
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_answers_shares_and_leads_on(chromium: Browser, base: str, chapter: str):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    troubles = watch(page, base)
+    page.goto(f"{base}book/{chapter}.html")
+    for name, explorer in explorers_of(chapter).items():
+        figure = shown(page, name)
+        for control in explorer.controls:
+            before = sentence(figure)
+            elsewhere(figure, control)
+            expect(figure.locator(".explorer-words")).not_to_have_text(before)
+            until(page, "name => location.hash.includes(`${name}=`)", control)
+    assert context.cookies() == []
+    # The theme keeps what the reader chose of its colours, and that nothing was chosen.
+    assert set(page.evaluate("Object.keys(localStorage)")) <= {"mode", "theme"}
+    assert page.evaluate("[sessionStorage.length, document.cookie]") == [0, ""]
+    page.locator(".prev-next-footer a").first.click()
+    page.wait_for_url(lambda url: chapter not in url)
+    assert page.locator("article h1").is_visible()
+    context.close()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("path", sorted(path.name for path in (HTML / "book").glob("*.html")))
+def test_a_pages_policy_forbids_other_hosts_and_scripts_that_it_does_not_name(path):
+    head = (HTML / "book" / path).read_text(encoding="utf-8").partition("</head>")[0]
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', head)
+    # Before anything that it governs.
+    assert head.index(policy[0]) < min(head.index("<script"), head.index("<link"))
+    rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
+    assert rules["default-src"] == "'none'"
+    assert all(
+        source in ("'self'", "'none'", "'unsafe-hashes'", "data:", "blob:") or source.startswith("'sha256-")
+        for rule, sources in rules.items()
+        for source in sources.split()
+        if rule != "style-src"
+    )
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "fetch('https://elsewhere.example/')",
+        "new Promise((_, no) => { const one = new Image(); one.onerror = no;"
+        " one.src = 'https://elsewhere.example/a.png' })",
+        "new Promise((_, no) => { const one = document.createElement('script'); one.onerror = no;"
+        " one.src = 'https://elsewhere.example/a.js'; document.head.append(one) })",
+    ],
+    ids=["fetch", "picture", "script"],
+)
+def test_the_policy_is_in_force(chromium: Browser, site: str, attempt: str):
+    page = chromium.new_page()
+    page.goto(site + "book/structure.html")
+    answered: list[str] = []
+    page.on("response", lambda response: answered.append(response.url))
+    page.evaluate("addEventListener('securitypolicyviolation', (event) => { window.stopped = event.blockedURI })")
+    page.evaluate(f"{attempt}.catch(() => null)")
+    assert page.evaluate("stopped").startswith("https://elsewhere.example")
+    assert [url for url in answered if not url.startswith(site)] == []
+    page.close()
+
+
+def test_a_script_slipped_into_a_page_does_not_run(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.goto(site + "book/structure.html")
+    page.evaluate(
+        "() => { const one = document.createElement('script'); one.textContent = 'window.ran = 1';"
+        " document.head.append(one) }"
+    )
+    assert page.evaluate("window.ran ?? null") is None
+    page.close()
+
+
+def test_the_theme_that_a_reader_chooses_stays_chosen(chromium: Browser, site: str):
+    page = chromium.new_page(color_scheme="light")
+    page.goto(site + "book/structure.html")
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+        page.get_by_role("button", name="Color mode").first.click()
+    page.goto(site + "book/mechanics.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.close()

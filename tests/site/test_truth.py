@@ -1,0 +1,107 @@
+"""What a page shows is what `draw` returns in Python: every trace, the layout, the sentence, in many states.
+
+Both sides are compared at the precision that the page stores, five significant digits (`marginlab.island.DIGITS`;
+that rounding keeps to it is tested in `tests/test_island.py`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from marginlab.island import state_of
+
+from ..chapters import explorers_of
+from .conftest import HTML, watch
+from .reader import CHAPTERS, EXPLORERS, address, arrived, shown
+
+# Goes through addresses of states and returns what plotly and the page hold in each.
+VISIT = """async ([plot, words], addresses) => {
+  const seen = [];
+  for (const address of addresses) {
+    location.hash = address;
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    seen.push({ data: plot.data, layout: plot.layout, sentence: words.textContent });
+  }
+  return JSON.parse(JSON.stringify(seen));
+}"""
+
+
+@pytest.fixture(scope="module")
+def page_of(chromium: Browser, below: str) -> Iterator[Callable[[str, str], Page]]:
+    """Return a function that opens a chapter once, from a host or from a file; none may complain."""
+    pages: dict[tuple[str, str], tuple[Page, list[str]]] = {}
+
+    def opened_once(chapter: str, way: str) -> Page:
+        if (chapter, way) not in pages:
+            base = below if way == "host" else HTML.as_uri() + "/"
+            page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            pages[chapter, way] = page, watch(page, base)
+            page.goto(f"{base}book/{chapter}.html")
+        return pages[chapter, way][0]
+
+    yield opened_once
+    for page, troubles in pages.values():
+        page.close()
+        assert troubles == []
+
+
+@pytest.mark.parametrize(("way", "most"), [("host", 25), ("file", 5)])
+@pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
+def test_the_page_shows_what_draw_returns(page_of, chapter, name, way, most):
+    explorer, page = explorers_of(chapter)[name], page_of(chapter, way)
+    states = list(explorer.states())
+    chosen = random.Random(name).sample(states, min(most, len(states)))
+    figure = shown(page, name)
+    parts = [figure.locator(part).element_handle() for part in (".explorer-plot", ".explorer-words")]
+    seen = page.evaluate(
+        f"([plot, words, addresses]) => ({VISIT})([plot, words], addresses)",
+        [*parts, [address(explorer, values) for values in chosen]],
+    )
+    for values, shows in zip(chosen, seen, strict=True):
+        expected = state_of(explorer.draw(**values))
+        assert shows["sentence"] == expected["sentence"], values
+        assert len(shows["data"]) == len(expected["data"])
+        for key in ("data", "layout"):
+            assert missing(expected[key], shows[key], key) == [], values
+
+
+def missing(expected: Any, shows: Any, where: str) -> list[str]:
+    """Return what is expected and not shown; plotly adds to what it is given, and the page sets colours of axes."""
+    if isinstance(expected, dict):
+        if not isinstance(shows, dict):
+            return [where]
+        if expected.get("autorange") == "reversed" and shows["range"][0] > shows["range"][1]:
+            expected = expected | {"autorange": True}  # plotly turns an axis round, and says so by its range alone
+        parts = [missing(part, shows.get(key), f"{where}.{key}") for key, part in expected.items()]
+        return [one for found in parts for one in found if not themed(one)]
+    if isinstance(expected, list):
+        if not isinstance(shows, list) or len(shows) != len(expected):
+            return [where]
+        return [one for i, part in enumerate(expected) for one in missing(part, shows[i], f"{where}.{i}")]
+    return [] if shows == expected else [f"{where}: {shows!r}, not {expected!r}"]
+
+
+def themed(where: str) -> bool:
+    """Whether a part is coloured by the page's theme rather than by the figure."""
+    return where.startswith("layout.font.color")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_page_that_is_open_answers_without_a_network(chromium: Browser, below: str, chapter: str):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{below}book/{chapter}.html")
+    page.mouse.move(200, 200)  # somebody reads
+    arrived(page)
+    context.set_offline(True)
+    for name, explorer in explorers_of(chapter).items():
+        figure = shown(page, name)
+        last = {key: control.values[-1] for key, control in explorer.controls.items()}
+        page.evaluate("hash => { location.hash = hash }", address(explorer, last))
+        expect(figure.locator(".explorer-words")).to_have_text(explorer.draw(**last)[1])
+    context.close()

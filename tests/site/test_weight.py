@@ -1,0 +1,124 @@
+"""What a visit transfers, compressed, and when."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from ..chapters import explorers_of
+from .conftest import HTML
+from .reader import CHAPTERS, arrived, sentence
+from .server import compressed
+
+KB = 1000
+FIRST, FURTHER, STATES = 1600 * KB, 300 * KB, 150 * KB
+
+
+def transferred(page: Page, address: str, site: str) -> Counter[str]:
+    """Return how often each file was asked for, reading a page from its top to its end."""
+    asked: Counter[str] = Counter()
+
+    def count(response: Response) -> None:
+        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
+            asked[response.url.removeprefix(site).split("?")[0]] += 1
+
+    page.on("response", count)
+    page.goto(address)
+    for figure in page.locator("figure.explorer").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".main-svg").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.remove_listener("response", count)
+    return asked
+
+
+def weight(asked: Counter[str]) -> int:
+    return sum(len(compressed(HTML / path)) for path in asked)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_first_visit_is_light_and_a_further_chapter_lighter(chromium: Browser, site: str, chapter: str):
+    context = chromium.new_context()
+    page = context.new_page()
+    first = transferred(page, f"{site}book/{chapter}.html", site)
+    assert set(first.values()) == {1}, "a file was asked for twice"
+    assert weight(first) <= FIRST
+    # What the first visit brought, a further one need not bring again.
+    for other in CHAPTERS:
+        if other != chapter:
+            new = transferred(page, f"{site}book/{other}.html", site).keys() - first.keys()
+            assert weight(Counter(new)) <= FURTHER, other
+            first.update(dict.fromkeys(new, 1))
+    context.close()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_explorers_states_are_light(chapter):
+    text = (HTML / "book" / f"{chapter}.html").read_text(encoding="utf-8")
+    states = re.findall(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)
+    assert len(states) == len(explorers_of(chapter))
+    assert max(len(gzip.compress(one.encode())) for one in states) <= STATES
+
+
+def test_a_page_can_be_read_before_the_script_that_draws_is_asked_for(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.route("**/plotly.min.js*", lambda _: None)  # it never comes
+    page.goto(site + "book/structure.html")
+    page.locator("article h1").wait_for()
+    figure = page.locator("#explorer-gap")
+    figure.scroll_into_view_if_needed()
+    # Words and controls answer all the same.
+    before = sentence(figure)
+    figure.locator("[name=jump]").press("ArrowRight")
+    expect(figure.locator(".explorer-words")).not_to_have_text(before)
+    page.close()
+
+
+def test_where_the_script_that_draws_does_not_come_the_figure_says_so(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.route("**/plotly.min.js*", lambda route: route.abort())
+    page.goto(site + "book/structure.html")
+    figure = page.locator("#explorer-gap")
+    figure.scroll_into_view_if_needed()
+    figure.get_by_text("did not arrive").wait_for()
+    page.close()
+
+
+def test_the_script_that_draws_waits_for_a_reader(chromium: Browser, site: str):
+    page = chromium.new_page(viewport={"width": 375, "height": 700})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site + "book/structure.html")
+    page.wait_for_timeout(1500)
+    assert not [url for url in asked if "plotly" in url]
+    page.mouse.wheel(0, 300)
+    arrived(page)
+    page.close()
+
+
+def test_the_site_holds_nothing_that_no_page_asks_for():
+    files = [path for path in (HTML / "_static").rglob("*") if path.is_file()]
+    assert not [path.name for path in files if re.search(r"thebe|fontawesome|\.map$|\.ttf$|brands|regular", path.name)]
+    assert sum(len(compressed(path)) for path in files if path.name != "plotly.min.js") <= 150 * KB
+
+
+def test_no_page_uses_an_icon_that_the_font_lacks():
+    from fontTools.ttLib import TTFont
+
+    drawn = {chr(code) for code in TTFont(HTML / "_static" / "icons.woff2").getBestCmap()}
+    style = (HTML / "_static" / "styles.css").read_text(encoding="utf-8")
+    named = {
+        name for path in HTML.rglob("*.html") for name in re.findall(r"\bfa-[a-z-]+", path.read_text(encoding="utf-8"))
+    }
+    icons = {
+        name: found[1]
+        for name in named
+        if (found := re.search(rf"\.{name}::?before[^{{}}]*{{[^}}]*content: ?\"(.)\"", style))
+    }
+    assert len(icons) >= 10
+    assert set(icons.values()) <= drawn
+    assert not named & {"fa-brands", "fa-regular"}
