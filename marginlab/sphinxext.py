@@ -38,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", _note_files)
     app.connect("doctree-read", _link_labels)
     app.connect("html-page-context", _scripts, priority=900)
+    app.add_css_file("book.css", priority=900)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -100,7 +101,7 @@ def _places(app: Sphinx, tree: nodes.document) -> Iterator[str]:
 
 def _scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: nodes.document | None) -> None:
     if 'class="explorer"' in context.get("body", ""):
-        app.add_css_file("explorer.css")
+        app.add_css_file("explorer.css", priority=900)
         app.add_js_file("explorer.js", loading_method="defer")
         # The explorers' script asks for plotly's when the first figure is near.
         address = context["pathto"](f"_static/plotly.min.js?v={_digest(_plotly(app))}", 1)
@@ -113,7 +114,9 @@ def _inline_math(translator: Any, node: nodes.math) -> None:
 
 
 def _block_math(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="math-block">{_mathml(node.astext(), "block")}</div>\n')
+    # What is wider than a phone is scrolled, with the keyboard too.
+    start = '<div class="math-block" tabindex="0" role="group" aria-label="Formula">'
+    translator.body.append(f"{start}{_mathml(node.astext(), 'block')}</div>\n")
     raise nodes.SkipNode
 
 

@@ -125,10 +125,14 @@ def _head(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree:
         )
     context["css_files"] = [file for file in context["css_files"] if "thebe" not in str(file.filename)]
     context["base_path"] = urlsplit(base).path
+    context["icon"] = b64encode((Path(app.srcdir) / app.config.html_favicon).read_bytes()).decode()
     at_once = AT_ONCE_TO_SEARCH if page == "search" else AT_ONCE
+    # Sphinx gives one list of scripts to all pages, so that what one was given is taken back for the next.
     for script in context["script_files"]:
         if script.filename and Path(script.filename).name not in at_once:
             script.attributes["defer"] = "defer"
+        elif script.attributes.get("defer"):
+            del script.attributes["defer"]
 
 
 def _from(base: str, page: str, file: str) -> str:

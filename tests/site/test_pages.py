@@ -48,7 +48,7 @@ def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_som
     for path in sorted(html.rglob("*.html")):
         if "_static" in path.parts or path == html / "index.html":
             continue  # templates the theme leaves behind, and the page that only sends on to the book
-        page.goto(site + str(path.relative_to(html)))
+        page.goto(site + str(path.relative_to(html)), wait_until="networkidle")
         links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
         for link in {link.split("#")[0].split("?")[0] for link in links if link.startswith(site)}:
             target = html / link.removeprefix(site)
