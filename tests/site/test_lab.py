@@ -1,0 +1,137 @@
+"""Beside a kernel: a chapter in a real JupyterLab, where stock widgets move the figures that the page moves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from marginlab import Explorer
+from marginlab.island import plain, state_of
+
+from ..chapters import BOOK, explorers_of
+from .reader import settle
+
+CHAPTER = "structure"
+# What plotly holds of each trace, with its packed numbers as lists.
+HELD = """plot => plot.data.map(trace => Object.fromEntries(["type", "name", "x", "y", "mode"].map(
+  key => [key, ArrayBuffer.isView(trace[key]) ? Array.from(trace[key]) : trace[key] ?? null])))"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a copy of the book's folder from a JupyterLab on this machine alone, with settings of its own."""
+    home = tmp_path_factory.mktemp("lab")
+    shutil.copytree(BOOK, home / "book")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{kind}_DIR": str(home / kind.lower()) for kind in ("SETTINGS", "WORKSPACES")}
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={home}",
+        "--IdentityProvider.token=",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options], env={**os.environ, **own}, stdout=log, stderr=log
+        )
+        try:
+            address = f"http://127.0.0.1:{port}/"
+            for _ in range(240):
+                if server.poll() is not None or answers(address + "api/status"):
+                    break
+                time.sleep(0.5)
+            assert server.poll() is None, (home / "log").read_text()
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5):
+            return True
+    except URLError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def notebook(chromium: Browser, lab: str) -> Iterator[Page]:
+    """Open a chapter and run all its cells."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{lab}lab/tree/book/{CHAPTER}.ipynb")
+    page.locator(".jp-Notebook h1").first.wait_for(timeout=120_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator("[data-command='runmenu:run-all']").click()
+    for status in ("busy", "idle"):
+        page.locator(f".jp-Notebook-ExecutionIndicator[data-status={status}]").wait_for(timeout=300_000)
+    yield page
+    page.close()
+
+
+def live(page: Page, explorer: Explorer) -> Locator:
+    """Return the widgets of an explorer, once they have drawn."""
+    # The notebook keeps what is far from the view out of the page: go down until the title is there.
+    box = page.locator(".widget-vbox", has=page.locator("strong", has_text=explorer.title)).last
+    scroller = page.locator(".jp-WindowedPanel-outer").first
+    for _ in range(200):
+        if box.locator(".main-svg").count():
+            break
+        scroller.evaluate("one => one.scrollBy(0, 400)")
+        page.wait_for_timeout(250)
+    box.scroll_into_view_if_needed()
+    box.locator(".main-svg").first.wait_for()
+    return box
+
+
+def held(box: Locator) -> Any:
+    """Return the traces of a live figure at the precision of the page."""
+    return plain(json.loads(json.dumps(box.locator(".js-plotly-plot").evaluate(HELD)).replace("NaN", "null")))
+
+
+def expected(explorer: Explorer, values: dict[str, Any]) -> list[dict[str, Any]]:
+    traces = state_of(explorer.draw(**values))["data"]
+    return [{key: trace[key] for key in ("type", "name", "x", "y", "mode") if key in trace} for trace in traces]
+
+
+@pytest.mark.parametrize("name", list(explorers_of(CHAPTER)))
+def test_stock_widgets_move_the_figure_to_the_state_of_the_page(notebook: Page, name: str):
+    explorer = explorers_of(CHAPTER)[name]
+    box = live(notebook, explorer)
+    assert held(box) == expected(explorer, explorer.start)
+    values = explorer.start
+    for control, spec in explorer.controls.items():
+        place = spec.values.index(values[control])
+        values[control] = spec.values[place + 1 if place + 1 < len(spec.values) else place - 1]
+        if spec.is_menu:
+            box.get_by_label(spec.label, exact=True).select_option(
+                label=spec.written[spec.values.index(values[control])]
+            )
+        else:
+            slider = box.locator(".widget-slider", has_text=spec.label).locator(".noUi-handle")
+            slider.press("ArrowRight" if place + 1 < len(spec.values) else "ArrowLeft")
+        state = explorer.draw(**values)
+        expect(box.locator("p").last).to_have_text(state[1])
+        settle(notebook)
+        assert held(box) == expected(explorer, values), values
