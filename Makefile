@@ -11,7 +11,7 @@ export SOURCE_DATE_EPOCH
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: book
 book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
@@ -30,6 +30,10 @@ mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODU
 .PHONY: bench
 bench: .venv-bench/.ready ## Measure the engine: a table, and all numbers in _build/bench.json
 	.venv-bench/bin/python -m benchmarks
+
+.PHONY: bench-site
+bench-site: .venv/.dev .venv/.browser benchmarks/site/node_modules book ## Measure the built pages beside a stock one: weight, speed, Lighthouse, builds
+	$(BIN)/python -m benchmarks.site
 
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab
@@ -92,6 +96,10 @@ clean: ## Remove the built book and the environment
 
 _build/plotly/plotly.min.js: .venv/.book book/plotly_script.py
 	$(BIN)/python book/plotly_script.py $(@D)
+
+benchmarks/site/node_modules: benchmarks/site/package-lock.json
+	npm ci --prefix $(@D) --no-audit --no-fund --silent
+	touch $@
 
 # An environment of its own: what is compared with is heavy, and nothing of the book needs it.
 .venv-bench/.ready: benchmarks/requirements.txt benchmarks/constraints.txt
