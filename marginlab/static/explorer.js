@@ -4,7 +4,7 @@
   "use strict";
 
   const REST = 300; // milliseconds without a change, after which it is remembered and said
-  const NEAR = "300px"; // how far outside the view a figure is drawn
+  const NEAR = "300px"; // how far outside the view a figure is drawn, once somebody reads
   const PRINTED = 640; // width of a figure on paper, in pixels
 
   const root = document.documentElement;
@@ -261,14 +261,20 @@
     });
   }
 
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      watcher.unobserve(entry.target);
-      explorers.find((one) => one.figure === entry.target).show();
-    }
-  }, { rootMargin: NEAR });
-  for (const one of explorers) watcher.observe(one.figure);
+  // What is in view is drawn. What is near it waits until somebody begins to read: the page itself comes first.
+  function watch(margin) {
+    const watcher = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        watcher.unobserve(target);
+        const one = explorers.find(({ figure }) => figure === target);
+        if (!one.near) one.show();
+      }
+    }, { rootMargin: margin });
+    for (const one of explorers) if (!one.near) watcher.observe(one.figure);
+    return watcher;
+  }
+  const inView = watch("0px");
 
   // Paper is light, narrower than most windows, and shows every figure.
   let theme = "";
@@ -291,7 +297,14 @@
     for (const one of explorers) if (one.near) one.paint();
   }).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
 
-  const begin = () => plotly().catch(() => {}); // whoever needs it asks again
+  let begun = false;
+  function begin() {
+    if (begun) return;
+    begun = true;
+    inView.disconnect();
+    watch(NEAR);
+    plotly().catch(() => {}); // whoever needs it asks again
+  }
   if (location.protocol === "file:") begin();
   const signs = ["scroll", "pointermove", "pointerdown", "keydown"];
   for (const sign of signs) addEventListener(sign, begin, { once: true, passive: true });
