@@ -2,11 +2,14 @@
 
 from .account import Account
 from .actions import AddMargin, Close, Open, Switch
+from .chances import Chances, Share, chances_of, chances_so_far
+from .comparison import Comparison, compare
 from .contracts import Contract, Convention
 from .controls import choices, steps
 from .engine import simulate
 from .ensembles import run_many
 from .explorer import Explorer, explore
+from .files import from_csv, from_json, results_csv, to_csv, to_json
 from .history import Event, PricePath, event, event_names
 from .joint import liquidation_move
 from .ledger import Balance, Ledger, LedgerEntry
@@ -24,8 +27,16 @@ from .paths import (
     MeanReversion,
     PriceModel,
 )
+from .payload import from_ccxt
+from .portfolio import EntryError, Portfolio, Problem
 from .positions import MODES, Position
+from .presets import preset, preset_names
+from .recommendation import Finding
+from .replays import Loss, Replay, replay
 from .rules import Rules, TopUp
+from .standing import Refusal, Standing
+from .stress import StressMap, stress_map
+from .tables import Link, Table
 from .tiers import Tiers
 from .venues import Practice, Venue, practices, venue, venue_names
 
@@ -41,39 +52,66 @@ __all__ = [
     "AddMargin",
     "Balance",
     "Bootstrap",
+    "Chances",
     "Close",
+    "Comparison",
     "Contract",
     "Convention",
     "Diffusion",
+    "EntryError",
     "Event",
     "Explorer",
+    "Finding",
     "FlashCrash",
     "JumpDiffusion",
     "Ledger",
     "LedgerEntry",
+    "Link",
+    "Loss",
     "MeanReversion",
     "Open",
     "Outcome",
+    "Portfolio",
     "Position",
     "Practice",
     "PriceModel",
     "PricePath",
+    "Problem",
+    "Refusal",
+    "Replay",
     "Rules",
+    "Share",
+    "Standing",
+    "StressMap",
     "Switch",
+    "Table",
     "Tiers",
     "TopUp",
     "Venue",
     "bankruptcy_price",
+    "chances_of",
+    "chances_so_far",
     "choices",
+    "compare",
     "event",
     "event_names",
     "explore",
+    "from_ccxt",
+    "from_csv",
+    "from_json",
     "liquidation_move",
     "liquidation_price",
     "practices",
+    "preset",
+    "preset_names",
+    "replay",
+    "results_csv",
     "run_many",
     "simulate",
     "steps",
+    "stress_map",
+    "to_csv",
+    "to_json",
     "venue",
     "venue_names",
 ]

@@ -116,7 +116,7 @@ def _floats(name: str, value: ArrayLike) -> Floats:
         if array.dtype.kind not in "iuf" and not all(map(_is_number, array.ravel().tolist())):
             raise ValueError
         return np.asarray(array, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be a number or an array of numbers, not {value!r}") from None
 
 

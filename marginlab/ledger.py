@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, overload
+from typing import overload
+
+from . import words
 
 COLUMNS = (
     "step",
@@ -117,9 +119,7 @@ class Ledger(Sequence[LedgerEntry]):
     def __str__(self) -> str:
         if not self._entries:
             return "Nothing happened."
-        table = [COLUMNS, *map(_cells, self)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join(_line(cells, widths) for cells in table)
+        return words.aligned(COLUMNS, map(_cells, self), names=("what", "position"))
 
     def _repr_html_(self) -> str:
         if not self._entries:
@@ -139,9 +139,9 @@ def _cells(entry: LedgerEntry) -> tuple[str, ...]:
         entry.kind,
         entry.symbol,
         f"{entry.size:+,.10g}" if entry.size else "",
-        "" if entry.price is None else _money(entry.price),
-        _money(entry.amount),
-        _money(entry.fee + entry.impact) if entry.fee or entry.impact else "",
+        "" if entry.price is None else words.amount(entry.price),
+        words.amount(entry.amount),
+        words.amount(entry.fee + entry.impact) if entry.fee or entry.impact else "",
         *(
             _moved(getattr(before, name), getattr(after, name))
             for name in ("wallet", "margin", "equity", "requirement", "fund")
@@ -149,21 +149,6 @@ def _cells(entry: LedgerEntry) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Any, widths: list[int]) -> str:
-    """Words to the left, numbers to the right."""
-    return "  ".join(
-        cell.ljust(width) if name in ("what", "position") else cell.rjust(width)
-        for name, cell, width in zip(COLUMNS, cells, widths, strict=True)
-    ).rstrip()
-
-
 def _moved(before: float, after: float) -> str:
-    shown, now = _money(before), _money(after)
+    shown, now = words.amount(before), words.amount(after)
     return now if shown == now else f"{shown} → {now}"
-
-
-def _money(value: float) -> str:
-    """Two digits after the point, more for the small amounts of a coin."""
-    digits = 2 if abs(value) >= 1 or value == 0 else 6
-    shown = f"{value:,.{digits}f}"
-    return shown if float(shown.replace(",", "")) else f"{0:.2f}"

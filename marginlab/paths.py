@@ -149,10 +149,10 @@ class JumpDiffusion(Diffusion):
         while True:
             moved = next(diffused)
             # One Poisson count for all paths, dealt out evenly, makes Poisson counts again, at the cost of the jumps.
-            counts = rng.poisson(expected * paths).ravel()
+            counts = rng.poisson(expected * paths).ravel().astype(np.intp)  # 32 bits in a browser
             place = np.repeat(np.arange(counts.size) * paths, counts) + rng.integers(paths, size=counts.sum())
             sizes = np.repeat(means, counts) + np.repeat(deviations, counts) * rng.standard_normal(place.size)
-            moved += reach @ np.bincount(place, sizes, counts.size * paths).reshape(-1, paths) - growth
+            moved += reach @ np.bincount(place.astype(np.intp), sizes, counts.size * paths).reshape(-1, paths) - growth
             yield moved
 
 

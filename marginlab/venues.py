@@ -102,6 +102,15 @@ class Venue:
     rules: Sourced
     tables: tuple[BracketTable, ...]
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What there are brackets of.
+
+        >>> venue("dydx").symbols
+        ('BTC-USD', 'ETH-USD')
+        """
+        return tuple(dict.fromkeys(table.contract.symbol for table in self.tables))
+
     def table(self, symbol: str, *, date: str | None = None) -> BracketTable:
         """Return the newest bracket table of a symbol, or the one of a date.
 
@@ -110,7 +119,7 @@ class Venue:
         ValueError
             For a symbol or a date there is no table of, with those there are.
         """
-        checks.one_of("symbol", symbol, dict.fromkeys(table.contract.symbol for table in self.tables))
+        checks.one_of("symbol", symbol, self.symbols)
         own = {table.date: table for table in self.tables if table.contract.symbol == symbol}
         return own[next(iter(own)) if date is None else checks.one_of("date", date, own)]
 

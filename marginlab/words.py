@@ -25,6 +25,17 @@ def signed(amount: float) -> str:
     return f"+{money(amount)}" if round(amount) > 0 else money(amount)
 
 
+def amount(value: float) -> str:
+    """Return an amount to two digits after the point, and to six where it is as small as those of a coin.
+
+    >>> amount(-1234.567), amount(0.0125), amount(0)
+    ('-1,234.57', '0.012500', '0.00')
+    """
+    digits = 2 if abs(value) >= 1 or value == 0 else 6
+    shown = f"{value:,.{digits}f}"
+    return shown if float(shown.replace(",", "")) else f"{0:.2f}"
+
+
 def percent(share: float, digits: int = 0) -> str:
     """Return a fraction as a percentage.
 
@@ -78,6 +89,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Seq
             raise ValueError(f"a row must have as many cells as the head ({len(head)}), not {len(line)}: {line!r}")
     rule = "".join(f"{'--:' if name in numbers else '---'}|" for name in head)
     return "\n".join([_row(lines[0]), f"|{rule}", *map(_row, lines[1:])])
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: Sequence[str] = ()) -> str:
+    """Return a table for a terminal; the columns in `names` are set to the left, all others to the right.
+
+    >>> print(aligned(["mode", "left"], [["cross", "0"], ["isolated", "1,500"]], names=["mode"]))
+    mode       left
+    cross         0
+    isolated  1,500
+    """
+    lines = [list(head), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if name in names else cell.rjust(width)
+            for name, cell, width in zip(head, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
 
 
 def _reads_as_zero(shown: str) -> bool:

@@ -29,6 +29,7 @@ def test_numbers_come_back_as_floats_of_the_same_shape(given):
         (checks.numbers, True, "price must be a number or an array of numbers, not True"),
         (checks.numbers, [False, True], "price must be a number or an array of numbers, not [False, True]"),
         (checks.numbers, [[1, 2], [3]], "price must be a number or an array of numbers, not [[1, 2], [3]]"),
+        (checks.numbers, 10**309, f"price must be a number or an array of numbers, not {10**309}"),
         (checks.numbers, [1, NAN, INF], "price must be finite, not nan (at index 1)"),
         (checks.numbers, [[1, 2], [3, INF]], "price must be finite, not inf (at index (1, 1))"),
         (checks.positive, 0, "price must be greater than 0, not 0.0"),

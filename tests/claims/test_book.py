@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marginlab import Explorer
+from marginlab import Explorer, compare, preset, preset_names
 
 from ..chapters import BOOK, NAMES, explorers_of, module_of, notebook_of, values_of
 
@@ -143,3 +143,11 @@ def test_the_list_of_claims_is_a_table_with_a_row_each():
     rows = list(csv.reader((BOOK / "claims.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[0] == ["id", "question", "chapter", "verdict", "condition"]
     assert {len(row) for row in rows} == {5}
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_row_of_a_recommendation_links_to_the_claim_it_rests_on(name):
+    one = preset(name)
+    links = {claim.id: claim.link for claim in ALL}
+    for finding in compare(one.account, one.marks, venue=one.venue).findings:
+        assert finding.link == links[finding.claim]
