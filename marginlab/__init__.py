@@ -10,6 +10,7 @@ from .engine import simulate
 from .ensembles import run_many
 from .explorer import Explorer, explore
 from .files import from_csv, from_json, results_csv, to_csv, to_json
+from .form import Workbench, workbench
 from .history import Event, PricePath, event, event_names
 from .joint import liquidation_move
 from .ledger import Balance, Ledger, LedgerEntry
@@ -88,6 +89,7 @@ __all__ = [
     "Tiers",
     "TopUp",
     "Venue",
+    "Workbench",
     "bankruptcy_price",
     "chances_of",
     "chances_so_far",
@@ -114,4 +116,5 @@ __all__ = [
     "to_json",
     "venue",
     "venue_names",
+    "workbench",
 ]

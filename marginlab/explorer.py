@@ -18,14 +18,17 @@ from itertools import product
 from typing import Any
 
 from .controls import Control, controls
+from .live import Live
+from .tables import Table
 
 # Set by the book's build, so that the kernel it starts writes pages rather than widgets.
 PAGE_VARIABLE = "MARGINLAB_PAGE"
 
 Draw = Callable[..., tuple[Any, str]]
+Tabulate = Callable[..., Table]
 
 
-def explore(draw: Draw, *, title: str, **settings: Any) -> Explorer:
+def explore(draw: Draw, *, title: str, table: Tabulate | None = None, **settings: Any) -> Explorer:
     """Return a figure whose settings the reader can move.
 
     Parameters
@@ -36,6 +39,9 @@ def explore(draw: Draw, *, title: str, **settings: Any) -> Explorer:
         number and types whatever the settings.
     title
         The question the figure answers.
+    table
+        A pure function of the same settings that returns a :class:`Table` to stand below, with the
+        same caption and head whatever they are.
     **settings
         A list of values for each argument of `draw`, or one of :func:`choices`, :func:`steps`. With
         none the figure stands still.
@@ -46,14 +52,14 @@ def explore(draw: Draw, *, title: str, **settings: Any) -> Explorer:
         Shows itself in a notebook: ipywidgets and a ``FigureWidget`` beside a kernel, an island of
         plain HTML in the book. Its text is the sentence at the starting values.
     """
-    return Explorer(draw, title, controls(settings))
+    return Explorer(draw, title, controls(settings), table)
 
 
 class Explorer:
     """A figure with controls; made by :func:`explore`."""
 
-    def __init__(self, draw: Draw, title: str, settings: dict[str, Control]) -> None:
-        self.draw, self.title, self.controls = draw, title, settings
+    def __init__(self, draw: Draw, title: str, settings: dict[str, Control], table: Tabulate | None = None) -> None:
+        self.draw, self.title, self.controls, self.table = draw, title, settings, table
         self.name = re.sub(r"[\W_]+", "-", draw.__name__).strip("-")
 
     @property
@@ -70,22 +76,19 @@ class Explorer:
     def widget(self) -> Any:
         """The live form, stock ipywidgets around a ``FigureWidget`` that is changed in place."""
         import ipywidgets
-        import plotly.graph_objects as go
 
-        figure, sentence = self.draw(**self.start)
-        shown = go.FigureWidget(figure)
-        words = ipywidgets.HTML(_paragraph(sentence))
+        table = self.table
+        live = Live(self.draw(**self.start), None if table is None else table(**self.start))
         inputs = {name: _input(ipywidgets, control) for name, control in self.controls.items()}
 
         def redraw(_change: Any) -> None:
-            figure, sentence = self.draw(**{name: one.value for name, one in inputs.items()})
-            _replace(shown, go.Figure(figure))
-            words.value = _paragraph(sentence)
+            values = {name: one.value for name, one in inputs.items()}
+            live.show(self.draw(**values), None if table is None else table(**values))
 
         for one in inputs.values():
             one.observe(redraw, names="value")
         return ipywidgets.VBox(
-            [ipywidgets.HTML(f"<strong>{escape(self.title)}</strong>"), *inputs.values(), shown, words]
+            [ipywidgets.HTML(f"<strong>{escape(self.title)}</strong>"), *inputs.values(), *live.parts]
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -113,19 +116,3 @@ def _input(ipywidgets: Any, control: Control) -> Any:
         style={"description_width": "16em"},
         layout={"width": "min(100%, 42em)"},
     )
-
-
-def _replace(shown: Any, figure: Any) -> None:
-    """Give a shown figure the traces and layout of another, in one message to the browser."""
-    kinds = [[trace.type for trace in one.data] for one in (shown, figure)]
-    if kinds[0] != kinds[1]:
-        raise ValueError(f"draw must return the same traces for all settings: first {kinds[0]}, now {kinds[1]}")
-    with shown.batch_update():
-        for old, new in zip([*shown.data, shown.layout], [*figure.data, figure.layout], strict=True):
-            before, after = old.to_plotly_json(), new.to_plotly_json()
-            # What the new one does not have is set to None, which takes it away.
-            old.update({key: after.get(key) for key in (before | after).keys() - {"type", "uid"}}, overwrite=True)
-
-
-def _paragraph(sentence: str) -> str:
-    return f'<p style="line-height: 1.5">{escape(sentence)}</p>'

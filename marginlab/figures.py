@@ -24,6 +24,7 @@ LIQUIDATION = {"color": "#d6336c", "dash": "solid", "symbol": "x", "pattern": "x
 REQUIRED = {"color": "#808080", "dash": "dot", "symbol": "circle-open", "pattern": "."}
 FREE = {"color": "#2f9e6e", "dash": "longdash", "symbol": "triangle-up", "pattern": "+"}
 MARK = {"color": "#808080", "dash": "longdashdot", "symbol": "line-ns-open", "pattern": "-"}
+# What is on record or was entered, beside what is worked out.
 MEASURED = {"color": "#8a63d2", "dash": "dashdot", "symbol": "star", "pattern": "|"}
 
 PERCENT = ".0%"

@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .tables import Link, Table
+
 if TYPE_CHECKING:
     from .explorer import Explorer
 
 # Figures are drawn some hundreds of pixels wide: five digits place a point to a hundredth of one.
 DIGITS = 5
+# What a figure can be saved as.
+PICTURES = ("png", "svg")
 # Of a figure that does not say its own, in pixels: plotly's.
 HEIGHT = 450
 
@@ -30,6 +34,9 @@ def island(explorer: Explorer) -> str:
     name = f"explorer-{escape(explorer.name)}"
     states = list(explorer.states())
     drawn = [state_of(explorer.draw(**values)) for values in states]
+    tables = [] if explorer.table is None else [explorer.table(**values) for values in states]
+    for state, table in zip(drawn, tables, strict=False):
+        state["table"] = rows_of(table)
     first = states.index(explorer.start)
     data = {"controls": _controls(explorer), **differences(drawn, first, _shape(explorer))}
     stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
@@ -41,6 +48,7 @@ def island(explorer: Explorer) -> str:
         f'<div class="explorer-plot" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"'
         f' style="min-height: {height}px"></div>\n'
         f'<p class="explorer-words" id="{name}-words">{escape(sentence)}</p>\n'
+        f"{_below(tables, first)}"
         f"<noscript>{_table(explorer)}</noscript>\n"
         f'<script type="application/json">{stored}</script>\n'
         "</figure>"
@@ -101,6 +109,23 @@ def state_of(drawn: tuple[Any, str]) -> dict[str, Any]:
     return {"data": plain(figure["data"]), "layout": plain(figure["layout"]), "sentence": sentence}
 
 
+def rows_of(table: Table) -> list[Any]:
+    """Return the rows of a table as the page holds them: a cell that leads somewhere is its text and its address."""
+    return [[[cell.text, cell.address] if isinstance(cell, Link) else cell for cell in row] for row in table.rows]
+
+
+def _below(tables: list[Table], first: int) -> str:
+    """Return the table below an explorer, in its first state."""
+    if not tables:
+        return ""
+    heads = {(table.caption, table.head, table.names) for table in tables}
+    if len(heads) > 1:
+        raise ValueError(f"table must have the same caption, head and names in all states, not {sorted(heads)!r}")
+    # What is wider than a phone is scrolled, with the keyboard too.
+    scrolled = f'class="explorer-table" tabindex="0" role="group" aria-label="{escape(tables[first].caption)}"'
+    return f"<div {scrolled}>{tables[first].html(linked=True)}</div>\n"
+
+
 def _changing(parts: list[Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
     """Yield the smallest parts that differ between states, with their value in each state.
 
@@ -159,6 +184,11 @@ def _form(explorer: Explorer, name: str) -> str:
     tools = (
         '<button type="reset">Reset</button>' * bool(rows)
         + '<button type="button" class="explorer-copy">Copy link</button>'
+        + "".join(
+            f'<button type="button" class="explorer-save" value="{kind}" aria-label="Save as {kind.upper()}">'
+            f"{kind.upper()}</button>"
+            for kind in PICTURES
+        )
     )
     return (
         f'<form class="explorer-form" autocomplete="off" hidden>\n{"".join(rows)}'

@@ -14,7 +14,7 @@ from .chapters import BOOK
 
 TEXT = (BOOK / "api.md").read_text(encoding="utf-8")
 DIRECTIVE = re.compile(r"^\.\. (auto\w+|py:data):: ([\w.]+)\n((?:   :.*\n)*)", re.MULTILINE)
-MODULES = ["marginlab.figures", "marginlab.files", "marginlab.history", "marginlab.words"]
+MODULES = ["marginlab.figures", "marginlab.files", "marginlab.history", "marginlab.screens", "marginlab.words"]
 # What is no public name itself, but is what one of them consists of.
 PARTS = ["marginlab.venues.BracketTable", "marginlab.venues.Sourced"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import os
 import subprocess
 import sys
 from copy import deepcopy
 
+import numpy as np
 import pytest
 
 from marginlab import Explorer, choices, explore, steps
+from marginlab.controls import controls
 from marginlab.explorer import PAGE_VARIABLE
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -240,6 +243,21 @@ def test_a_draw_that_changes_its_traces_is_refused(draw):
     with pytest.raises(ValueError, match=r"draw must return the same traces for all settings: first \['bar'\], now "):
         inputs["number"].value = 2
     assert as_shown(figure) == before
+
+
+def test_times_reach_the_browser_as_text():
+    days = np.array(["2021-05-19T00:00", "2021-05-20T00:00"], dtype="M8[m]")
+    shapes = [{"type": "line", "x0": datetime.datetime(2021, 5, 19), "x1": days[1], "y0": 0, "y1": 1}]
+
+    def dated(number):
+        return {"data": [{"type": "scatter", "x": days, "y": [number, 2]}], "layout": {"shapes": shapes}}, "Said."
+
+    explorer = Explorer(dated, "When?", controls({"number": [1, 2]}))
+    figure = explorer.widget.children[-2]
+    for _ in range(2):
+        assert list(figure.data[0].x) == ["2021-05-19T00:00", "2021-05-20T00:00"]
+        assert figure.layout.shapes[0].x0 == "2021-05-19T00:00:00"
+        explorer.widget.children[1].value = 2
 
 
 def test_a_figure_of_plotlys_own_serves_as_well_as_its_plain_form():

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marginlab import choices, explore, steps
-from marginlab.island import DIGITS, HEIGHT, differences, island, plain
+from marginlab import Link, Table, choices, explore, steps
+from marginlab.island import DIGITS, HEIGHT, differences, island, plain, rows_of
 
 from .chapters import NAMES, explorers_of
 
@@ -246,6 +246,8 @@ def test_what_the_book_stores_comes_back_as_it_is_drawn(chapter, name):
     for places, values in list(zip(product(*lengths), explorer.states(), strict=True))[::7]:
         figure, sentence = explorer.draw(**values)
         expected = {"data": plain(figure["data"]), "layout": plain(figure["layout"]), "sentence": sentence}
+        if explorer.table is not None:
+            expected["table"] = rows_of(explorer.table(**values))
         assert cleaned(rebuilt(stored, places)) == cleaned(json.loads(json.dumps(expected)))
 
 
@@ -391,7 +393,8 @@ def test_what_is_stored_of_the_controls_is_what_the_address_holds():
 
 def test_an_explorer_that_can_be_moved_can_be_reset_and_shared():
     page = Page(island(made()))
-    assert [(one["text"], one["type"]) for one in page.find("button")] == [("Reset", "reset"), ("Copy link", "button")]
+    buttons = [(one["text"], one["type"]) for one in page.find("button")]
+    assert buttons == [("Reset", "reset"), ("Copy link", "button"), ("PNG", "button"), ("SVG", "button")]
 
 
 def test_without_a_script_a_table_says_what_the_first_control_does():
@@ -410,11 +413,35 @@ def test_a_table_never_says_a_state_twice():
     assert [one["text"] for one in page.find("td")] == ["1", "1.", "2", "2."]
 
 
+def counted(number, caption="How many"):
+    return Table(caption, ("number", "where"), [(str(number), Link("there", "a.ipynb#b"))] * number, names=("where",))
+
+
+def drawn(number):
+    return {"data": [], "layout": {}}, f"It is {number}."
+
+
+def test_a_table_below_is_on_the_page_at_the_start_and_stored_for_every_state():
+    page = Page(island(explore(drawn, title="Which?", table=counted, number=[1, 2])))
+    (region,) = page.find("div", **{"class": "explorer-table"})
+    assert (region["tabindex"], region["aria-label"]) == ("0", "How many")
+    assert [one["text"] for one in page.find("th")][:2] == ["number", "where"]
+    assert [one["href"] for one in page.find("a")] == ["a.html#b"]
+    for number in (1, 2):
+        assert rebuilt(page.stored, (number - 1,))["table"] == [[str(number), ["there", "a.html#b"]]] * number
+
+
+def test_a_table_whose_head_changes_is_refused():
+    explorer = explore(drawn, title="Which?", table=lambda number: counted(number, f"{number}"), number=[1, 2])
+    with pytest.raises(ValueError, match=r"^table must have the same caption, head and names in all states"):
+        island(explorer)
+
+
 def test_an_explorer_without_controls_is_a_figure_and_a_sentence():
     explorer = explore(lambda: ({"data": [{"type": "bar", "y": [1]}], "layout": {}}, "One bar."), title="How many?")
     page = Page(island(explorer))
     assert page.find("input") + page.find("select") + page.find("table") == []
-    assert [one["text"] for one in page.find("button")] == ["Copy link"]
+    assert [one["text"] for one in page.find("button")] == ["Copy link", "PNG", "SVG"]
     assert page.find("p")[0]["text"] == "One bar."
     assert (page.stored["controls"], page.stored["varying"]) == ([], [])
     assert rebuilt(page.stored, ()) == {"data": [{"type": "bar", "y": [1]}], "layout": {}, "sentence": "One bar."}

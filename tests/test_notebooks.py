@@ -15,6 +15,7 @@ import pytest
 from marginlab import explore, figures
 from marginlab.controls import Control
 from marginlab.island import state_of
+from marginlab.live import scrolled
 
 from .chapters import BOOK, NAMES, code_of, explorers_of, module_of, notebook_of, states_of, values_of
 from .test_api import anchors
@@ -23,6 +24,8 @@ from .test_glossary import SOURCES, TERMS
 OUT_OF_SIGHT = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 EXPLORERS = [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)]
 CHAPTERS = ["structure", "mechanics", "volatility", "questions"]
+# The workbench tries accounts rather than claims, and has no exercises: your own account is one.
+WITH_WORKBENCH = [*CHAPTERS, "workbench"]
 every_notebook = pytest.mark.parametrize("name", NAMES)
 every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
 
@@ -258,7 +261,7 @@ def test_every_number_given_in_an_exercise_is_used_in_its_solution(name):
 # --- the glossary ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", WITH_WORKBENCH)
 def test_a_term_leads_to_the_glossary_where_a_chapter_first_uses_it(name):
     # What stands in headings, code and other links is no place for a link.
     text = re.sub(r"^#+ .*$|`[^`\n]+`|<summary>.*?</summary>|\$[^$\n]+\$", "", prose(name), flags=re.MULTILINE)
@@ -359,7 +362,8 @@ def test_the_same_values_are_drawn_the_same(chapter, name):
 @every_explorer
 def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
     known = explorers_of(chapter)[name]
-    live = explore(known.draw, title=known.title, **known.controls)  # of its own: what is moved stays moved
+    # One of its own: what is moved stays moved.
+    live = explore(known.draw, title=known.title, table=known.table, **known.controls)
     inputs = [child for child in live.widget.children if hasattr(child, "options")]
     (shown,) = (child for child in live.widget.children if isinstance(child, go.FigureWidget))
     for values in states_of(known, 40)[-2:]:
@@ -370,7 +374,9 @@ def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
         for trace in found["data"]:
             trace.pop("uid")
         assert found == wanted, values
-        assert escape(sentence) in live.widget.children[-1].value
+        words, *below = (child.value for child in live.widget.children[live.widget.children.index(shown) + 1 :])
+        assert escape(sentence) in words
+        assert below == ([] if known.table is None else [scrolled(known.table(**values))])
 
 
 @every_explorer

@@ -69,9 +69,24 @@ LAYERS = {
     "files": ({"comparison", "portfolio"}, {"numpy"}),
     "payload": ({"checks", "contracts", "files", "portfolio", "positions", "venues"}, set()),
     "controls": ({"checks"}, set()),
-    "island": (set(), {"numpy"}),
-    "explorer": ({"controls", "island"}, {"ipywidgets", "plotly"}),
+    "island": ({"tables"}, {"numpy"}),
+    "live": ({"tables"}, {"ipywidgets", "numpy", "plotly"}),
+    "explorer": ({"controls", "island", "live", "tables"}, {"ipywidgets"}),
     "figures": (set(), {"numpy"}),
+    "screens": (
+        {"chances", "checks", "comparison", "figures", "recommendation", "replays", "standing", "tables", "words"},
+        {"numpy"},
+    ),
+    "entry": ({"portfolio", "positions", "venues"}, {"ipywidgets"}),
+    "trials": ({"chances", "comparison", "entry", "live", "screens"}, {"ipywidgets"}),
+    "desk": (
+        {
+            *("comparison", "entry", "files", "history", "live", "payload", "portfolio", "positions", "presets"),
+            *("screens", "stress", "trials"),
+        },
+        {"ipywidgets"},
+    ),
+    "form": ({"checks", "comparison", "desk", "explorer", "portfolio", "presets", "screens"}, set()),
     "sphinxext": (
         {"__init__", "explorer"},
         {"docutils", "jupyter_cache", "latex2mathml", "nbclient", "plotly", "sphinx"},
@@ -142,7 +157,7 @@ def test_a_module_imports_only_what_lies_below_it(name):
     assert others <= LAYERS[name][1]
 
 
-@pytest.mark.parametrize("name", ["explorer", "sphinxext"])
+@pytest.mark.parametrize("name", ["explorer", "live", "sphinxext"])
 def test_what_draws_is_imported_only_when_it_is_needed(name):
     at_once = {ast.unparse(node) for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)}
     assert not any(re.search("plotly|ipywidgets", line) for line in at_once)

@@ -1,4 +1,4 @@
-// Explorers on a page: labelled inputs, a figure and a sentence, with every state already in the page.
+// Explorers on a page: labelled inputs, a figure, a sentence and perhaps a table, with every state already in the page.
 // The data are written by marginlab/island.py; its docstring says how.
 (() => {
   "use strict";
@@ -69,6 +69,24 @@
     if (spoken.textContent !== text) spoken.textContent = text;
   };
 
+  // The rows of a table; a cell is its text, or text and the address it leads to.
+  function fill(table, rows) {
+    const kinds = [...table.tHead.rows[0].cells].map((cell) => cell.className);
+    const lines = rows.map((cells) => {
+      const line = document.createElement("tr");
+      cells.forEach((cell, i) => {
+        const place = line.insertCell();
+        if (kinds[i]) place.className = kinds[i];
+        if (!Array.isArray(cell)) return void (place.textContent = cell);
+        const link = document.createElement("a");
+        [link.textContent, link.href] = cell;
+        place.append(link);
+      });
+      return line;
+    });
+    table.tBodies[0].replaceChildren(...lines);
+  }
+
   const startOf = (field) =>
     field.options ? [...field.options].findIndex((one) => one.defaultSelected) : Number(field.defaultValue);
 
@@ -78,12 +96,14 @@
       this.name = figure.id.replace(/^explorer-/, "");
       this.plot = figure.querySelector(".explorer-plot");
       this.words = figure.querySelector(".explorer-words");
+      this.table = figure.querySelector(".explorer-table table");
       this.form = figure.querySelector("form");
       this.fields = [...this.form.querySelectorAll("[name]")];
       this.start = this.fields.map(startOf);
       this.places = [...this.start];
       this.near = false; // drawn only once it comes near the view
-      this.waiting = false;
+      this.waiting = false; // for the frame that shows what was drawn
+      this.stale = false; // since something changed meanwhile
       this.listen();
     }
 
@@ -111,6 +131,9 @@
       });
       const [copy] = this.form.getElementsByClassName("explorer-copy");
       copy.addEventListener("click", () => share(this, copy));
+      for (const save of this.form.getElementsByClassName("explorer-save")) {
+        save.addEventListener("click", () => this.save(save.value));
+      }
     }
 
     move(i, place) {
@@ -130,15 +153,19 @@
       this.refresh();
     }
 
-    // At most one drawing a frame, of the latest values.
+    // Drawn at once, for the frame that comes. What changes before that frame waits for the next one, and only the
+    // latest of it is drawn: no drag is ever followed by drawings that are out of date.
     refresh() {
+      this.stale = this.waiting;
       if (this.waiting) return;
       this.waiting = true;
+      const state = this.state();
+      if (this.words.textContent !== state.sentence) this.words.textContent = state.sentence;
+      if (this.table) fill(this.table, state.table);
+      if (this.near) this.paint(state);
       requestAnimationFrame(() => {
         this.waiting = false;
-        const state = this.state();
-        if (this.words.textContent !== state.sentence) this.words.textContent = state.sentence;
-        if (this.near) this.paint(state);
+        if (this.stale) requestAnimationFrame(() => this.stale && this.refresh());
       });
     }
 
@@ -164,6 +191,16 @@
 
     paint(state = this.state()) {
       if (window.Plotly) Plotly.react(this.plot, state.data, themed(state.layout), config);
+    }
+
+    // As large as it is seen, and on the page's ground: what is saved is looked at elsewhere.
+    async save(format) {
+      await plotly();
+      const { data, layout } = this.state();
+      const { width, height } = this.plot.getBoundingClientRect();
+      const ground = getComputedStyle(document.body).backgroundColor;
+      const shown = { ...themed(layout), paper_bgcolor: ground };
+      await Plotly.downloadImage({ data, layout: shown }, { format, width, height, filename: this.name });
     }
 
     show() {

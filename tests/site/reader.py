@@ -11,7 +11,7 @@ from marginlab import Explorer
 
 from ..chapters import explorers_of
 
-CHAPTERS = ["structure", "mechanics", "volatility", "questions", "venues"]
+CHAPTERS = ["structure", "mechanics", "volatility", "questions", "workbench", "venues"]
 EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in explorers_of(chapter)]
 
 

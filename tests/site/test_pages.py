@@ -172,3 +172,29 @@ def test_a_change_of_theme_recolours_figures_in_place(page, site):
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     settle(page)
     assert figure.locator(".xtick text").first.evaluate(colour) != before
+
+
+def test_quick_changes_draw_at_once_then_the_latest_and_never_twice_a_frame(page, site):
+    figure = opened(page, site + "book/structure.html", "gap")
+    drawn = page.evaluate(
+        """async () => {
+          const field = document.querySelector("#explorer-gap [name=jump]"), react = Plotly.react, drawn = [];
+          const frame = () => new Promise(requestAnimationFrame), most = Number(field.max);
+          let now = 0;
+          Plotly.react = (...given) => (drawn.push([now, Number(field.value)]), react(...given));
+          for (let place = 0; place <= most; place++) {
+            field.value = place;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+          }
+          for (now = 1; now < 5; now++) await frame();
+          Plotly.react = react;
+          return [drawn, most];
+        }"""
+    )
+    (first, second), most = drawn
+    assert first == [0, 0]
+    assert second[0] > 0
+    assert second[1] == most
+    explorer = explorers_of("structure")["gap"]
+    last = {key: control.values[-1] if key == "jump" else control.start for key, control in explorer.controls.items()}
+    assert sentence(figure) == explorer.draw(**last)[1]

@@ -66,6 +66,15 @@ def test_the_address_of_a_section_leaves_the_controls_alone(page, site):
     assert "A jump of 10%" in sentence(figure)
 
 
+@pytest.mark.parametrize(("kind", "begins"), [("png", b"\x89PNG"), ("svg", b"<svg")])
+def test_a_figure_is_saved_as_a_picture_without_asking_anybody(page, site, kind, begins):
+    figure = opened(page, site + STRUCTURE, "gap")
+    with page.expect_download() as saved:
+        figure.get_by_role("button", name=f"Save as {kind.upper()}").click()
+    assert saved.value.suggested_filename == f"gap.{kind}"
+    assert saved.value.path().read_bytes().startswith(begins)
+
+
 @pytest.mark.parametrize(("given", "nearest"), [("0.101", "10%"), ("-7", "0%"), ("99", "60%"), ("1e-3", "0%")])
 def test_a_number_that_no_control_has_becomes_the_nearest(page, site, given, nearest):
     figure = opened(page, f"{site}{STRUCTURE}#gap.jump={given}", "gap")
@@ -113,6 +122,7 @@ def test_two_hundred_malformed_addresses_never_break_the_page(page, site):
     for seed in range(200):
         typed = malformed(seed)
         if seed % 10 == 0:  # a page that opens so, and one that is open
+            page.wait_for_load_state("networkidle")
             page.goto("about:blank")
             figure = opened(page, f"{site}{STRUCTURE}#{typed}", "gap")
         else:

@@ -13,19 +13,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from marginlab.island import state_of
+from marginlab.island import rows_of, state_of
 
 from ..chapters import explorers_of
 from .conftest import HTML, watch
 from .reader import CHAPTERS, EXPLORERS, address, arrived, shown
 
 # Goes through addresses of states and returns what plotly and the page hold in each.
-VISIT = """async ([plot, words], addresses) => {
+VISIT = """async ([plot, words, table], addresses) => {
   const seen = [];
+  const link = (one) => one.querySelector("a")?.getAttribute("href");
+  const cell = (one) => (link(one) ? [one.textContent, link(one)] : one.textContent);
+  const rows = () => table && [...table.tBodies[0].rows].map((row) => [...row.cells].map(cell));
   for (const address of addresses) {
     location.hash = address;
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-    seen.push({ data: plot.data, layout: plot.layout, sentence: words.textContent });
+    seen.push({ data: plot.data, layout: plot.layout, sentence: words.textContent, rows: rows() });
   }
   return JSON.parse(JSON.stringify(seen));
 }"""
@@ -58,13 +61,15 @@ def test_the_page_shows_what_draw_returns(page_of, chapter, name, way, most):
     chosen = random.Random(name).sample(states, min(most, len(states)))
     figure = shown(page, name)
     parts = [figure.locator(part).element_handle() for part in (".explorer-plot", ".explorer-words")]
+    parts.append(None if explorer.table is None else figure.locator(".explorer-table table").element_handle())
     seen = page.evaluate(
-        f"([plot, words, addresses]) => ({VISIT})([plot, words], addresses)",
+        f"([plot, words, table, addresses]) => ({VISIT})([plot, words, table], addresses)",
         [*parts, [address(explorer, values) for values in chosen]],
     )
     for values, shows in zip(chosen, seen, strict=True):
         expected = state_of(explorer.draw(**values))
         assert shows["sentence"] == expected["sentence"], values
+        assert shows["rows"] == (None if explorer.table is None else rows_of(explorer.table(**values))), values
         assert len(shows["data"]) == len(expected["data"])
         for key in ("data", "layout"):
             assert missing(expected[key], shows[key], key) == [], values
