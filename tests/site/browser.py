@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -26,7 +27,9 @@ def system_chromium() -> str | None:
 
 
 def launch(playwright: Any) -> Any:
-    """Start the system's Chromium, or Playwright's own where the system has none."""
+    """Start the system's Chromium, or Playwright's own where the system has none; Firefox if that is asked for."""
+    if os.environ.get("MARGINLAB_BROWSER") == "firefox":
+        return playwright.firefox.launch()
     return playwright.chromium.launch(executable_path=system_chromium(), args=QUIET)
 
 

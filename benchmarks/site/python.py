@@ -1,0 +1,101 @@
+"""Python in the browser: what it adds to the site, and how long it takes from a page's button to a widget that works.
+
+Beside it stands a bare page that loads Pyodide and imports numpy: the Pyodide that the site carries, and the one
+that is published, whose modules a browser compiles at every start. The pages are visited in turns, each by a browser
+that has nothing yet; then the site once more, by one that has been there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+from playwright.sync_api import Browser, BrowserContext
+
+from lite.assemble import FETCHED, described, locked, unpack
+from lite.site import SITE
+from tests.site.server import served
+
+from ..measure import Result
+from .visit import Visit
+
+CHAPTER = "structure"
+TURNS = 5
+MB = 1e6
+BARE = """<!doctype html><title>loading</title><script type="module">
+import { loadPyodide } from "./pyodide.mjs";
+const pyodide = await loadPyodide({ packages: ["numpy"] });
+await pyodide.runPythonAsync("import numpy");
+document.title = "ready";
+</script>
+"""
+WORKS = "document.querySelector('.widget-slider') && document.querySelector('.js-plotly-plot .main-svg')"
+
+
+def measure(visit: Visit) -> Iterator[Result]:
+    """Yield the added size, the first start beside a bare page's, and the second start beside the first."""
+    assert (SITE / "python").exists(), "run `make site` first"
+    added = sum(path.stat().st_size for path in (SITE / "python").rglob("*") if path.is_file())
+    yield Result("Python in the browser adds to the site", added / MB, "MB", most=60)
+    bare = {"the site's": visit.folder / "own", "the published": visit.folder / "published"}
+    shutil.copytree(SITE / "python" / "static" / "pyodide", bare["the site's"])
+    published(bare["the published"])
+    taken: dict[str, list[float]] = {name: [] for name in ("first", "second", *bare)}
+    with served(SITE) as site:
+        for _ in range(TURNS):
+            for name, folder in bare.items():
+                (folder / "bare.html").write_text(BARE, encoding="utf-8")
+                with served(folder) as address:
+                    taken[name].append(_bare(visit.browser, address))
+            context = visit.browser.new_context()
+            taken["first"].append(to_widget(context, site))
+            taken["second"].append(to_widget(context, site))
+            context.close()
+    parts = {f"{name}, s": statistics.median(times) for name, times in taken.items()}
+    for name in bare:
+        ratios = [one / other for one, other in zip(taken["first"], taken[name], strict=True)]
+        title = f"click to first widget over a bare page with {name} Pyodide"
+        spread = (min(ratios), max(ratios))
+        yield Result(title, statistics.median(ratios), "times", most=1.6, spread=spread, parts=parts)
+    ratios = [one / other for one, other in zip(taken["second"], taken["first"], strict=True)]
+    yield Result("a second start over the first", statistics.median(ratios), "times", most=1, parts=parts)
+
+
+def published(folder: Path) -> None:
+    """Put Pyodide and numpy in a folder as they are published."""
+    folder.mkdir()
+    unpack(FETCHED / next(one.file for one in locked() if one.client == "npm"), folder)
+    (wheel,) = FETCHED.glob("numpy-*.whl")
+    shutil.copy(wheel, folder)
+    lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
+    lock["packages"] = dict(described([folder / wheel.name]))
+    (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
+def _bare(browser: Browser, address: str) -> float:
+    context = browser.new_context()
+    page = context.new_page()
+    start = perf_counter()
+    page.goto(f"{address}bare.html")
+    page.wait_for_function("document.title === 'ready'", polling=20, timeout=120_000)
+    taken = perf_counter() - start
+    context.close()
+    return taken
+
+
+def to_widget(context: BrowserContext, site: str) -> float:
+    """Return the seconds from a click on a page's button to a slider and a figure that are there."""
+    page = context.new_page()
+    page.goto(f"{site}book/{CHAPTER}.html")
+    page.wait_for_load_state("networkidle")
+    start = perf_counter()
+    page.get_by_role("link", name="Run in your browser").click()
+    page.wait_for_url("**/python/**")
+    page.wait_for_function(WORKS, polling=20, timeout=120_000)
+    taken = perf_counter() - start
+    page.close()
+    return taken

@@ -1,0 +1,1 @@
+"""Python in the browser: what is put together for it, and how."""

@@ -1,0 +1,30 @@
+"""The whole site, served on this machine, and a browser that reaches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from ..site.browser import launch
+from ..site.server import served
+
+SITE = Path(__file__).parents[2] / "_build" / "site"
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """Serve the whole site; the address ends with a slash."""
+    assert (SITE / "python").exists(), f"no site in {SITE}: run `make site` first"
+    with served(SITE) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()

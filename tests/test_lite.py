@@ -1,0 +1,213 @@
+"""What Python in the browser is put together from: nothing that is not as locked, and nothing half done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lite import assemble, site
+from lite import compile as compiling
+from lite.assemble import AssemblyError, Locked
+
+ROOT = Path(__file__).parents[1]
+
+
+def entry(content: bytes, file: str = "one-1.0-py3-none-any.whl", inside: str = "") -> Locked:
+    return Locked(file, "pip", "one==1.0", hashlib.sha256(content).hexdigest(), inside)
+
+
+def wheel(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Stand in for the clients: what they bring, by package, and what they were asked for."""
+    known, asked = {}, []
+
+    def bring(client, package, folder):
+        asked.append((client, package))
+        if package not in known:
+            raise AssemblyError(f"{client} did not bring {package}: it is not there")
+        path = folder / "brought"
+        path.write_bytes(known[package])
+        return path
+
+    monkeypatch.setattr(assemble, "bring", bring)
+    return known, asked
+
+
+def test_what_is_fetched_is_kept_and_not_fetched_again(tmp_path, registry):
+    known, asked = registry
+    known["one==1.0"] = b"content"
+    for _ in range(2):
+        assemble.fetch([entry(b"content")], tmp_path / "fetched")
+    assert (tmp_path / "fetched" / entry(b"").file).read_bytes() == b"content"
+    assert asked == [("pip", "one==1.0")]
+
+
+def test_after_an_interruption_only_the_rest_is_fetched(tmp_path, registry):
+    known, asked = registry
+    known["one==1.0"] = b"content"
+    second = Locked("two.tgz", "npm", "two@2", hashlib.sha256(b"more").hexdigest())
+    with pytest.raises(AssemblyError, match="two@2"):
+        assemble.fetch([entry(b"content"), second], tmp_path / "fetched")
+    known["two@2"] = b"more"
+    assemble.fetch([entry(b"content"), second], tmp_path / "fetched")
+    assert asked == [("pip", "one==1.0"), ("npm", "two@2"), ("npm", "two@2")]
+
+
+def test_a_file_that_is_not_as_locked_is_refused_and_not_kept(tmp_path, registry):
+    known, _ = registry
+    known["one==1.0"] = b"other"
+    with pytest.raises(AssemblyError) as refused:
+        assemble.fetch([entry(b"content")], tmp_path / "fetched")
+    for told in (entry(b"").file, entry(b"content").sha256, hashlib.sha256(b"other").hexdigest()):
+        assert told in str(refused.value)
+    assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_a_file_that_was_damaged_since_is_refused_by_name_and_hash(tmp_path, registry):
+    _, asked = registry
+    (tmp_path / entry(b"").file).write_bytes(b"conte")
+    with pytest.raises(AssemblyError, match=re.escape(entry(b"").file)) as refused:
+        assemble.fetch([entry(b"content")], tmp_path)
+    assert entry(b"content").sha256 in str(refused.value)
+    assert asked == []
+
+
+def test_one_file_of_a_wheel_is_taken_out_of_it(tmp_path, registry):
+    known, _ = registry
+    known["one==1.0"] = wheel(tmp_path / "outer", {"deep/inner.whl": "inner"}).read_bytes()
+    assemble.fetch([entry(b"inner", "inner.whl", "deep/inner.whl")], tmp_path / "fetched")
+    assert (tmp_path / "fetched" / "inner.whl").read_bytes() == b"inner"
+    with pytest.raises(AssemblyError, match=r"holds no deep/gone\.whl.*sha256"):
+        assemble.fetch([entry(b"gone", "gone.whl", "deep/gone.whl")], tmp_path / "fetched")
+
+
+@pytest.mark.parametrize(("client", "package"), [("npm", "pyodide@1"), ("pip", "no-such-package-here==1")])
+def test_a_client_that_fails_says_what_is_missing(tmp_path, monkeypatch, client, package):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(AssemblyError, match=re.escape(package)):
+        assemble.bring(client, package, tmp_path)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_assembling_stops_at_a_bad_file_and_leaves_what_was_there(tmp_path, monkeypatch, lost):
+    fetched, out = tmp_path / "fetched", tmp_path / "pyodide"
+    fetched.mkdir()
+    out.mkdir()
+    (out / "whole").touch()
+    if not lost:
+        (fetched / entry(b"").file).write_bytes(b"damaged")
+    monkeypatch.setattr(assemble, "locked", lambda: [entry(b"content")])
+    with pytest.raises(AssemblyError, match=entry(b"content").sha256):
+        assemble.assemble(fetched, tmp_path / "own.whl", out)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != fetched) == ["whole"]
+
+
+FILES = {
+    "one/__init__.py": '"""Said."""\nVALUE = 1\n',
+    "one/terse.py": '"""At length."""\n',
+    "one/wrong.py": "this is no Python\n",
+    "one/data.csv": "a,b\n",
+    "one/tests/test_one.py": "",
+    "one-1.0.dist-info/RECORD": "",
+    "one-1.0.dist-info/METADATA": (
+        "Name: one\nRequires-Dist: Two_More>=1\nRequires-Dist: three; sys_platform == 'win32'\n"
+        "Requires-Dist: four; extra == 'all'\n"
+    ),
+}
+
+
+def compiled(tmp_path: Path, **options) -> zipfile.ZipFile:
+    source, target = wheel(tmp_path / "source.whl", FILES), tmp_path / "target.whl"
+    compiling.compiled(source, target, "/home", **{"keep": False, **options})
+    return zipfile.ZipFile(target)
+
+
+def test_sources_become_what_python_makes_of_them_and_the_rest_stays(tmp_path):
+    with compiled(tmp_path, drop=["/tests/"], swap={"one/data.csv": "c\n"}, terse=["one/terse"]) as made:
+        assert sorted(made.namelist()) == [
+            "one-1.0.dist-info/METADATA",
+            "one/__init__.pyc",
+            "one/data.csv",
+            "one/terse.pyc",
+            "one/wrong.py",
+        ]
+        assert made.read("one/data.csv") == b"c\n"
+        assert b"Said." in made.read("one/__init__.pyc")
+        assert b"At length." not in made.read("one/terse.pyc")
+
+
+def test_a_compiled_module_is_imported_without_its_source(tmp_path, monkeypatch):
+    compiled(tmp_path).extractall(tmp_path / "there")
+    monkeypatch.syspath_prepend(str(tmp_path / "there"))
+    import one
+
+    assert one.VALUE == 1
+    assert one.__file__.endswith(".pyc")
+    sys.modules.pop("one")
+
+
+def test_kept_sources_lie_beside_what_is_made_of_them(tmp_path):
+    with compiled(tmp_path, keep=True) as made:
+        assert {"one/__init__.py", f"one/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"} <= set(
+            made.namelist()
+        )
+
+
+def test_compiling_twice_gives_the_same_bytes(tmp_path):
+    first = compiled(tmp_path).filename
+    before = Path(first).read_bytes()
+    compiled(tmp_path)
+    assert Path(first).read_bytes() == before
+
+
+def test_the_list_of_packages_knows_names_needs_and_hashes(tmp_path):
+    two = wheel(tmp_path / "two_more-2.0-py3-none-any.whl", {"two_more.py": "", "two_more-2.0.dist-info/METADATA": ""})
+    one = wheel(tmp_path / "one-1.0-py3-none-any.whl", FILES)
+    known = dict(assemble.described([one, two]))
+    assert known["one"]["depends"] == ["two-more"]
+    assert known["one"]["imports"] == ["one"]
+    assert known["two-more"]["imports"] == ["two_more"]
+    assert known["one"]["sha256"] == hashlib.sha256(one.read_bytes()).hexdigest()
+
+
+def test_chapters_lie_in_the_folders_of_the_repository_with_the_kernel_that_is_there(tmp_path):
+    site.contents(tmp_path)
+    for path in (ROOT / "book").glob("*.ipynb"):
+        copy = json.loads((tmp_path / "book" / path.name).read_text(encoding="utf-8"))
+        assert copy["metadata"]["kernelspec"] == site.KERNEL
+        assert all(isinstance(cell["source"], str) for cell in copy["cells"])
+    assert (tmp_path / "book" / "claims.py").exists()
+
+
+def test_only_fonts_that_have_a_newer_form_are_left_out(tmp_path):
+    for name in ("new/one.woff2", "new/one.woff", "new/one.ttf", "old/two.woff"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert sorted(path.name for path in site.never_asked_for(tmp_path)) == ["one.ttf", "one.woff"]
+
+
+def test_every_locked_file_has_a_hash_and_the_version_that_the_book_is_built_with():
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    files = assemble.locked()
+    assert len({one.file for one in files}) == len(files) > 20
+    for one in files:
+        assert re.fullmatch("[0-9a-f]{64}", one.sha256)
+        name, equals, version = one.package.partition("==")
+        if equals and name in pinned:
+            assert version == pinned[name], name
+        if one.file.startswith("numpy-"):
+            assert one.file.split("-")[1] == pinned["numpy"]
