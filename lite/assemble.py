@@ -1,7 +1,8 @@
 """Assemble the Pyodide that the site carries, from pinned files whose hashes are known.
 
 ``python -m lite.assemble`` fetches what ``lock.json`` names by the ordinary clients of the package registries
-(npm, pip), checks every hash, compiles the modules, and leaves a whole distribution in ``_build/lite/pyodide``.
+(npm, pip), checks every hash, compiles the modules, and leaves a whole distribution in ``_build/lite/pyodide``:
+Pyodide, and all packages in one archive, which a browser unpacks in a tenth of the time of as many wheels.
 What was fetched before is not fetched again, and nothing half done is ever left in the place of the whole.
 ``--lock`` writes ``lock.json`` anew from the versions in ``constraints.txt``.
 """
@@ -9,7 +10,9 @@ What was fetched before is not fetched again, and nothing half done is ever left
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -20,12 +23,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from email.parser import HeaderParser
 from pathlib import Path
-from typing import Any
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "lite"
@@ -37,6 +35,8 @@ DISTRIBUTION = ROOT / "_build" / "lite" / "pyodide"
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 STANDARD = "python_stdlib.zip"
 SITE_PACKAGES = "/lib/python3.14/site-packages"
+# All that is installed: a gzipped tar under a name that no server takes for one, to send it unpacked.
+ARCHIVE = "site-packages.data"
 # Scripts for other hosts of widgets, examples, what completes code of packages that are not here, and tests.
 UNUSED = (
     ".data/",
@@ -170,15 +170,16 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
         unpack(fetched / next(entry.file for entry in entries if entry.client == "npm"), folder)
         original = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
         wheels = [fetched / entry.file for entry in entries if entry.file.endswith(".whl")]
-        make_compiled(folder, [*wheels, wheel], Path(name) / "work")
-        packages = dict(sorted(described([path for path in folder.iterdir() if path.suffix == ".whl"])))
-        lock = {"info": original["info"], "packages": packages}
+        made = make_compiled(folder, [*wheels, wheel], Path(name) / "work")
+        pack(installed(made), folder / ARCHIVE)
+        # Nothing is left to be loaded package by package.
+        lock = {"info": original["info"], "packages": {}}
         (folder / "pyodide-lock.json").write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
         with zipfile.ZipFile(next(path for path in wheels if path.name.startswith("plotly-"))) as plotly:
             (folder / SERVED_SCRIPT).write_bytes(plotly.read(WIDGET_SCRIPT))
         shutil.rmtree(out, ignore_errors=True)
         folder.replace(out)
-    print(f"assembled {len(packages)} packages in {out}", flush=True)
+    print(f"assembled {len(made)} packages in {out}", flush=True)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -190,8 +191,8 @@ def unpack(archive: Path, folder: Path) -> None:
             (folder / name).write_bytes(member.read())
 
 
-def make_compiled(folder: Path, wheels: list[Path], work: Path) -> None:
-    """Compile the standard library and all wheels, with the Python in `folder`, into `folder`."""
+def make_compiled(folder: Path, wheels: list[Path], work: Path) -> list[Path]:
+    """Compile the standard library in `folder`, and all wheels, with the Python there; return the wheels made."""
     (work / "made").mkdir(parents=True)
     jobs = []
     for path in [folder / STANDARD, *wheels]:
@@ -210,46 +211,29 @@ def make_compiled(folder: Path, wheels: list[Path], work: Path) -> None:
         raise AssemblyError("compiling needs node, which is not on this machine") from error
     if done.returncode:
         raise AssemblyError(f"the modules were not compiled: {done.stderr.strip()}")
-    for made in (work / "made").iterdir():
-        made.replace(folder / made.name)
+    (work / "made" / STANDARD).replace(folder / STANDARD)
+    return sorted((work / "made").iterdir())
 
 
-def described(wheels: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each wheel as Pyodide's list of packages has it: its hash, what it imports as, what it needs."""
-    names = {canonicalize_name(parse_wheel_filename(wheel.name)[0]) for wheel in wheels}
+def installed(wheels: list[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every file of some wheels."""
     for wheel in wheels:
-        name, version, _, _ = parse_wheel_filename(wheel.name)
-        yield (
-            name,
-            {
-                "name": name,
-                "version": str(version),
-                "file_name": wheel.name,
-                "sha256": sha256(wheel),
-                "install_dir": "site",
-                "package_type": "package",
-                "imports": modules(wheel),
-                "depends": sorted(needs(wheel) & names - {name}),
-                "unvendored_tests": False,
-            },
-        )
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                yield name, archive.read(name)
 
 
-def modules(wheel: Path) -> list[str]:
-    """Return the names under which the contents of a wheel are imported."""
-    with zipfile.ZipFile(wheel) as archive:
-        tops = {re.split(r"/|\.pyc?$", name)[0] for name in archive.namelist() if name.endswith((".py", ".pyc"))}
-    return sorted(top for top in tops if top.isidentifier())
-
-
-def needs(wheel: Path) -> set[str]:
-    """Return what a wheel depends on in the browser, by name."""
-    with zipfile.ZipFile(wheel) as archive:
-        path = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        told = HeaderParser().parsestr(archive.read(path).decode()).get_all("Requires-Dist") or []
-    there = {"sys_platform": "emscripten", "platform_system": "Emscripten", "python_version": "3.14", "extra": ""}
-    found = [Requirement(text) for text in told]
-    return {canonicalize_name(one.name) for one in found if one.marker is None or one.marker.evaluate(dict(there))}
+def pack(files: Iterable[tuple[str, bytes]], out: Path) -> None:
+    """Put files into a gzipped tar; the same files give the same bytes."""
+    with (
+        out.open("wb") as bare,
+        gzip.GzipFile("", "wb", fileobj=bare, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
 
 
 def own_wheel(folder: Path) -> Path:

@@ -21,3 +21,17 @@
   while (!ready()) await new Promise((again) => setTimeout(again, 50));
   window.jupyterapp.commands.execute("notebook:run-all-cells");
 })();
+
+// What draws figures takes half a second to set itself up: now, while the page waits for its other scripts.
+// It draws before the notebook gives a figure its width, and a notebook's width changes without the window's.
+import(new URL("../static/pyodide/plotly-widget.js", document.baseURI)).then(({ FigureView }) => {
+  const { perform_render: draw } = FigureView.prototype;
+  FigureView.prototype.perform_render = function () {
+    draw.call(this);
+    const fit = () => {
+      const drawn = this.el._fullLayout?.width;
+      if (drawn && this.el.clientWidth && drawn !== this.el.clientWidth) this.autosizeFigure();
+    };
+    new ResizeObserver(fit).observe(this.el);
+  };
+});

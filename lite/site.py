@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-from .assemble import DISTRIBUTION, HERE, ROOT, AssemblyError, prepare
+from .assemble import DISTRIBUTION, HERE, ROOT, SERVED_SCRIPT, AssemblyError, pack, prepare
 
 SITE = ROOT / "_build" / "site"
 # Where JupyterLite lies in it.
@@ -27,7 +27,7 @@ UNUSED_EXTENSIONS = {"jupyterlab-plotly"}
 
 # What chapters read besides the package, in the folders of the repository.
 CONTENTS = ("book/*.ipynb", "book/*.py", "book/*.csv", "tests/claims/*.py")
-KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
+CONTENTS_ARCHIVE = "contents.data"
 KERNEL = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
 
 
@@ -65,7 +65,7 @@ def jupyterlite(out: Path, work: Path) -> None:
     without(out, UNUSED_EXTENSIONS)
     for path in never_asked_for(out):
         path.unlink()
-    start_early(out)
+    start_early(out, work / "contents")
 
 
 def never_asked_for(out: Path) -> Iterator[Path]:
@@ -100,23 +100,24 @@ def run(command: str, *options: Any, **settings: Any) -> None:
         raise AssemblyError(f"{command} failed:\n{done.stdout}{done.stderr}")
 
 
-def start_early(out: Path) -> None:
-    """Put Pyodide into a JupyterLite, and let its kernel start with the page rather than after it."""
+def start_early(out: Path, read: Path) -> None:
+    """Put Pyodide and what notebooks read into a JupyterLite, and let its kernel start with the page, not after it."""
     static = out / "static"
     shutil.copytree(DISTRIBUTION, static / "pyodide")
-    settings = json.loads((HERE / "jupyter-lite.json").read_text(encoding="utf-8"))["jupyter-config-data"]
-    packages = settings["litePluginSettings"][KERNEL_PLUGIN]["loadPyodideOptions"]["packages"]
-    start = (HERE / "start.mjs").read_text(encoding="utf-8")
-    (static / "pyodide" / "start.mjs").write_text(_put(start, "= []", f"= {json.dumps(packages)}"), encoding="utf-8")
+    shutil.copy(HERE / "start.mjs", static / "pyodide")
+    paths = sorted(path for path in read.rglob("*") if path.is_file())
+    pack(((str(path.relative_to(read)), path.read_bytes()) for path in paths), static / "pyodide" / CONTENTS_ARCHIVE)
     worker = one(out.glob("extensions/@jupyterlite/pyodide-kernel-extension/static/comlink.worker.*.js"))
     imports = ("./pyodide/start.mjs", f"../{worker.relative_to(out)}")
     (static / "kernel.mjs").write_text("".join(f'import "{path}";\n' for path in imports), encoding="utf-8")
     shutil.copy(HERE / "early.js", static)
     page = out / "notebooks" / "index.html"
-    head = """</title>
+    scripts = [one(out.glob("build/jlab_core.*.js")), *sorted(out.glob("extensions/**/remoteEntry.*.js"))]
+    head = f"""</title>
     <link rel="icon" type="image/svg+xml" href="../../_static/favicon.svg">
     <script src="../static/early.js"></script>
-    <link rel="modulepreload" href="../static/pyodide/plotly-widget.js">"""
+    <link rel="modulepreload" href="../static/pyodide/{SERVED_SCRIPT}">
+    {"".join(f'<link rel="preload" as="script" href="../{path.relative_to(out)}">' for path in scripts)}"""
     page.write_text(_put(page.read_text(encoding="utf-8"), "</title>", head), encoding="utf-8")
 
 

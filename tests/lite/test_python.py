@@ -167,11 +167,14 @@ def test_once_loaded_it_works_without_a_network(chromium: Browser, site: str):
     page.context.set_offline(True)
     code = "from marginlab import venue; print(venue('okx').title)"
     assert page.evaluate(RUN, code).strip() == marginlab.venue("okx").title
+    # Even what nobody has opened is there: files beside the notebooks.
+    code = "from claims import all_claims; print(len(all_claims()))"
+    assert page.evaluate(RUN, code).strip() == "19"
     explorer, (label, values) = next((one, step) for one in explorers_of("questions").values() if (step := moved(one)))
     box = page.locator(".widget-vbox", has=page.locator("strong", has_text=explorer.title)).last
     box.locator(".widget-slider", has_text=label).locator(".noUi-handle").press("ArrowRight")
     expect(box.locator("p").last).to_have_text(explorer.draw(**values)[1], timeout=30_000)
-    # It asks in vain for an icon and for listings of folders then, and does without them.
+    # It asks in vain for an icon then, and does without it.
     assert page.evaluate(COMPLAINTS) == []
     page.context.close()
 
