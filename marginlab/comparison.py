@@ -12,7 +12,7 @@ from . import checks, words
 from .account import Account
 from .checks import Floats
 from .history import event_names
-from .recommendation import Finding, as_amount, as_move, findings
+from .recommendation import Finding, as_amount, as_move, as_size, findings
 from .replays import Replay, replay
 from .standing import COLUMNS, Standing, columns_of
 from .stress import StressMap, stress_map
@@ -193,7 +193,7 @@ def _positions(one: Comparison) -> Table:
         (
             column.name if i == 0 else "",
             symbol,
-            f"{column.account.size[i]:+,.10g}".replace("-", words.MINUS),
+            as_size(column.account.size[i]),
             as_amount(column.marks[i]),
             _price(column.liquidation_price[i]),
             as_move(column.distance[i]),

@@ -76,8 +76,7 @@ def from_json(text: str) -> Portfolio:
     EntryError
         With everything that is wrong, by position and field; nothing is kept of it.
     """
-    if not isinstance(text, str):
-        raise _refused("file", f"must be text, not {text!r}")
+    _check_text("file", text)
     try:
         found = json.loads(text, object_pairs_hook=once)
     except EntryError:
@@ -119,8 +118,7 @@ def from_csv(text: str) -> Portfolio:
     EntryError
         With everything that is wrong, by position and field; nothing is kept of it.
     """
-    if not isinstance(text, str):
-        raise _refused("file", f"must be text, not {text!r}")
+    _check_text("file", text)
     try:
         head, *lines = [
             line for line in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True) if line
@@ -176,8 +174,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _entered(rows: list[Any], account: Any) -> Portfolio:
     words = {name: account.get(name) or "" for name in ("title", "note")}
     for name, value in words.items():
-        if not isinstance(value, str):
-            raise _refused(name, f"must be text, not {value!r}")
+        _check_text(name, value)
     return Portfolio.of_rows(rows, **{name: account.get(name) for name in ("venue", "wallet", "date")}, **words)
 
 
@@ -226,6 +223,11 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
     return value
+
+
+def _check_text(field: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _refused(field, f"must be text, not {value!r}")
 
 
 def _refused(field: str, reason: str) -> EntryError:

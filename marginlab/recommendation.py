@@ -11,7 +11,7 @@ import numpy as np
 from .replays import Replay
 from .rules import Rules
 from .standing import Standing
-from .stress import is_btc, outcomes_of, stress_map
+from .stress import markets_of, outcomes_of, stress_map
 from .words import MINUS, amount, listed, moved
 
 CHAPTERS = {"1": "structure", "2": "mechanics", "3": "volatility", "4": "questions"}
@@ -124,7 +124,7 @@ class _Both:
     def shocks(self, rules: Rules) -> Iterator[Finding]:
         """Yield what made-up moves would cost: there, and there and back."""
         accounts, marks = {one.name: one.account for one in (self.cross, self.isolated)}, self.cross.marks
-        several = len({is_btc(contract.symbol) for contract in self.cross.account.contracts}) > 1
+        several = len(set(markets_of(self.cross.account))) > 1
         for question, btc, rest, claim in SHOCKS:
             if btc == rest or several:
                 after = stress_map(accounts, marks, rules=rules, btc=btc, rest=rest)
@@ -175,6 +175,11 @@ class _Both:
 def as_amount(value: float) -> str:
     """Return an amount with the minus sign that moves have."""
     return amount(value).replace("-", MINUS)
+
+
+def as_size(size: float) -> str:
+    """Return a signed size, as many digits of it as it has, up to ten."""
+    return f"{size:+,.10g}".replace("-", MINUS)
 
 
 def as_move(move: float) -> str:

@@ -13,7 +13,7 @@ from .checks import Floats
 from .history import Times, event
 from .outcome import Outcome
 from .rules import Rules
-from .stress import is_btc, outcomes_of
+from .stress import markets_of, outcomes_of
 
 BY_FORCE = ("reduced", "liquidated", "taken over", "auto-deleveraged")
 
@@ -124,7 +124,7 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
     happened = event(name)
     path = happened.path()
     first = next(iter(accounts.values()))
-    market = [0 if is_btc(contract.symbol) else 1 for contract in first.contracts]
+    market = markets_of(first)
     marks = first.as_marks(marks)
     prices, funding = marks * (path.prices / path.prices[0])[:, market], path.funding[:, market]
     return Replay(

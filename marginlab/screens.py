@@ -15,7 +15,7 @@ import numpy as np
 from . import checks, figures, words
 from .chances import Chances
 from .comparison import Comparison
-from .recommendation import as_amount, as_move
+from .recommendation import as_amount, as_move, as_size
 from .replays import Loss, Replay
 from .standing import COLUMNS, Standing
 from .tables import Table
@@ -24,6 +24,13 @@ from .tables import Table
 LOOKS = dict(zip((*COLUMNS[1:], COLUMNS[0]), (figures.CROSS, figures.ISOLATED, figures.MEASURED), strict=True))
 # Losses at which it is asked how likely more is, as shares of the equity.
 LOSSES = np.linspace(-0.5, 1, 61)
+# Of a chart that says something of each of several names, one below the other.
+NAMES_DOWN: dict[str, Any] = {
+    "x_form": figures.PERCENT,
+    "y_form": "",
+    "hovermode": "closest",
+    "yaxis": {"type": "category", "autorange": "reversed"},
+}
 # So wide may the name of a bar be on a phone, in letters.
 NARROW = 24
 
@@ -48,11 +55,8 @@ def standing(found: Comparison) -> Screen:
         traces,
         x="from the mark to the liquidation price",
         y="position",
-        x_form=figures.PERCENT,
-        y_form="",
         height=240 + 40 * len(names),
-        hovermode="closest",
-        yaxis={"type": "category", "autorange": "reversed"},
+        **NAMES_DOWN,
     )
     _, cross, isolated = found.columns
     parts = [f"{one.name} {_nearest(one, names)}" for one in (cross, isolated)]
@@ -176,12 +180,9 @@ def weighed(found: Comparison) -> Screen:
         traces,
         x="loss, as a share of the equity",
         y="in which case",
-        x_form=figures.PERCENT,
-        y_form="",
         height=170 + 42 * len(rows),
         barmode="group",
-        hovermode="closest",
-        yaxis={"type": "category", "autorange": "reversed"},
+        **NAMES_DOWN,
     )
     counts = {mode: [one.better for one in found.findings].count(mode) for mode in ("cross", "isolated", "neither")}
     most = max(rows, key=lambda one: one.by if one.better != "neither" else -1.0)
@@ -261,7 +262,7 @@ def _ledger(one: Replay) -> Table:
             f"{loss.time.item():%Y-%m-%d %H:%M}",
             loss.symbol,
             loss.kind,
-            f"{loss.size:+,.10g}".replace("-", words.MINUS),
+            as_size(loss.size),
             "" if np.isnan(loss.price) else as_amount(loss.price),
             as_amount(loss.amount),
         )

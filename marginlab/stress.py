@@ -80,9 +80,8 @@ def stress_map(
     array([1500.,  500.])
     """
     btc, rest = (np.atleast_1d(_above_minus_one(name, value)) for name, value in (("btc", btc), ("rest", rest)))
-    contracts = next(iter(accounts.values())).contracts
     moves = np.stack(np.broadcast_arrays(btc[:, None], rest), axis=-1).reshape(-1, 2)
-    each = moves[:, [0 if is_btc(contract.symbol) else 1 for contract in contracts]]
+    each = moves[:, markets_of(next(iter(accounts.values())))]
     way = np.arange(1, STEPS + 1) / STEPS
     paths = np.asarray(marks) * np.exp(way[:, None] * np.log1p(each)[:, None, :])
     outcomes = outcomes_of(accounts, paths, rules=rules).values()
@@ -100,6 +99,11 @@ def outcomes_of(accounts: Mapping[str, Account], prices: Floats, **options: Any)
     """Return what becomes of each account along the same prices; the same account is gone through once."""
     done = {id(account): simulate(account, prices, **options) for account in accounts.values()}
     return {name: done[id(account)] for name, account in accounts.items()}
+
+
+def markets_of(account: Account) -> list[int]:
+    """Return which market each position follows: 0 for BTC, 1 for the rest."""
+    return [0 if is_btc(contract.symbol) else 1 for contract in account.contracts]
 
 
 def is_btc(symbol: str) -> bool:

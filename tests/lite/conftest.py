@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from ..site.browser import launch
+from ..site.conftest import chromium as chromium  # the same browser
 from ..site.server import served
 
 SITE = Path(__file__).parents[2] / "_build" / "site"
@@ -20,11 +19,3 @@ def site() -> Iterator[str]:
     assert (SITE / "python").exists(), f"no site in {SITE}: run `make site` first"
     with served(SITE) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
