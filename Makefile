@@ -51,6 +51,10 @@ bench-site: .venv/.dev .venv/.browser benchmarks/site/node_modules book site ## 
 site: .venv/.site _build/plotly/plotly.min.js ## Build the book with Python in the browser inside it, into _build/site
 	$(BIN)/python -m lite.site
 
+.PHONY: first
+first: .venv/.site .venv/.dev .venv/.browser _build/plotly/plotly.min.js ## List anew what a start in the browser asks for (after a new JupyterLite)
+	$(BIN)/python -m tests.lite.first
+
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. book/index.ipynb

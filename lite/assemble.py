@@ -25,8 +25,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-HERE = ROOT / "lite"
+from . import widget
+from .node import HERE, AssemblyError, node
+
+ROOT = HERE.parent
 LOCK = HERE / "lock.json"
 FETCHED = ROOT / "_build" / "lite" / "fetched"
 DISTRIBUTION = ROOT / "_build" / "lite" / "pyodide"
@@ -41,7 +43,7 @@ ARCHIVE = "site-packages.data"
 UNUSED = (
     ".data/",
     "/labextension/",
-    "plotly/package_data/plotly.min.js",
+    widget.WHOLE,
     "plotly/package_data/datasets/",
     "jedi/third_party/django-stubs/",
     "jedi/third_party/typeshed/stubs/",
@@ -53,20 +55,6 @@ UNUSED = (
 )
 # Written by a program, these say at length of each setting what plotly's reference says too.
 TERSE = ("plotly/graph_objs/",)
-# What draws a figure beside a kernel: too large to pass through the kernel with each. The site serves it.
-WIDGET_SCRIPT = "plotly/package_data/widgetbundle.js"
-SERVED_SCRIPT = "plotly-widget.js"
-SWAPPED = {
-    WIDGET_SCRIPT: f"""\
-// The page is one folder below the root of what is served.
-const address = new URL("../static/pyodide/{SERVED_SCRIPT}", document.baseURI);
-export default (await import(address)).default;
-"""
-}
-
-
-class AssemblyError(Exception):
-    """The distribution cannot be put together; says which file is at fault and why."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +81,16 @@ class Locked:
 def locked() -> list[Locked]:
     """Return the files that `lock.json` names."""
     return [Locked(**entry) for entry in json.loads(LOCK.read_text(encoding="utf-8"))]
+
+
+def file_of(package: str) -> str:
+    """Return the name of the file that `lock.json` has of a package.
+
+    >>> file_of("acorn").endswith(".tgz")
+    True
+    """
+    (file,) = (entry.file for entry in locked() if re.split("[@=]", entry.package)[0] == package)
+    return file
 
 
 def sha256(path: Path) -> str:
@@ -167,7 +165,7 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
         entries = locked()
         for entry in entries:
             check(fetched / entry.file, entry)
-        unpack(fetched / next(entry.file for entry in entries if entry.client == "npm"), folder)
+        unpack(fetched / file_of("pyodide"), folder)
         original = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
         wheels = [fetched / entry.file for entry in entries if entry.file.endswith(".whl")]
         made = make_compiled(folder, [*wheels, wheel], Path(name) / "work")
@@ -175,8 +173,7 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
         # Nothing is left to be loaded package by package.
         lock = {"info": original["info"], "packages": {}}
         (folder / "pyodide-lock.json").write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
-        with zipfile.ZipFile(next(path for path in wheels if path.name.startswith("plotly-"))) as plotly:
-            (folder / SERVED_SCRIPT).write_bytes(plotly.read(WIDGET_SCRIPT))
+        widget.serve(fetched / file_of("plotly"), fetched / file_of("acorn"), folder, Path(name) / "widget")
         shutil.rmtree(out, ignore_errors=True)
         folder.replace(out)
     print(f"assembled {len(made)} packages in {out}", flush=True)
@@ -201,16 +198,9 @@ def make_compiled(folder: Path, wheels: list[Path], work: Path) -> list[Path]:
         # This book's own library can be looked at; the others' sources would only be more to load.
         keep = path.name.startswith("marginlab-")
         jobs.append({"source": path.name, "target": f"made/{path.name}", "home": home, "keep": keep})
-    told = {"drop": UNUSED, "swap": SWAPPED, "terse": TERSE, "jobs": jobs}
+    told = {"drop": UNUSED, "swap": widget.SWAPPED, "terse": TERSE, "jobs": jobs}
     (work / "jobs.json").write_text(json.dumps(told), encoding="utf-8")
-    try:
-        done = subprocess.run(
-            ["node", HERE / "compile.mjs", folder, work / "jobs.json"], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise AssemblyError("compiling needs node, which is not on this machine") from error
-    if done.returncode:
-        raise AssemblyError(f"the modules were not compiled: {done.stderr.strip()}")
+    node("compile.mjs", folder, work / "jobs.json", wanted="compiling the modules")
     (work / "made" / STANDARD).replace(folder / STANDARD)
     return sorted((work / "made").iterdir())
 

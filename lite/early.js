@@ -15,23 +15,56 @@
 })();
 
 // A page's button asks for a notebook that has run: nobody who follows it should have to find out how.
+// The application itself opens it half a second later, when it has saved its state, and finds it open.
 (async () => {
-  if (!new URLSearchParams(location.search).has("run")) return;
-  const ready = () => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady;
-  while (!ready()) await new Promise((again) => setTimeout(again, 50));
-  window.jupyterapp.commands.execute("notebook:run-all-cells");
+  const asked = new URLSearchParams(location.search);
+  if (!asked.has("run")) return;
+  const moment = () => new Promise((again) => setTimeout(again, 20));
+  while (!window.jupyterapp) await moment();
+  const { commands, shell, started } = window.jupyterapp;
+  await started;
+  await commands.execute("docmanager:open", { path: asked.get("path"), options: { ref: "_noref" } });
+  while (!shell.currentWidget?.sessionContext?.isReady) await moment();
+  commands.execute("notebook:run-all-cells");
 })();
 
-// What draws figures takes half a second to set itself up: now, while the page waits for its other scripts.
+// The book's pages draw lines, markers and bars, and their plotly, which is here too, knows no other traces. It takes
+// a tenth of a second to set itself up; the whole takes nearly a whole one, and is fetched for whoever wants more.
+const DRAWN = new Set(["scatter", "bar", "pie"]);
+let whole;
+function plotlyFor(traces) {
+  if (window.Plotly && traces.every(({ type = "scatter" }) => DRAWN.has(type))) return null;
+  whole ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: "../static/pyodide/plotly-whole.js", onload: done, onerror: failed });
+    document.head.append(script);
+  });
+  return whole;
+}
+
 // It draws before the notebook gives a figure its width, and a notebook's width changes without the window's.
+function fitting() {
+  const fit = () => {
+    const drawn = this.el._fullLayout?.width;
+    if (drawn && this.el.clientWidth && drawn !== this.el.clientWidth) this.autosizeFigure();
+  };
+  new ResizeObserver(fit).observe(this.el);
+}
+
 import(new URL("../static/pyodide/plotly-widget.js", document.baseURI)).then(({ FigureView }) => {
-  const { perform_render: draw } = FigureView.prototype;
-  FigureView.prototype.perform_render = function () {
+  const { perform_render: draw, do_addTraces: add } = FigureView.prototype;
+  FigureView.prototype.perform_render = async function () {
+    await plotlyFor(this.model.get("_widget_data"));
     draw.call(this);
-    const fit = () => {
-      const drawn = this.el._fullLayout?.width;
-      if (drawn && this.el.clientWidth && drawn !== this.el.clientWidth) this.autosizeFigure();
-    };
-    new ResizeObserver(fit).observe(this.el);
+    fitting.call(this);
+  };
+  FigureView.prototype.do_addTraces = function () {
+    const told = this.model.get("_py2js_addTraces");
+    const waiting = plotlyFor(told?.trace_data ?? []);
+    if (waiting === null) return add.call(this);
+    // By then the model will have forgotten what it was told.
+    return waiting
+      .then(() => Plotly.addTraces(this.el, told.trace_data))
+      .then(() => (this._sendTraceDeltas(told.trace_edit_id), this._sendLayoutDelta(told.layout_edit_id)));
   };
 });

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,17 +18,23 @@ from typing import Any
 
 import nbformat
 
-from .assemble import DISTRIBUTION, HERE, ROOT, SERVED_SCRIPT, AssemblyError, pack, prepare
+from .assemble import DISTRIBUTION, ROOT, pack, prepare
+from .node import HERE, AssemblyError
+from .widget import SERVED
 
 SITE = ROOT / "_build" / "site"
 # Where JupyterLite lies in it.
 FOLDER = "python"
+# A page of it with figures.
+PAGE = Path("book") / "structure.html"
 # Draws figures that are no widgets, with five megabytes of its own; those of the book are widgets.
 UNUSED_EXTENSIONS = {"jupyterlab-plotly"}
 
 # What chapters read besides the package, in the folders of the repository.
 CONTENTS = ("book/*.ipynb", "book/*.py", "book/*.csv", "tests/claims/*.py")
 CONTENTS_ARCHIVE = "contents.data"
+# Scripts that a start asks for before its first widget; `make first` lists them anew.
+FIRST = HERE / "first.json"
 KERNEL = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
 
 
@@ -65,6 +72,7 @@ def jupyterlite(out: Path, work: Path) -> None:
     without(out, UNUSED_EXTENSIONS)
     for path in never_asked_for(out):
         path.unlink()
+    gather(out)
     start_early(out, work / "contents")
 
 
@@ -100,6 +108,19 @@ def run(command: str, *options: Any, **settings: Any) -> None:
         raise AssemblyError(f"{command} failed:\n{done.stdout}{done.stderr}")
 
 
+def gather(out: Path) -> None:
+    """Put the scripts that every start asks for into the page's own: one is there sooner than a hundred and forty."""
+    paths = [out / name for name in json.loads(FIRST.read_text(encoding="utf-8"))]
+    if gone := [path.name for path in paths if not path.exists()]:
+        raise AssemblyError(f"{FIRST.name} is of another JupyterLite, this has no {gone[0]}: run `make first`")
+    bundle = out / "build" / "notebooks" / "bundle.js"
+    # A function each: what the first line of a script says holds for the whole of it.
+    texts = [f"(() => {{{path.read_text(encoding='utf-8')}\n}})();\n" for path in paths]
+    bundle.write_text("".join([*texts, bundle.read_text(encoding="utf-8")]), encoding="utf-8")
+    for path in paths:
+        path.unlink()
+
+
 def start_early(out: Path, read: Path) -> None:
     """Put Pyodide and what notebooks read into a JupyterLite, and let its kernel start with the page, not after it."""
     static = out / "static"
@@ -112,13 +133,20 @@ def start_early(out: Path, read: Path) -> None:
     (static / "kernel.mjs").write_text("".join(f'import "{path}";\n' for path in imports), encoding="utf-8")
     shutil.copy(HERE / "early.js", static)
     page = out / "notebooks" / "index.html"
-    scripts = [one(out.glob("build/jlab_core.*.js")), *sorted(out.glob("extensions/**/remoteEntry.*.js"))]
-    head = f"""</title>
+    page.write_text(_put(page.read_text(encoding="utf-8"), "</title>", f"</title>{head(out)}"), encoding="utf-8")
+
+
+def head(out: Path) -> str:
+    """Return what a notebook's page begins with: what starts early, and what is fetched before it is asked for."""
+    entries = sorted(out.glob("extensions/**/remoteEntry.*.js"))
+    # Under the very address that the book's pages have it from, so that nobody fetches it twice.
+    (plotly,) = set(re.findall(r"_static/plotly\.min\.js[^\"]*", (out.parent / PAGE).read_text(encoding="utf-8")))
+    return f"""
     <link rel="icon" type="image/svg+xml" href="../../_static/favicon.svg">
     <script src="../static/early.js"></script>
-    <link rel="modulepreload" href="../static/pyodide/{SERVED_SCRIPT}">
-    {"".join(f'<link rel="preload" as="script" href="../{path.relative_to(out)}">' for path in scripts)}"""
-    page.write_text(_put(page.read_text(encoding="utf-8"), "</title>", head), encoding="utf-8")
+    <script async src="../../{plotly}"></script>
+    <link rel="modulepreload" href="../static/pyodide/{SERVED}">
+    {"".join(f'<link rel="preload" as="script" href="../{path.relative_to(out)}">' for path in entries)}"""
 
 
 def one(found: Iterable[Path]) -> Path:

@@ -14,7 +14,8 @@ import pytest
 
 from lite import assemble, site
 from lite import compile as compiling
-from lite.assemble import AssemblyError, Locked
+from lite.assemble import Locked
+from lite.node import AssemblyError
 
 ROOT = Path(__file__).parents[1]
 
@@ -193,6 +194,21 @@ def test_chapters_lie_in_the_folders_of_the_repository_with_the_kernel_that_is_t
         assert copy["metadata"]["kernelspec"] == site.KERNEL
         assert all(isinstance(cell["source"], str) for cell in copy["cells"])
     assert (tmp_path / "book" / "claims.py").exists()
+
+
+def test_scripts_of_every_start_are_put_into_the_page_s_own(tmp_path, monkeypatch):
+    listed = tmp_path / "first.json"
+    monkeypatch.setattr(site, "FIRST", listed)
+    bundle = tmp_path / "build" / "notebooks" / "bundle.js"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text("last();")
+    (tmp_path / "build" / "1.abc.js").write_text('"use strict";first(); // said')
+    listed.write_text('["build/1.abc.js"]')
+    site.gather(tmp_path)
+    assert bundle.read_text() == '(() => {"use strict";first(); // said\n})();\nlast();'
+    assert not (tmp_path / "build" / "1.abc.js").exists()
+    with pytest.raises(AssemblyError, match=r"no 1\.abc\.js: run `make first`"):
+        site.gather(tmp_path)
 
 
 def test_only_fonts_that_have_a_newer_form_are_left_out(tmp_path):

@@ -2,7 +2,8 @@
 
 Beside it stands a bare page that loads the same Pyodide as it is published and imports numpy; and one with the Pyodide
 that the site carries, whose standard library is compiled before. The pages are visited in turns, each by a browser that
-has nothing yet; then the site once more, by one that has been there.
+has nothing yet. A second visit is one by a browser that was closed since, with its profile on disk as readers have it:
+what it keeps without one, as in a private window, does not include the scripts that it has compiled.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import shutil
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from playwright.sync_api import Browser, BrowserContext
 
-from lite.assemble import FETCHED, STANDARD, locked, sha256, unpack
+from lite.assemble import FETCHED, STANDARD, file_of, sha256, unpack
 from lite.site import SITE
+from tests.lite.first import CHAPTER, WORKS
+from tests.site.browser import kept
 from tests.site.server import served
 
 from ..measure import Result
 from .visit import Visit
 
-CHAPTER = "structure"
 TURNS = 5
 MB = 1e6
 BARE = """<!doctype html><title>loading</title><script type="module">
@@ -33,7 +36,6 @@ await pyodide.runPythonAsync("import numpy");
 document.title = "ready";
 </script>
 """
-WORKS = "document.querySelector('.widget-slider') && document.querySelector('.js-plotly-plot .main-svg')"
 
 
 def measure(visit: Visit) -> Iterator[Result]:
@@ -45,7 +47,7 @@ def measure(visit: Visit) -> Iterator[Result]:
     for folder in bare.values():
         published(folder)
     shutil.copy(SITE / "python" / "static" / "pyodide" / STANDARD, bare["the site's"])
-    taken: dict[str, list[float]] = {name: [] for name in ("first", "second", *bare)}
+    taken: dict[str, list[float]] = {name: [] for name in ("first", "of a profile", "second", *bare)}
     with served(SITE) as site:
         for _ in range(TURNS):
             for name, folder in bare.items():
@@ -54,22 +56,31 @@ def measure(visit: Visit) -> Iterator[Result]:
                     taken[name].append(_bare(visit.browser, address))
             context = visit.browser.new_context()
             taken["first"].append(to_widget(context, site))
-            taken["second"].append(to_widget(context, site))
             context.close()
+            with TemporaryDirectory(dir=visit.folder) as profile:
+                for name in ("of a profile", "second"):
+                    context = kept(visit.browser, profile)
+                    taken[name].append(to_widget(context, site))
+                    # It writes down in the background what it has compiled.
+                    context.pages[0].wait_for_timeout(2_000)
+                    context.close()
     parts = {f"{name}, s": statistics.median(times) for name, times in taken.items()}
     for name in bare:
         ratios = [one / other for one, other in zip(taken["first"], taken[name], strict=True)]
         title = f"click to first widget over a bare page with {name} Pyodide"
         spread = (min(ratios), max(ratios))
         yield Result(title, statistics.median(ratios), "times", most=1.6, spread=spread, parts=parts)
-    ratios = [one / other for one, other in zip(taken["second"], taken["first"], strict=True)]
-    yield Result("a second start over the first", statistics.median(ratios), "times", most=1, parts=parts)
+    ratios = [one / other for one, other in zip(taken["second"], taken["of a profile"], strict=True)]
+    spread = (min(ratios), max(ratios))
+    yield Result(
+        "a second start over the first", statistics.median(ratios), "times", most=1, spread=spread, parts=parts
+    )
 
 
 def published(folder: Path) -> None:
     """Put Pyodide and numpy in a folder as they are published."""
     folder.mkdir()
-    unpack(FETCHED / next(one.file for one in locked() if one.client == "npm"), folder)
+    unpack(FETCHED / file_of("pyodide"), folder)
     (wheel,) = FETCHED.glob("numpy-*.whl")
     shutil.copy(wheel, folder)
     lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))

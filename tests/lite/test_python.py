@@ -19,6 +19,7 @@ from ..chapters import BOOK, NAMES, explorers_of
 from ..published.evaluate import evaluate
 from ..site.conftest import watch
 from .conftest import SITE
+from .first import asked_for
 
 ANSWERING = [name for name in NAMES if explorers_of(name)]
 # Plotly lays out a figure that the notebook has not given its width yet, and draws it again when it has.
@@ -34,6 +35,15 @@ RUN = """async code => {
   future.onIOPub = ({ content }) => { told += content.text ?? content.traceback?.join("\\n") ?? ""; };
   await future.done;
   return told;
+}"""
+
+# Puts code into a cell of its own below the last, and runs it.
+WRITTEN = """async code => {
+  const notebook = jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = notebook.widgets.length - 1;
+  await jupyterapp.commands.execute("notebook:insert-cell-below");
+  notebook.activeCell.model.sharedModel.setSource(code);
+  await jupyterapp.commands.execute("notebook:run-cell");
 }"""
 
 
@@ -159,6 +169,30 @@ def test_published_figures_come_out_as_they_do_outside(kernel):
         for one, other in zip(evaluate(example), found, strict=True):
             close = one["value"] if one["value"] is None else pytest.approx(one["value"], rel=1e-12)
             assert other == {**one, "value": close}
+
+
+def test_a_start_asks_for_its_scripts_at_once_and_not_for_the_whole_of_plotly(chromium: Browser, site: str):
+    asked: list[str] = []
+    with chromium.new_context() as context:
+        context.on("request", lambda request: asked.append(request.url))
+        assert asked_for(context, site) == [], "run `make first`"
+    assert any(address.endswith("/plotly-widget.js") for address in asked)
+    assert not any("plotly-whole" in address for address in asked)
+
+
+def test_figures_of_every_kind_are_drawn(kernel):
+    """The book's plotly knows lines and bars; for what else a reader tries the whole is fetched."""
+    run(kernel)
+    kernel.evaluate(
+        WRITTEN, "from plotly import graph_objects as go\nfigure = go.FigureWidget(go.Bar(y=[1, 2]))\nfigure"
+    )
+    figure = kernel.locator(".jp-OutputArea .js-plotly-plot").last
+    figure.locator(".bars .point").first.wait_for(timeout=30_000)
+    kernel.evaluate(WRITTEN, "figure.add_heatmap(z=[[1, 2], [3, 4]]); figure.data[0].y = [3, 2, 1]")
+    figure.locator(".hm image").wait_for(timeout=30_000)
+    expect(figure.locator(".bars .point")).to_have_count(3)
+    kernel.evaluate(WRITTEN, "go.FigureWidget(go.Violin(y=[1, 2, 3]))")
+    kernel.locator(".jp-OutputArea .js-plotly-plot .violin").wait_for(timeout=30_000)
 
 
 def test_once_loaded_it_works_without_a_network(chromium: Browser, site: str):

@@ -33,6 +33,11 @@ def launch(playwright: Any) -> Any:
     return playwright.chromium.launch(executable_path=system_chromium(), args=QUIET)
 
 
+def kept(browser: Any, profile: str | Path) -> Any:
+    """Start a second browser of a kind, with a profile on disk that keeps what a reader's keeps between visits."""
+    return browser.browser_type.launch_persistent_context(profile, executable_path=system_chromium(), args=QUIET)
+
+
 def has_browser() -> bool:
     """Say whether `launch` will find something to start."""
     from playwright.sync_api import sync_playwright
