@@ -1,7 +1,7 @@
 """What draws figures in the browser's Python: the script of plotly's widget, without the plotly it carries.
 
 The widget comes with all of plotly, five megabytes that a page needs most of a second to set up. The pages of
-the book draw with a fifth of that, which the site has anyway: the widget takes its drawing from there, and only
+the book draw with a quarter of that, which the site has anyway: the widget takes its drawing from there, and only
 a figure of another kind loads the whole.
 """
 

@@ -114,5 +114,6 @@ def _input(ipywidgets: Any, control: Control) -> Any:
         value=control.start,
         description=control.label,
         style={"description_width": "16em"},
-        layout={"width": "min(100%, 42em)"},
+        # On a phone the name stands above, and the slider has the whole width.
+        layout={"width": "min(100%, 42em)", "height": "auto", "flex_flow": "row wrap"},
     )

@@ -180,6 +180,15 @@ def test_a_start_asks_for_its_scripts_at_once_and_not_for_the_whole_of_plotly(ch
     assert not any("plotly-whole" in address for address in asked)
 
 
+def test_on_a_phone_a_slider_has_room(kernel):
+    run(kernel)
+    wide = kernel.viewport_size
+    kernel.set_viewport_size({"width": 375, "height": 800})
+    track = kernel.locator(".widget-slider .slider-container").first
+    kernel.wait_for_function("track => track.getBoundingClientRect().width > 200", arg=track.element_handle())
+    kernel.set_viewport_size(wide)
+
+
 def test_figures_of_every_kind_are_drawn(kernel):
     """The book's plotly knows lines and bars; for what else a reader tries the whole is fetched."""
     run(kernel)
