@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import widget
-from .node import HERE, AssemblyError, node
+from .node import HERE, AssemblyError, members, node
 
 ROOT = HERE.parent
 LOCK = HERE / "lock.json"
@@ -173,7 +173,7 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
         # Nothing is left to be loaded package by package.
         lock = {"info": original["info"], "packages": {}}
         (folder / "pyodide-lock.json").write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
-        widget.serve(fetched / file_of("plotly"), fetched / file_of("acorn"), folder, Path(name) / "widget")
+        widget.serve(fetched / file_of("plotly"), fetched / file_of("acorn"), folder)
         shutil.rmtree(out, ignore_errors=True)
         folder.replace(out)
     print(f"assembled {len(made)} packages in {out}", flush=True)
@@ -181,11 +181,9 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Take out of Pyodide's package what a browser loads, and its list of packages."""
-    with tarfile.open(archive) as package:
-        for name in (*RUNTIME, STANDARD, "pyodide-lock.json"):
-            member = package.extractfile(f"package/{name}")
-            assert member is not None
-            (folder / name).write_bytes(member.read())
+    names = (*RUNTIME, STANDARD, "pyodide-lock.json")
+    for name, content in zip(names, members(archive, names), strict=True):
+        (folder / name).write_bytes(content)
 
 
 def make_compiled(folder: Path, wheels: list[Path], work: Path) -> list[Path]:

@@ -1,8 +1,10 @@
-"""Run a script of this folder by node, and the error that all of this folder tells its troubles with."""
+"""Run a script of this folder by node, read npm's packages, and the error that tells of all that goes wrong here."""
 
 from __future__ import annotations
 
 import subprocess
+import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,15 @@ HERE = Path(__file__).parent
 
 class AssemblyError(Exception):
     """The distribution cannot be put together; says which file is at fault and why."""
+
+
+def members(package: Path, names: Iterable[str]) -> Iterator[bytes]:
+    """Yield the content of some files of a package as npm brings it, in the order of their names given."""
+    with tarfile.open(package) as archive:
+        for name in names:
+            member = archive.extractfile(f"package/{name}")
+            assert member is not None
+            yield member.read()
 
 
 def node(script: str, *given: Any, wanted: str) -> None:

@@ -7,11 +7,11 @@ a figure of another kind loads the whole.
 
 from __future__ import annotations
 
-import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
-from .node import node
+from .node import members, node
 
 WIDGET = "plotly/package_data/widgetbundle.js"
 WHOLE = "plotly/package_data/plotly.min.js"
@@ -27,13 +27,12 @@ export default (await import(address)).default;
 }
 
 
-def serve(plotly: Path, acorn: Path, folder: Path, work: Path) -> None:
+def serve(plotly: Path, acorn: Path, folder: Path) -> None:
     """Put both scripts of plotly's wheel into a folder, the widget's cut by the parser in acorn's package."""
-    work.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(acorn) as package, zipfile.ZipFile(plotly) as wheel:
-        parser = package.extractfile("package/dist/acorn.mjs")
-        assert parser is not None
-        (work / "acorn.mjs").write_bytes(parser.read())
-        (work / "widget.js").write_bytes(wheel.read(WIDGET))
+    with zipfile.ZipFile(plotly) as wheel, tempfile.TemporaryDirectory() as name:
+        parser, widget = Path(name) / "acorn.mjs", Path(name) / "widget.js"
+        (content,) = members(acorn, ["dist/acorn.mjs"])
+        parser.write_bytes(content)
+        widget.write_bytes(wheel.read(WIDGET))
+        node("split.mjs", parser, widget, folder / SERVED, wanted="cutting plotly's widget")
         (folder / SERVED_WHOLE).write_bytes(wheel.read(WHOLE))
-    node("split.mjs", work / "acorn.mjs", work / "widget.js", folder / SERVED, wanted="cutting plotly's widget")
