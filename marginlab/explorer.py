@@ -109,11 +109,12 @@ class Explorer:
 def _input(ipywidgets: Any, control: Control) -> Any:
     """Return the stock widget for a control."""
     kind = ipywidgets.Dropdown if control.is_menu else ipywidgets.SelectionSlider
+    # On a phone the name stands above a slider, which has the whole width. A menu's height is that of its line.
+    fit = {} if control.is_menu else {"height": "auto", "flex_flow": "row wrap"}
     return kind(
         options=list(zip(control.written, control.values, strict=True)),
         value=control.start,
         description=control.label,
         style={"description_width": "16em"},
-        # On a phone the name stands above, and the slider has the whole width.
-        layout={"width": "min(100%, 42em)", "height": "auto", "flex_flow": "row wrap"},
+        layout={"width": "min(100%, 42em)", **fit},
     )
