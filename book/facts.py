@@ -1,10 +1,14 @@
-"""What others reported of the crashes: figures with their source and how sure each is, and correlations by the hour."""
+"""What others say, with its source and how sure it is: of the crashes, of correlations then, of what venues do."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from marginlab import Practice, words
+from marginlab.venues import BracketTable, Sourced
 
 BOOK = Path(__file__).parent
 
@@ -95,6 +99,34 @@ def correlations() -> list[Correlation]:
         Correlation(row["event"], *(float(value) for name, value in row.items() if name != "event"))
         for row in _rows("correlations.csv")
     ]
+
+
+def cited(one: Practice | BracketTable | Sourced) -> str:
+    """Return where something is said, when, and how sure it is."""
+    return f"*{one.source}; {one.date}; {one.confidence}*"
+
+
+def practices_table(
+    practices: Iterable[Practice],
+    *,
+    said: str = "What it does",
+    asked: str = "In short",
+    answers: Mapping[str, str] | None = None,
+) -> str:
+    """Return what venues do as a Markdown table, each row with its source.
+
+    Parameters
+    ----------
+    said
+        The head of what they do in words.
+    asked, answers
+        The head of another column, and what stands in it for each rule; without answers there is none.
+    """
+    head = ["Venue", *([asked] if answers else []), f"{said}, and *source; date; how sure*"]
+    return words.table(
+        head,
+        [[one.venue, *([answers[one.rule]] if answers else []), f"{one.value}<br>{cited(one)}"] for one in practices],
+    )
 
 
 def _rows(file: str) -> list[dict[str, str]]:

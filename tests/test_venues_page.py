@@ -141,8 +141,8 @@ def test_what_the_bars_show_is_the_fall_and_above_it_what_the_requirement_takes(
 @pytest.mark.parametrize("leverage", [2, 10, 20])
 def test_the_parts_that_conventions_take_add_up_to_the_whole_fall(notional, leverage):
     names = namespace_of("venues")
-    falls = dict(zip(names["CHOSEN"], falls_by_hand(notional, leverage).values(), strict=True))
-    for name in names["CHOSEN"]:
+    falls = dict(zip(names["TABLES"], falls_by_hand(notional, leverage).values(), strict=True))
+    for name in names["TABLES"]:
         *parts, whole = names["decomposed"](name, notional, leverage)
         assert parts[0] == pytest.approx(1 / leverage)
         assert sum(parts) == pytest.approx(whole, abs=1e-12) == pytest.approx(falls[name], abs=1e-12)

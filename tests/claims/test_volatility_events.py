@@ -566,5 +566,5 @@ def test_the_exercise_on_a_coin_is_solved():
 def test_the_chapters_names_are_those_the_tests_speak_of():
     names = namespace_of("volatility")
     assert list(names["WAYS"]) == list(WAYS)
-    assert names["TABLES"] == TABLES
+    assert names["TABLES"] == {name: venue(name).table(symbol, date=date) for name, (symbol, date) in TABLES.items()}
     assert [names["DEPTH"], names["FEE"]] == [DEPTH, FEE]
