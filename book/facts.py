@@ -94,7 +94,7 @@ def fact(what: str) -> Fact:
 
 
 def correlations() -> list[Correlation]:
-    """Return the correlations of six crashes, in order of time; of the other events none by the hour are on record."""
+    """Return the correlations of the crashes of which hourly returns are on record, in order of time."""
     return [
         Correlation(row["event"], *(float(value) for name, value in row.items() if name != "event"))
         for row in _rows("correlations.csv")
