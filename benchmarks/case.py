@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from marginlab import Account, Position, venue
-from marginlab.paths import Diffusion
+from marginlab.markets.price_models import Diffusion
 
 PATHS, STEPS, POSITIONS = 10_000, 288, 4
 START, VOLATILITY_PER_YEAR, CORRELATION = 60_000.0, 0.8, 0.7

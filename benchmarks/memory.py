@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from marginlab import Outcome, simulate
-from marginlab.ensembles import run_many
+from marginlab.simulation.ensembles import run_many
 
 from . import case
 from .measure import Result, in_turns

@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from marginlab import Outcome
-from marginlab.ensembles import run_many
+from marginlab.simulation.ensembles import run_many
 
 from . import case
 from .measure import Result, in_turns

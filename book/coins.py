@@ -62,7 +62,7 @@ def open_account(
 
 def mark_of(contract: Contract, marks: Numbers = MARKS) -> float:
     """Return the mark of a contract of BTC or ETH, out of the marks of both."""
-    return float(marks[1 if contract.symbol.startswith("ETH") else 0])
+    return float(marks[NAMES.index(contract.underlying)])
 
 
 def long_at(name: str, value: float, leverage: float, *, mode: str = "isolated", marks: Numbers = MARKS) -> Account:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marginlab import Practice, words
-from marginlab.venues import BracketTable, Sourced
+from marginlab import Practice, formatting
+from marginlab.markets import BracketTable, Sourced
 
 BOOK = Path(__file__).parent
 
@@ -123,7 +123,7 @@ def practices_table(
         The head of another column, and what stands in it for each rule; without answers there is none.
     """
     head = ["Venue", *([asked] if answers else []), f"{said}, and *source; date; how sure*"]
-    return words.table(
+    return formatting.table(
         head,
         [[one.venue, *([answers[one.rule]] if answers else []), f"{one.value}<br>{cited(one)}"] for one in practices],
     )

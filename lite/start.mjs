@@ -11,7 +11,7 @@ os.chdir("${HOME}/book")  # where the notebooks are
 
 import pyodide_kernel
 import ipywidgets
-import marginlab
+import marginlab.display
 from plotly.graph_objects import Figure, FigureWidget, Scatter
 
 Figure(Scatter(y=[0]))  # reads what figures are checked against

@@ -9,17 +9,20 @@ import io
 import random
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, wraps
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from marginlab import Explorer
+from marginlab.display import Explorer
+from marginlab.display.controls import Draw
 
 BOOK = Path(__file__).parents[1] / "book"
 NAMES = sorted(path.stem for path in BOOK.glob("*.ipynb"))
+# What `explore` takes besides a control by each name.
+NO_CONTROL = {"title", "table"}
 
 
 @cache
@@ -32,6 +35,20 @@ def notebook_of(name: str) -> Any:
 def code_of(name: str) -> dict[int, str]:
     """Return the source of every code cell by the cell's place in the notebook."""
     return {i: cell.source for i, cell in enumerate(notebook_of(name).cells) if cell.cell_type == "code"}
+
+
+@cache
+def controls_of(name: str) -> dict[str, list[str]]:
+    """Return the names of a chapter's explorers, each with those of its controls, as its source has them.
+
+    Nothing is run: tests are collected from this in a moment.
+    """
+    calls = (node for source in code_of(name).values() for node in ast.walk(ast.parse(source)))
+    return {
+        ast.unparse(call.args[0]).replace("_", "-"): [one.arg for one in call.keywords if one.arg not in NO_CONTROL]
+        for call in calls
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "explore"
+    }
 
 
 @cache
@@ -52,7 +69,15 @@ def explorers_of(name: str) -> dict[str, Explorer]:
     shown = [value for value in values_of(name).values() if isinstance(value, Explorer)]
     by_name = {explorer.name: explorer for explorer in shown}
     assert len(by_name) == len(shown), f"explorers of {name} share a name: {[explorer.name for explorer in shown]}"
+    for explorer in shown:
+        explorer.draw = _remembered(explorer.draw)
     return by_name
+
+
+@cache
+def island_of(chapter: str, name: str) -> str:
+    """Return what a page holds of an explorer, drawn here over all its values."""
+    return explorers_of(chapter)[name].html()
 
 
 def states_of(explorer: Explorer, others: int = 10) -> list[dict[str, Any]]:
@@ -73,6 +98,24 @@ def module_of(name: str, folder: Path = BOOK) -> Any:
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _remembered(draw: Draw) -> Draw:
+    """Return a function that draws each state once, whoever asks for it. Its arrays are not to be changed."""
+    known: dict[tuple[Any, ...], tuple[Any, str]] = {}
+
+    @wraps(draw)
+    def drawn(**values: Any) -> tuple[Any, str]:
+        key = tuple(values.items())
+        if key not in known:
+            known[key] = draw(**values)
+        figure, sentence = known[key]
+        if isinstance(figure, dict):
+            # A figure of plotly's takes the type out of the traces that it is made of.
+            figure = {"data": [dict(trace) for trace in figure["data"]], "layout": dict(figure["layout"])}
+        return figure, sentence
+
+    return drawn
 
 
 @cache

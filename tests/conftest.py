@@ -1,8 +1,19 @@
-"""How properties are tried."""
+"""How properties are tried, which tests are long, and which go to one worker."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+HERE = Path(__file__).parent
+# They run chapters, and drive a browser.
+LONG = {HERE / "claims", HERE / "site"}
+# Those that take seconds to run.
+CHAPTERS = ("structure", "mechanics", "volatility", "questions", "workbench")
 
 # Derandomised, so that a run today and a run tomorrow ask the same. How fast a machine draws is no property.
 settings.register_profile(
@@ -14,4 +25,31 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-settings.load_profile("marginlab")
+# Once a week ten times as many, and others each time.
+settings.register_profile(
+    "weekly", settings.get_profile("marginlab"), max_examples=500, derandomize=False, print_blob=True
+)
+settings.load_profile(os.environ.get("MARGINLAB_EXAMPLES", "marginlab"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is long because of where it is."""
+    for item in items:
+        if LONG & set(item.path.parents):
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the tests of a chapter to one worker, with ``--dist loadscope``: it runs it and draws its states once.
+
+    A test is a chapter's where its file or what it is given says so. Marks for groups are lost between this xdist and
+    this pytest: https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByChapter(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((chapter for chapter in CHAPTERS if chapter in nodeid), nodeid)
+
+    return ByChapter(config, log) if config.getvalue("dist") == "loadscope" else None

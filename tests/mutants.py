@@ -1,9 +1,9 @@
 """Would the tests notice? Every function of a module is broken in small ways, and each time some test must fail.
 
-``make mutants MODULES="contracts account"`` breaks one module after the other, with mutmut, and runs the module's own
-tests, ``tests/test_<module>.py``; ``MODULES="state:engine,actions"`` names the tests of other modules instead. It
-happens in a copy under ``_build/mutants``. Left alone: defaults of dataclasses, and functions under any decorator
-but ``staticmethod`` and ``classmethod``.
+``make mutants MODULES="margin/contracts margin/account"`` breaks one module after the other, with mutmut, and runs
+the module's own tests, ``tests/<room>/test_<module>.py``; ``MODULES="simulation/state:simulation/engine"`` names the
+tests of other modules instead, with commas between several. It happens in a copy under ``_build/mutants``. Left
+alone: defaults of dataclasses, and functions under any decorator but ``staticmethod`` and ``classmethod``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Result(NamedTuple):
     def __str__(self) -> str:
         survived, total = len(self.survivors), len(self.statuses)
         counts = f"{total - survived:4} killed {survived:4} survived {self.ratio:8.1%}"
-        return f"{self.module:14}{counts} {self.seconds:6.0f} s"
+        return f"{self.module:28}{counts} {self.seconds:6.0f} s"
 
 
 def mutmut(*arguments: str, cwd: Path) -> str:
@@ -78,7 +78,7 @@ def mutmut(*arguments: str, cwd: Path) -> str:
 
 def copy_for(module: str, tests: Iterable[str]) -> Path:
     """Return a fresh copy of package and tests, set up to break one module."""
-    files = [f"tests/test_{test}.py" for test in tests]
+    files = [f"tests/{Path(test).parent}/test_{Path(test).name}.py" for test in tests]
     missing = [file for file in (f"marginlab/{module}.py", *files) if not (ROOT / file).is_file()]
     if missing:
         raise SystemExit(f"MODULES must name modules that have tests, or module:tests; there is no {missing[0]}")

@@ -70,8 +70,7 @@ class Path(State):
         """Return whether the equity of a unit no longer covers what it must."""
         if not unit:
             return False
-        equity, need = self.equity_of(unit[0]), self.need_of(unit[0])
-        return equity <= need if self.convention.at_equality else equity < need
+        return self.too_little(self.equity_of(unit[0]), self.need_of(unit[0]))
 
     def liquidate(self, owner):
         """Reduce or close a unit until it no longer fails, as far as the rules go."""
@@ -88,7 +87,7 @@ class Path(State):
                 return None
             self.close_in_market(row, share)
             closings += 1
-            if rules.part == "cure" and share < 1 and self.equity_of(row) > 0:
+            if rules.part == "restore" and share < 1 and self.equity_of(row) > 0:
                 return None
         return None
 
@@ -118,12 +117,12 @@ class Path(State):
         lower = row.bracket(amount) - self.rules.brackets
         return 1 - table(row.contract.tiers)[lower + 1][0] * BELOW / amount if lower >= 0 else Fraction(1)
 
-    def close_cure(self, row, _began):
-        """Close the smallest share after which equity covers what is then required, `cure_to` times.
+    def close_restore(self, row, _began):
+        """Close the smallest share after which equity covers what is then required, `restore_to` times.
 
         In each bracket, from that of the whole position downwards, what is covered beyond need is room + slope x.
         """
-        target, equity = Fraction(self.rules.cure_to), self.equity_of(row)
+        target, equity = Fraction(self.rules.restore_to), self.equity_of(row)
         others = self.need_of(row) - self.requirement(row)
         fee, value = self.closing_fee(row), self.value_for_maintenance(row)
         amount = row.counted(value)

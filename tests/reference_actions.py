@@ -65,6 +65,10 @@ def open_position(path, action, row):
     demand(row.counted(row.notional) <= row.contract.tiers.cap, "it would be above the cap")
     limit = row.leverage_limit()
     demand(row.leverage == INFINITY or row.leverage <= limit, "the bracket allows less leverage")
+    demand(
+        row.leverage == INFINITY or row.leverage * row.maintenance_on(row.notional) <= row.notional,
+        "too little initial",
+    )
     path.wallet -= fee
     row.fees += fee
     margin = Fraction(0)
@@ -75,9 +79,9 @@ def open_position(path, action, row):
         demand(margin + fee <= available, "the wallet has less to spare")
         path.wallet -= margin
         row.margin += margin
-        demand(path.equity_of(row) >= path.requirement(row), "it would not cover its requirement")
     else:
         demand(path.free() >= 0, "the wallet does not cover the initial margins")
+    demand(not path.too_little(path.equity_of(row), path.need_of(row)), "it would be liquidated at once")
     path.enter("opened", row, before, margin, size, fee=fee)
 
 
@@ -128,4 +132,4 @@ def switch(path, action, row):
     if to_isolated and open_ones:
         demand(path.free() >= 0, "what is left in cross mode would not cover its initial margins")
         for one in open_ones:
-            demand(path.equity_of(one) >= path.requirement(one), "it would not cover its requirement")
+            demand(not path.too_little(path.equity_of(one), path.need_of(one)), "it would be liquidated at once")

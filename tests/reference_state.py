@@ -62,6 +62,11 @@ class Row:
         """Return the number of the bracket of an amount; a bound belongs to the bracket below it."""
         return max(sum(amount > floor for floor, *_ in table(self.contract.tiers)) - 1, 0)
 
+    def maintenance_on(self, value):
+        """Return r V - c of a position of this value."""
+        _, _, rate, deduction = table(self.contract.tiers)[self.bracket(self.counted(value))]
+        return rate * value - deduction
+
     def leverage_limit(self):
         """Return the highest leverage of the bracket the position is in at the mark."""
         return exact(self.contract.tiers.max_leverage[self.bracket(self.counted(self.notional))])
@@ -96,9 +101,7 @@ class State:
 
     def maintenance(self, row):
         """Return r V - c, at the mark or frozen at entry."""
-        value = self.value_for_maintenance(row)
-        _, _, rate, deduction = table(row.contract.tiers)[row.bracket(row.counted(value))]
-        return rate * value - deduction
+        return row.maintenance_on(self.value_for_maintenance(row))
 
     def value_for_maintenance(self, row):
         """Return the value that the maintenance margin is counted on."""
@@ -142,6 +145,10 @@ class State:
     def equity_of(self, row):
         """Return the equity of the position's unit."""
         return row.margin + row.pnl if row.isolated else self.wallet + self.cross_pnl()
+
+    def too_little(self, equity, need):
+        """Return whether equity does not cover what it must, by the venue's way of counting."""
+        return equity <= need if self.convention.at_equality else equity < need
 
     def need_of(self, row):
         """Return the requirement of the position's unit."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Rules, Switch, Tiers, TopUp
-from marginlab.contracts import CLOSING_FEE_AT, KINDS, MAINTENANCE_AT
+from marginlab.margin.contracts import KINDS
+from marginlab.margin.rules import CLOSING_FEE_AT, MAINTENANCE_AT
 
 from .strategies import size_of
 
@@ -139,11 +140,11 @@ def draw_rules(rng, values):
     value = float(values.mean())
     return Rules(
         close=pick(rng, "takeover", "market", "market"),
-        part=pick(rng, "whole", *("share", "bracket", "cure") * 2),
+        part=pick(rng, "whole", *("share", "bracket", "restore") * 2),
         share=pick(rng, 0.25, 0.375, 0.5),
         share_above=pick(rng, 0.0, between(rng, 0.3, 2) * value),
         brackets=pick(rng, 1, 1, 2, 3),
-        cure_to=pick(rng, 1.0, 1.25, 1.5, 2.0),
+        restore_to=pick(rng, 1.0, 1.25, 1.5, 2.0),
         rounds=pick(rng, None, None, None, 1, 2, 3),
         order=pick(rng, "largest loss", "largest maintenance", "as given"),
         takeover_below=pick(rng, 0.0, 0.0, 0.25, 0.5),

@@ -12,8 +12,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from marginlab import Account, Contract, Convention, Position, Tiers
-from marginlab.contracts import CLOSING_FEE_AT, KINDS, MAINTENANCE_AT
-from marginlab.positions import MODES
+from marginlab.margin.account import MODES
+from marginlab.margin.contracts import KINDS
+from marginlab.margin.rules import CLOSING_FEE_AT, MAINTENANCE_AT
 
 
 def shares(low, high):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,108 +17,51 @@ import pytest
 import marginlab
 
 ROOT = Path(__file__).parents[1]
-MODULES = {path.stem: path for path in sorted((ROOT / "marginlab").glob("*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+PACKAGE = ROOT / "marginlab"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-# From the bottom up: what each module may import of the package, and of others.
-LAYERS = {
-    "checks": (set(), {"numpy"}),
-    "tiers": ({"checks"}, {"numpy"}),
-    "contracts": ({"checks", "tiers"}, {"numpy"}),
-    "positions": ({"checks", "contracts"}, set()),
-    "liquidation": ({"checks", "contracts"}, {"numpy"}),
-    "account": ({"checks", "contracts", "positions", "liquidation"}, {"numpy"}),
-    "joint": ({"checks", "account"}, {"numpy"}),
-    "rules": ({"checks"}, {"numpy"}),
-    "words": (set(), set()),
-    "tables": ({"words"}, set()),
-    "ledger": ({"words"}, set()),
-    "state": ({"account", "contracts", "ledger", "liquidation", "rules"}, {"numpy"}),
-    "liquidations": ({"state"}, {"numpy"}),
-    "actions": ({"checks", "contracts", "positions", "state"}, {"numpy"}),
-    "outcome": ({"ledger", "state"}, {"numpy"}),
-    "schedule": ({"account", "actions", "checks", "outcome", "rules", "state"}, {"numpy"}),
-    "engine": (
-        {"account", "actions", "checks", "ledger", "liquidations", "outcome", "rules", "schedule", "state"},
-        {"numpy"},
-    ),
-    "history": ({"checks"}, {"numpy"}),
-    "paths": ({"checks", "history"}, {"numpy"}),
-    "ensembles": ({"account", "actions", "checks", "engine", "outcome", "paths", "rules"}, {"numpy", "tqdm"}),
-    "venues": ({"checks", "contracts", "rules", "tiers"}, set()),
-    "portfolio": ({"account", "checks", "contracts", "positions", "venues"}, set()),
-    "presets": ({"checks", "history", "portfolio"}, {"numpy"}),
-    "standing": ({"account", "checks", "joint", "venues", "words"}, {"numpy"}),
-    "stress": ({"account", "checks", "engine", "outcome", "rules"}, {"numpy"}),
-    "replays": ({"account", "checks", "history", "outcome", "rules", "stress"}, {"numpy"}),
-    "recommendation": ({"replays", "rules", "standing", "stress", "words"}, {"numpy"}),
-    "comparison": (
-        {
-            "account",
-            "checks",
-            "history",
-            "recommendation",
-            "replays",
-            "standing",
-            "stress",
-            "tables",
-            "venues",
-            "words",
-        },
-        {"numpy"},
-    ),
-    "chances": ({"checks", "comparison", "paths", "recommendation", "stress", "tables", "words"}, {"numpy"}),
-    "files": ({"comparison", "portfolio"}, {"numpy"}),
-    "payload": ({"checks", "contracts", "files", "portfolio", "positions", "venues"}, set()),
-    "controls": ({"checks"}, set()),
-    "island": ({"tables"}, {"numpy"}),
-    "live": ({"tables"}, {"ipywidgets", "numpy", "plotly"}),
-    "explorer": ({"controls", "island", "live", "tables"}, {"ipywidgets"}),
-    "figures": (set(), {"numpy"}),
-    "screens": (
-        {"chances", "checks", "comparison", "figures", "recommendation", "replays", "standing", "tables", "words"},
-        {"numpy"},
-    ),
-    "entry": ({"portfolio", "positions", "venues"}, {"ipywidgets"}),
-    "trials": ({"chances", "comparison", "entry", "live", "screens"}, {"ipywidgets"}),
-    "desk": (
-        {
-            *("comparison", "entry", "files", "history", "live", "payload", "portfolio", "positions", "presets"),
-            *("screens", "stress", "trials"),
-        },
-        {"ipywidgets"},
-    ),
-    "form": ({"checks", "comparison", "desk", "explorer", "portfolio", "presets", "screens"}, set()),
-    "sphinxext": (
-        {"__init__", "explorer"},
-        {"docutils", "jupyter_cache", "latex2mathml", "nbclient", "plotly", "sphinx"},
+# From the bottom up: each room with its files, and what they may import of others. Imports only go down,
+# from room to room and from file to file, for types too.
+ROOMS = {
+    "": ("_typing _checks formatting", {"numpy"}),
+    "margin": ("tiers contracts rules liquidation opening account market_move", {"numpy"}),
+    "markets": ("brackets events price_models venues", {"numpy"}),
+    "simulation": ("results state forced_closing actions schedule engine ensembles", {"numpy", "tqdm"}),
+    "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),
+    "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
+    "display": (
+        "figures controls page widgets explorer screens entry form workbench",
+        {"numpy", "plotly", "ipywidgets"},
     ),
 }
-every_module = pytest.mark.parametrize("name", MODULES)
+# Files that need a kernel; all others draw pages without plotly's and ipywidgets' packages.
+BESIDE_A_KERNEL = {"display.entry", "display.form"}
+ORDER = [f"{room}.{file}".lstrip(".") for room, (files, _) in ROOMS.items() for file in files.split()]
 
 
-def imported(tree):
-    """Return the modules a module imports, anywhere but for type checkers: of the package, and of others."""
+def path_of(module):
+    return PACKAGE / f"{module.replace('.', '/')}.py"
+
+
+TREES = {module: ast.parse(path_of(module).read_text(encoding="utf-8")) for module in ORDER}
+every_module = pytest.mark.parametrize("module", ORDER)
+
+
+def imported(module):
+    """Return what a module imports, anywhere in it: modules of the package, and packages of others."""
     own, others = set(), set()
-    for node in nodes_at_run_time(tree):
+    here = module.split(".")
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             others |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             others.add(node.module.split(".")[0])
         elif isinstance(node, ast.ImportFrom):
-            # `from . import checks` names modules, or else what the package itself defines.
-            names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-            own |= {name if name in MODULES else "__init__" for name in names}
+            above = [*here[: len(here) - node.level], *(node.module or "").split(".")]
+            base = ".".join(filter(None, above))
+            # `from .. import _checks` names modules, `from .tiers import Tiers` what is in one.
+            own |= {base} if base in ORDER else {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
     return own, others - set(sys.stdlib_module_names)
-
-
-def nodes_at_run_time(tree):
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            continue
-        yield node
-        yield from nodes_at_run_time(node)
 
 
 def pins(file):
@@ -130,62 +76,73 @@ def pins(file):
 # --- imports --------------------------------------------------------------------------------------------------
 
 
-def test_importing_the_package_brings_numpy_and_nothing_else_that_is_heavy():
-    code = "import json, sys, marginlab; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+def loaded_by(statement):
+    """Return the modules that a statement loads in a fresh Python."""
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout))
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_brings_numpy_and_nothing_else_that_is_heavy():
+    loaded = {name.split(".")[0] for name in loaded_by("import marginlab")}
     assert {"marginlab", "numpy"} <= loaded
     heavy = {"plotly", "tqdm", "distributed", "ipywidgets", "anywidget", "IPython", "sphinx", "docutils", "nbformat"}
     assert loaded & heavy == set()
 
 
-def test_every_module_has_its_place_in_the_layers():
-    assert set(MODULES) == {*LAYERS, "__init__"}
+def test_importing_the_package_loads_the_three_lower_rooms_and_no_other():
+    loaded = {name for name in loaded_by("import marginlab") if name.split(".")[0] == "marginlab"}
+    assert len(loaded) <= 26
+    rooms = {name.split(".")[1] for name in loaded if name.count(".")}
+    assert rooms == {"_checks", "_typing", "formatting", "margin", "markets", "simulation"}
 
 
-def test_the_layers_have_no_way_round():
-    below = set()
-    for name, (own, _) in LAYERS.items():
-        assert own <= {*below, "__init__"}, f"{name} may import what comes later"
-        below.add(name)
+def test_every_file_has_its_place_in_a_room():
+    found = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+    inits = {f"{room}.__init__".lstrip(".") for room in ROOMS}
+    assert found == {*ORDER, *inits}
+    assert len(ORDER) == len(set(ORDER))
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_module_imports_only_what_lies_below_it(name):
-    own, others = imported(TREES[name])
-    assert own <= LAYERS[name][0]
-    assert others <= LAYERS[name][1]
+@every_module
+def test_a_module_imports_only_what_lies_below_it(module):
+    own, others = imported(module)
+    below = set(ORDER[: ORDER.index(module)])
+    assert own <= below, f"{module} may not import {sorted(own - below)}"
+    room = module.rpartition(".")[0]
+    assert others <= ROOMS[room][1]
 
 
-@pytest.mark.parametrize("name", ["explorer", "live", "sphinxext"])
-def test_what_draws_is_imported_only_when_it_is_needed(name):
-    at_once = {ast.unparse(node) for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)}
-    assert not any(re.search("plotly|ipywidgets", line) for line in at_once)
+@every_module
+def test_what_draws_is_imported_only_when_it_is_needed(module):
+    at_once = {ast.unparse(node) for node in TREES[module].body if isinstance(node, ast.Import | ast.ImportFrom)}
+    assert module in BESIDE_A_KERNEL or not any(re.search("plotly|ipywidgets", line) for line in at_once)
+
+
+def test_the_rooms_stand_in_the_readme_in_their_order():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    places = [text.index(f"`{room}/`") for room in reversed(ROOMS) if room]
+    assert places == sorted(places)
 
 
 # --- size and words -------------------------------------------------------------------------------------------
 
 
 @every_module
-def test_a_module_is_short(name):
-    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) < 310
-
-
-@every_module
-def test_a_function_is_short(name):
-    for node in ast.walk(TREES[name]):
+def test_a_function_is_short(module):
+    for node in ast.walk(TREES[module]):
         if isinstance(node, FUNCTIONS):
             lines = node.end_lineno - node.lineno + 1
             if ast.get_docstring(node) is not None:
                 lines -= node.body[0].end_lineno - node.body[0].lineno + 1
-            assert lines <= 40, f"{name}.{node.name} has {lines} lines"
+            assert lines <= 40, f"{module}.{node.name} has {lines} lines"
 
 
 @every_module
-def test_what_is_public_says_what_it_is(name):
-    assert ast.get_docstring(TREES[name]), name
+def test_what_is_public_says_what_it_is(module):
+    assert ast.get_docstring(TREES[module]), module
     # Within functions nothing is public; within classes, what their readers call.
-    holders = [TREES[name], *(node for node in TREES[name].body if isinstance(node, ast.ClassDef))]
+    holders = [TREES[module], *(node for node in TREES[module].body if isinstance(node, ast.ClassDef))]
     public = [
         node
         for holder in holders
@@ -198,22 +155,87 @@ def test_what_is_public_says_what_it_is(name):
 # --- names ----------------------------------------------------------------------------------------------------
 
 
-def test_the_packages_names_are_listed_constants_first_then_classes_then_functions():
+ROOMS_WITH_NAMES = [importlib.import_module(f"marginlab.{room}") for room in ROOMS if room]
+
+
+def exported():
+    """Return every public name with the object it stands for, and where it is exported."""
+    named = {f"{room.__name__}.{name}": getattr(room, name) for room in ROOMS_WITH_NAMES for name in room.__all__}
+    return {**named, "marginlab.ArgumentError": marginlab.ArgumentError}
+
+
+@pytest.mark.parametrize("room", ROOMS_WITH_NAMES, ids=lambda room: room.__name__)
+def test_a_rooms_names_are_listed_constants_first_then_classes_then_functions(room):
     def place(name):
         return (not name.isupper(), not name[0].isupper(), name)
 
-    assert marginlab.__all__ == sorted(set(marginlab.__all__), key=place)
+    assert room.__all__ == sorted(set(room.__all__), key=place)
 
 
-def test_the_package_lists_every_name_it_takes_from_its_modules():
-    taken = {
-        alias.asname or alias.name
-        for node in TREES["__init__"].body
-        if isinstance(node, ast.ImportFrom) and node.level
-        for alias in node.names
-    }
-    assert set(marginlab.__all__) == taken
+@pytest.mark.parametrize("room", ROOMS_WITH_NAMES, ids=lambda room: room.__name__)
+def test_a_room_lists_every_name_it_takes_from_its_files(room):
+    tree = ast.parse(Path(room.__file__).read_text(encoding="utf-8"))
+    taken = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert set(room.__all__) == taken
+
+
+def test_the_package_has_the_names_of_the_lower_rooms():
+    lower = [marginlab.margin, marginlab.markets, marginlab.simulation]
+    assert sorted(marginlab.__all__) == sorted(["ArgumentError", *(name for room in lower for name in room.__all__)])
     assert all(hasattr(marginlab, name) for name in marginlab.__all__)
+
+
+def functions():
+    """Yield the public functions and methods by their full names."""
+    for name, value in exported().items():
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value) and not issubclass(value, Exception):
+            for own, member in vars(value).items():
+                called = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+                if not own.startswith("_") and inspect.isfunction(called):
+                    yield f"{name}.{own}", called
+        elif inspect.ismodule(value):
+            for own, member in vars(value).items():
+                if not own.startswith("_") and inspect.isfunction(member) and member.__module__ == value.__name__:
+                    yield f"{name}.{own}", member
+
+
+PUBLIC = dict(functions())
+# What takes part in a simulation only, and is called by the engine.
+INNER = re.compile(
+    r"\.(AddMargin|Open|Close|Switch|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
+)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_function_has_a_type_for_every_argument_and_for_what_it_returns(name):
+    known = inspect.get_annotations(PUBLIC[name])
+    asked = [one for one in inspect.signature(PUBLIC[name]).parameters if one not in ("self", "cls")]
+    assert all("Any" not in re.findall(r"\w+", str(known[one])) for one in [*asked, "return"] if one not in LEFT_OPEN)
+
+
+# What plotly takes besides, which it alone knows.
+LEFT_OPEN = {"more"}
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if not INNER.search(name)])
+def test_a_public_function_says_what_goes_in_what_comes_out_and_what_it_refuses(name):
+    text, function = inspect.getdoc(PUBLIC[name]), PUBLIC[name]
+    asked = [one for one in inspect.signature(function).parameters if one not in ("self", "cls")]
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    told = re.findall(r"^[*\w][\w*, ]*$", section.group(1), re.MULTILINE) if section else []
+    assert sorted(asked) == sorted(word.strip("* ") for line in told for word in line.split(","))
+    assert re.search(r"^(Returns|Yields)\n-", text, re.MULTILINE)
+    raises = any(
+        isinstance(node, ast.Raise) for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    )
+    assert not raises or re.search(r"^Raises\n-", text, re.MULTILINE)
+
+
+def test_any_is_the_exception():
+    used = sum(len(re.findall(r"\bAny\b", path.read_text(encoding="utf-8"))) for path in PACKAGE.rglob("*.py"))
+    assert used < 100
 
 
 def test_the_readmes_examples_run(capsys):

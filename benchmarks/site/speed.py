@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page
 
-from marginlab import Explorer
-from marginlab.island import state_of
+from marginlab.display import Explorer
+from marginlab.display.page import state_of
 from tests.chapters import explorers_of
 from tests.site.conftest import HTML
 from tests.site.reader import CHAPTERS, shown

@@ -23,8 +23,6 @@ def redraw(slope, offset):
 
 sliders = ipywidgets.interactive(redraw, slope=(0, 10), offset=(-50, 50))
 ipywidgets.VBox([sliders, figure])"""
-# Extensions that are this project's own.
-OWN = {"marginlab.sphinxext"}
 
 
 def page(folder: Path) -> Path:
@@ -55,7 +53,6 @@ def without_ours(folder: Path) -> Path:
     sources(folder)
     told = yaml.safe_load((folder / "_config.yml").read_text(encoding="utf-8"))
     del told["sphinx"]["local_extensions"]
-    told["sphinx"]["extra_extensions"] = [name for name in told["sphinx"]["extra_extensions"] if name not in OWN]
     for name in ("page_descriptions", "marginlab_made_from", "nitpicky"):
         told["sphinx"]["config"].pop(name, None)
     (folder / "_config.yml").write_text(yaml.safe_dump(told), encoding="utf-8")

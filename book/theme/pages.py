@@ -148,7 +148,7 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
     card = site / CARD
     card.parent.mkdir(parents=True, exist_ok=True)
     card.write_bytes((Path(app.srcdir) / CARD).read_bytes())
-    styles.join(site, pages)
+    styles.join(site, pages, Path(app.doctreedir) / "stylesheets.json")
     plotly = (site / "_static" / "plotly.min.js").read_text(encoding="utf-8")
     for page in pages:
         text = page.read_text(encoding="utf-8")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,15 +31,22 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)
 LINK = re.compile(r'\s*<link(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^>]*>')
 
 
-def join(site: Path, pages: list[Path]) -> None:
-    """Give all pages one stylesheet in place of theirs, in the order they ask for them, and icons their font."""
+def join(site: Path, pages: list[Path], before: Path) -> None:
+    """Give all pages one stylesheet in place of theirs, in the order they ask for them, and icons their font.
+
+    A page that is not written anew asks for the one stylesheet already: what it is made of is kept in `before`.
+    """
+    folder = site.resolve() / "_static"
     texts = {page: page.read_text(encoding="utf-8") for page in pages}
     asked = [[(page.parent / link).resolve() for link in LINK.findall(text)] for page, text in texts.items()]
-    files = dict.fromkeys(file for several in sorted(asked, key=len, reverse=True) for file in several)
-    folder = site / "_static"
-    rules = [rule for file in files if file.name != NAME for rule in _rules(file, folder.resolve())]
-    if not rules:
+    if all(file.name == NAME for several in asked for file in several):
         return
+    kept = json.loads(before.read_text(encoding="utf-8")) if before.exists() else []
+    asked.append([folder / name for name in kept if (folder / name).exists()])
+    every = dict.fromkeys(file for several in sorted(asked, key=len, reverse=True) for file in several)
+    files = [file for file in every if file.name != NAME]
+    before.write_text(json.dumps([os.path.relpath(file, folder) for file in files]), encoding="utf-8")
+    rules = [rule for file in files for rule in _rules(file, folder)]
     known = names(list(texts.values()), [file.read_text(encoding="utf-8") for file in folder.rglob("*.js")])
     style = tinycss2.serialize(list(used(rules, known)))
     style = _with_icons(style, folder)

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from marginlab import Explorer, compare, preset, preset_names
+from marginlab.comparison import compare
+from marginlab.display import Explorer
+from marginlab.portfolio import preset, preset_names
 
-from ..chapters import BOOK, NAMES, explorers_of, module_of, notebook_of, values_of
+from ..chapters import BOOK, NAMES, controls_of, module_of, notebook_of, values_of
 
 CLAIMS = module_of("claims")
 ALL = CLAIMS.all_claims()
 CHAPTERS = {"1": "structure", "2": "mechanics", "3": "volatility", "4": "questions"}
 # Where the common wisdom leads astray, and the book says so.
 TRAPS = ["1-1", "1-2", "1-4", "1-5", "2-1", "2-3", "2-4", "3-3", "3-4", "4-3"]
-every_claim = pytest.mark.parametrize("claim", ALL, ids=[claim.id for claim in ALL])
+every_claim = pytest.mark.parametrize("claim", ALL, ids=[f"{claim.chapter}-{claim.id}" for claim in ALL])
 
 
 def test_the_book_knows_nineteen_claims_in_four_chapters():
@@ -79,7 +81,7 @@ def test_a_chapter_takes_its_claims_in_order_and_gives_each_one_verdict(chapter)
     assert text.count("**Verdict: ") == len(ids)
 
 
-@pytest.mark.parametrize(("chapter", "name"), [(chapter, name) for chapter in NAMES for name in explorers_of(chapter)])
+@pytest.mark.parametrize(("chapter", "name"), [(chapter, name) for chapter in NAMES for name in controls_of(chapter)])
 def test_what_an_explorer_says_is_worked_out_once_more_in_a_test(chapter, name):
     sources = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py")]
     asked = rf'explorers_of\("{chapter}"\)|CHAPTER = "{chapter}"'
@@ -150,4 +152,4 @@ def test_every_row_of_a_recommendation_links_to_the_claim_it_rests_on(name):
     one = preset(name)
     links = {claim.id: claim.link for claim in ALL}
     for finding in compare(one.account, one.marks, venue=one.venue).findings:
-        assert finding.link == links[finding.claim]
+        assert links[finding.claim].endswith(f"#claim-{finding.claim}")

@@ -517,7 +517,7 @@ def one_long(mode):
 def test_claim_2_4_the_explorer_of_looking_tells_shares_and_equity():
     for state, said in states("watch"):
         hours, leverage, pair = state["hours"], state["leverage"], state["pair"]
-        when = "once, at the start" if hours == 168 else f"every {hours} hour{'s' * (hours > 1)}"
+        when = "once, at the start" if hours == 168 else f"every {hours} hour{'s' if hours > 1 else ''}"
         told = rest(state, said, f"{pair[0].upper()}{pair[1:]}, {leverage}x, looking {when}: ")
         share, equity, count = premature(pair, leverage, hours)
         failed = (pool_fails(pair) < WEEK).mean()
@@ -544,7 +544,8 @@ def test_claim_2_4_the_explorer_of_refilling_tells_three_losses():
     budgets = {"nothing": 0.0, "1,500 USDT": 1_500.0, "4,000 USDT": 4_000.0, "all there is": np.inf}
     for state, said in states("refill", count=20):
         fall, every, budget = state["fall"], state["every"], state["budget"]
-        opening = f"A fall of {fall:.0%}, refilling every {every} hour{'s' * (every > 1)} with at most {budget}: "
+        often = f"every {every} hour{'s' if every > 1 else ''}"
+        opening = f"A fall of {fall:.0%}, refilling {often} with at most {budget}: "
         told = rest(state, said, opening)
         # In cross all is lost once 10,000 − 30,000 f no longer covers 0.4 % of 30,000 (1 − f).
         pooled = -VALUES[0] * fall if STAKE - VALUES[0] * fall >= RATE * VALUES[0] * (1 - fall) else -STAKE

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marginlab import MODES, Account, Close, Open, Position, Rules, Switch, event, simulate, venue
-from marginlab.venues import practices
+from marginlab.markets.venues import practices
 
 from ..chapters import explorers_of, notebook_of, states_of
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marginlab import (
@@ -26,6 +26,7 @@ from marginlab import (
 )
 
 from ..chapters import explorers_of, notebook_of, states_of
+from ..examples import examples
 
 # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ def test_claim_1_1_leverage_moves_an_isolated_liquidation_price_nearer(trade, le
 # --- 1-2: isolated margin fixes the loss ----------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@examples(4)
 @given(btc_alone, st.floats(0.01, 4))
 def test_claim_1_2_an_isolated_position_never_costs_more_than_its_margin(account, move):
     marks = account.entry * move
@@ -166,7 +167,7 @@ def test_claim_1_2_an_isolated_position_never_costs_more_than_its_margin(account
     assert account.liquidatable(marks)[0] or loss <= account.margin[0] - account.maintenance_margin(marks)[0]
 
 
-@settings(max_examples=200)
+@examples(4)
 @given(btc_alone, st.floats(1e-6, 0.99))
 def test_claim_1_2_a_price_beyond_bankruptcy_leaves_exactly_the_rest_of_the_jump_unpaid(account, jump):
     side, bankruptcy = np.sign(account.size[0]), account.bankruptcy_price()[0]
@@ -180,7 +181,7 @@ def test_claim_1_2_a_price_beyond_bankruptcy_leaves_exactly_the_rest_of_the_jump
     )
 
 
-@settings(max_examples=200)
+@examples(4)
 @given(btc_alone, st.floats(0.001, 0.999))
 def test_claim_1_2_between_liquidation_and_bankruptcy_the_margin_pays_all(account, share):
     liquidation, bankruptcy = account.liquidation_price()[0], account.bankruptcy_price()[0]
@@ -433,8 +434,21 @@ def ensemble(paths, jump, trend=0.0):
     return model.sample(np.random.default_rng(14), paths=paths, steps=180)
 
 
-def some_states(name):
-    return states_of(explorers_of("structure")[name])
+def in_some_states(name):
+    """Try what holds in a state of an explorer in some of them. The chapter runs when the test does, not before."""
+
+    def tried(test):
+        def in_each():
+            for state in states_of(explorers_of("structure")[name]):
+                try:
+                    test(state)
+                except Exception as error:
+                    error.add_note(f"in the state {state}")
+                    raise
+
+        return in_each
+
+    return tried
 
 
 def said(name, **values):
@@ -452,7 +466,7 @@ def assert_says(sentence, *expected):
         assert value == pytest.approx(number, abs=half + 1e-6), (sentence, value, number)
 
 
-@pytest.mark.parametrize("state", some_states("carry"), ids=str)
+@in_some_states("carry")
 def test_carry_tells_the_liquidation_price_that_solves_wallet_plus_profits_equals_maintenance(state):
     move, leverage = state["eth_move"], state["leverage"]
     gain, needed = VALUES[1] * move, RATE * VALUES[1] * (1 + move)
@@ -474,7 +488,7 @@ def test_setting_tells_the_falls_to_liquidation_by_leverage():
     assert_says(said("setting"), 5, 125, *apart, pool, *free)
 
 
-@pytest.mark.parametrize("state", some_states("floor"), ids=str)
+@in_some_states("floor")
 def test_floor_tells_the_profit_until_maintenance_is_met_and_the_backing_after_it(state):
     move, leverage = state["move"], state["leverage"]
     ends = []
@@ -486,7 +500,7 @@ def test_floor_tells_the_profit_until_maintenance_is_met_and_the_backing_after_i
     assert_says(sentence, move, leverage, *ends, MARKS[0] / leverage, BALANCE)
 
 
-@pytest.mark.parametrize("state", some_states("gap"), ids=str)
+@in_some_states("gap")
 def test_gap_tells_what_the_margin_pays_and_what_is_missing(state):
     jump, leverage = state["jump"], state["leverage"]
     loss, margin = MARKS[0] * jump, MARKS[0] / leverage
@@ -544,7 +558,7 @@ def pool_by_hand(order, falls, fee=0.0):
     return names, first, closed, equity
 
 
-@pytest.mark.parametrize("state", some_states("taken"), ids=str)
+@in_some_states("taken")
 def test_taken_tells_what_closing_by_hand_closes_and_in_which_order(state):
     fall, rule = state["fall"], state["rule"]
     falls = np.arange(round(1000 * fall) + 1) / 1000
@@ -571,7 +585,7 @@ def test_taken_draws_what_is_held_and_what_has_been_closed():
     assert lost == pytest.approx([0, VALUES[1] * (1 - 0.097), 0, 0])
 
 
-@pytest.mark.parametrize("state", some_states("chain"), ids=str)
+@in_some_states("chain")
 def test_chain_tells_what_the_first_closing_costs_and_whether_the_rest_follows(state):
     fee, first = state["fee"], state["first"]
     # wallet - V x = 0.004 V (1 - x) + the others' requirement.
@@ -592,7 +606,7 @@ def test_chain_tells_what_the_first_closing_costs_and_whether_the_rest_follows(s
     assert_says(sentence, fee, fee * values[place], FOUR_RATES[place] * values[place], *rest)
 
 
-@pytest.mark.parametrize("state", some_states("worst-case"), ids=str)
+@in_some_states("worst-case")
 def test_worst_case_tells_the_worst_of_two_thousand_months_drawn_again(state):
     jump, leverage = state["jump"], state["leverage"]
     cross, isolated = (simulate(opened(mode, leverage), ensemble(2_000, jump)) for mode in MODES)
@@ -603,7 +617,7 @@ def test_worst_case_tells_the_worst_of_two_thousand_months_drawn_again(state):
     assert_says(said("worst-case", **state), *([jump] if jump else []), 2_000, leverage, *ends)
 
 
-@pytest.mark.parametrize("state", some_states("added"), ids=str)
+@in_some_states("added")
 def test_added_tells_the_worst_month_with_funding_and_refills_worked_out_again(state):
     budget, funding = state["budget"], state["funding"]
     settled = np.where(np.arange(180)[:, None] % 2, 0.0003, 0.0) * np.ones(2)
@@ -626,7 +640,7 @@ def ends_of(equity):
     return [equity.mean(), *np.quantile(equity, [0.05, 0.95]), (equity < 3_000).mean()]
 
 
-@pytest.mark.parametrize("state", some_states("wealth"), ids=str)
+@in_some_states("wealth")
 def test_wealth_tells_how_the_two_accounts_end_on_the_same_months_drawn_again(state):
     pair = {"same size, a tenth set aside": ("pool", "tenth"), "same size, all set aside": ("pool", "all")}
     names = pair.get(state["compare"], ("twice", "all"))

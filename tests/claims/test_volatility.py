@@ -115,7 +115,7 @@ def test_claim_3_1_a_broken_pool_leaves_nothing_and_isolated_at_least_its_wallet
 def test_claim_3_1_without_a_fee_a_closing_takes_nothing_from_the_others(beyond):
     pool = four("cross")
     marks = OPENS * (1 + liquidation_move(pool, OPENS)[0] - beyond)
-    outcome = simulate(pool, [marks], rules=Rules(close="market", part="cure", order="largest maintenance"))
+    outcome = simulate(pool, [marks], rules=Rules(close="market", part="restore", order="largest maintenance"))
     assert outcome.survived.any()
     assert outcome.equity == pytest.approx(pool.equity(marks), abs=1e-6)
 
@@ -124,7 +124,7 @@ def test_claim_3_1_without_a_fee_a_closing_takes_nothing_from_the_others(beyond)
 def test_claim_3_1_a_fee_above_every_maintenance_rate_makes_one_closing_lead_to_all(beyond, fee):
     pool = four("cross")
     marks = OPENS * (1 + liquidation_move(pool, OPENS)[0] - beyond)
-    outcome = simulate(pool, [marks], rules=Rules(close="market", part="cure", liquidation_fee=fee))
+    outcome = simulate(pool, [marks], rules=Rules(close="market", part="restore", liquidation_fee=fee))
     assert not outcome.survived.any()
 
 

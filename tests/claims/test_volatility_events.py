@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marginlab import (
@@ -27,8 +27,9 @@ from marginlab import (
     venue_names,
 )
 
+from ..book.test_glossary import SOURCES
 from ..chapters import BOOK, explorers_of, namespace_of, notebook_of, states_of
-from ..test_glossary import SOURCES
+from ..examples import examples
 from .by_hand import BINANCE, COUNTING, EACH, FOUR, OPENS, RATES, RULES, STAKE, SYMBOLS, four, slice_by_slice
 
 BTC, ETH = FOUR[:2]
@@ -39,7 +40,7 @@ WAYS = {
     "at once": Rules(close="market", depth=DEPTH, liquidation_fee=FEE),
     "by quarters": Rules(close="market", part="share", share=0.25, rounds=1, depth=DEPTH, liquidation_fee=FEE),
     "by sixteenths": Rules(close="market", part="share", share=0.0625, rounds=1, depth=DEPTH, liquidation_fee=FEE),
-    "just enough": Rules(close="market", part="cure", rounds=1, depth=DEPTH, liquidation_fee=FEE),
+    "just enough": Rules(close="market", part="restore", rounds=1, depth=DEPTH, liquidation_fee=FEE),
 }
 VOLATILITIES = {"the month before October 2025": 0.29, "19 May 2021": 3.15, "12 March 2020": 5.32}
 # A table of each venue that goes far enough for large positions.
@@ -124,7 +125,7 @@ def test_claim_3_3_the_same_position_under_the_same_rule_costs_the_same_in_both_
 
 
 @every_venue
-@settings(max_examples=20)
+@examples(0.4)
 @given(value=st.floats(10_000, 20_000_000), beyond=st.floats(1e-6, 0.3))
 def test_claim_3_3_at_every_venue_a_lone_position_costs_the_same_in_both_modes(name, value, beyond):
     left = []
@@ -472,25 +473,27 @@ def test_in_the_worst_tenth_of_four_hour_returns_of_btc_eth_fell_as_well():
     assert float(told[2]) == pytest.approx(worst[:, 1].sum() / worst[:, 0].sum(), abs=0.0051)
 
 
-@pytest.mark.parametrize("leverage", explorers_of("volatility")["spike"].controls["leverage"].values)
-def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_would_liquidate(leverage):
-    crash, tiers = event("may-2021"), BINANCE.contract("ETHUSDT", date="2021").tiers
-    entry = crash.open[0, 1]
-    contract = BINANCE.contract("ETHUSDT", date="2021")
-    said = sentence("spike", {"leverage": leverage})
+def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_would_liquidate():
+    crash, contract = event("may-2021"), BINANCE.contract("ETHUSDT", date="2021")
+    entry, rate = crash.open[0, 1], contract.tiers.rates[0]
     # Below 10,000 USDT: the first bracket. Equity E / L + P - E meets the requirement r P.
-    assert entry < tiers.floors[1]
-    price = (entry - entry / leverage) / (1 - tiers.rates[0])
-    assert float(re.search(r"liquidation price (\d+) USDT", said)[1]) == pytest.approx(price, abs=0.51)
-    fates = re.search(r"by the last trades (.*?), by the mark (.*?)\. The lowest", said).groups()
-    for which, told in zip(("last", "mark"), fates, strict=True):
-        path, margin, when = crash.path(price=which), entry / leverage, None
-        for step, (p, rate) in enumerate(zip(path.prices[:, 1], path.funding[:, 1], strict=True)):
-            margin -= p * rate
-            if when is None and margin + p - entry < slice_by_slice(contract.tiers, p):
-                when = crash.times[path.candle[step]].item()
-        expected = f"liquidated in the candle of {when:%d May %H:%M}" if when else "never liquidated"
-        assert told == expected, which
+    assert entry < contract.tiers.floors[1]
+    for leverage in explorers_of("volatility")["spike"].controls["leverage"].values:
+        said = sentence("spike", {"leverage": leverage})
+        price = (entry - entry / leverage) / (1 - rate)
+        assert float(re.search(r"liquidation price (\d+) USDT", said)[1]) == pytest.approx(price, abs=0.51)
+        fates = re.search(r"by the last trades (.*?), by the mark (.*?)\. The lowest", said).groups()
+        assert fates == tuple(fate(crash, contract, entry / leverage, which) for which in ("last", "mark")), leverage
+
+
+def fate(crash, contract, margin, which):
+    """Return in words when a long from the event's open is liquidated, walking through its prices step by step."""
+    path, entry = crash.path(price=which), crash.open[0, 1]
+    for step, (price, rate) in enumerate(zip(path.prices[:, 1], path.funding[:, 1], strict=True)):
+        margin -= price * rate
+        if margin + price - entry < slice_by_slice(contract.tiers, price):
+            return f"liquidated in the candle of {crash.times[path.candle[step]].item():%d May %H:%M}"
+    return "never liquidated"
 
 
 def test_the_low_of_may_2021_was_a_trade_and_not_a_mark():
@@ -500,7 +503,7 @@ def test_the_low_of_may_2021_was_a_trade_and_not_a_mark():
     assert "by the mark never liquidated" in said
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @given(st.floats(0.1, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
 def test_a_fall_of_the_collateral_takes_a_pool_with_its_positions_unmoved_and_no_isolated_position(share, fall, coin):
     marks, less = OPENS * (1 - fall), share * STAKE * (1 - coin)

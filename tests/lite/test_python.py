@@ -13,15 +13,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import marginlab
-from marginlab import Explorer
+from marginlab.comparison import chances_of, compare
+from marginlab.display import Explorer, screens
+from marginlab.portfolio import preset
 
-from ..chapters import BOOK, NAMES, explorers_of
+from ..chapters import BOOK, NAMES, controls_of, explorers_of
 from ..published.evaluate import evaluate
 from ..site.conftest import watch
 from .conftest import SITE
 from .first import asked_for
 
-ANSWERING = [name for name in NAMES if explorers_of(name)]
+ANSWERING = [name for name in NAMES if controls_of(name)]
 # Plotly lays out a figure that the notebook has not given its width yet, and draws it again when it has.
 HARMLESS = "<g> attribute transform: Trailing garbage"
 # What the outputs of a notebook in the page's own model hold that should not be there.
@@ -88,7 +90,7 @@ def test_a_chapter_runs_to_its_end_without_a_complaint(chapter):
 def moved(explorer: Explorer) -> tuple[str, dict[str, Any]] | None:
     """Return the first slider of an explorer, and the values after one step of it that changes the sentence."""
     for name, control in explorer.controls.items():
-        place = control.place
+        place = control.start_index
         if control.is_menu or place + 1 == len(control.values):
             continue
         values = {**explorer.start, name: control.values[place + 1]}
@@ -123,15 +125,15 @@ def test_a_slider_moves_figure_and_sentence(chapter):
 def test_the_form_draws_paths_for_an_account_and_stops_when_it_is_told(chromium: Browser, site: str):
     page, troubles = opened(chromium, site, "workbench")
     run(page)
-    bet = marginlab.preset("one-20x-bet")
-    found = marginlab.compare(bet.account, bet.marks, venue=bet.venue)
+    bet = preset("one-20x-bet")
+    found = compare(bet.account, bet.marks, venue=bet.venue)
     page.get_by_label("Start from").select_option(label=bet.title)
-    standing = marginlab.screens.standing(found).sentence
+    standing = screens.distances(found).sentence
     page.locator(".widget-tab p", has_text=standing).wait_for(timeout=30_000)
     page.get_by_role("tab", name="Chance").click()
     draw = page.get_by_role("button", name="Draw paths")
     draw.click()
-    known = marginlab.screens.by_chance(found, marginlab.chances_of(found))
+    known = screens.by_chance(found, chances_of(found))
     page.locator(".widget-tab p", has_text=known.sentence).wait_for(timeout=60_000)
     draw.click()
     page.get_by_role("button", name="Stop").click()

@@ -1,10 +1,12 @@
-"""Which browser the page tests drive; run as a script, whether there is one."""
+"""Which browser the page tests drive; run as a script, see to it that there is one."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,20 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PLAYWRIGHT = (sys.executable, "-m", "playwright", "install")
+
+Command = Sequence[str]
+
+
+def starts(browser: str) -> bool:
+    """Say whether a browser can be started: its libraries may be lacking, or it only says where another would be."""
+    return Path(browser).exists() and not failure((browser, "--version"))
 
 
 def system_chromium() -> str | None:
     """Return the path of a Chromium that the system has, if any."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((found for name in names if (found := shutil.which(name))), None)
+    return next((found for name in NAMES if (found := shutil.which(name)) and starts(found)), None)
 
 
 def launch(playwright: Any) -> Any:
@@ -38,13 +48,61 @@ def kept(browser: Any, profile: str | Path) -> Any:
     return browser.browser_type.launch_persistent_context(profile, executable_path=system_chromium(), args=QUIET)
 
 
-def has_browser() -> bool:
+def there() -> bool:
     """Say whether `launch` will find something to start."""
+    if system_chromium():
+        return True
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        return system_chromium() is not None or Path(playwright.chromium.executable_path).exists()
+        return starts(playwright.chromium.executable_path)
+
+
+def ways(root: bool, sudo: bool, apt: bool) -> Iterator[list[Command]]:
+    """Yield what can be run to get a Chromium, the surest first: as root, with a right to become it, on Debian."""
+    if root and apt:
+        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+        yield [("apt-get", "update", "-qq"), ("env", "DEBIAN_FRONTEND=noninteractive", *install)]
+    if root or sudo:
+        yield [(*PLAYWRIGHT, "--with-deps", "chromium")]
+    yield [(*PLAYWRIGHT, "chromium")]
+
+
+def failure(command: Command) -> str:
+    """Run a command; return the last line that it said where it failed, and nothing where it did not."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    except OSError as error:
+        return str(error)
+    # What is indented says where in a program, not why.
+    lines = [line for line in done.stdout.splitlines() if line.strip() and not line[0].isspace()]
+    return (lines or ["it failed"])[-1] if done.returncode else ""
+
+
+def provide(
+    ways: Iterable[list[Command]],
+    there: Callable[[], bool] = there,
+    failure: Callable[[Command], str] = failure,
+) -> None:
+    """Try the ways to get a browser until there is one; where none leads to it, stop with what the reader can do."""
+    if there():
+        return
+    for commands in ways:
+        for command in commands:
+            print(f"The page tests need a Chromium: {' '.join(command)}", flush=True)
+            if told := failure(command):
+                print(f"In vain: {told}", flush=True)
+                break
+        if there():
+            return
+    raise SystemExit("There is no Chromium and none can be fetched: install one (on Debian: apt-get install chromium).")
+
+
+def may_become_root() -> bool:
+    """Say whether sudo asks for no password."""
+    return not failure(("sudo", "--non-interactive", "true"))
 
 
 if __name__ == "__main__":
-    sys.exit(0 if has_browser() else "no Chromium on this system yet")
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    provide(ways(root, may_become_root(), shutil.which("apt-get") is not None))

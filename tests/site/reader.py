@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page
 
-from marginlab import Explorer
+from marginlab.display import Explorer
 
-from ..chapters import explorers_of
+from ..chapters import controls_of
 
 CHAPTERS = ["structure", "mechanics", "volatility", "questions", "workbench", "venues"]
-EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in explorers_of(chapter)]
+EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in controls_of(chapter)]
 
 
 def opened(page: Page, address: str, name: str) -> Locator:

@@ -211,14 +211,14 @@ def test_a_page_from_a_file_prints_its_figures_too(chromium: Browser):
     page.close()
 
 
-def test_a_reader_without_javascript_has_the_sentence_and_a_table(chromium, site):
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_reader_without_javascript_has_the_sentence_and_a_table(chromium, site, chapter):
     page = chromium.new_context(java_script_enabled=False).new_page()
-    for chapter in CHAPTERS:
-        page.goto(f"{site}book/{chapter}.html")
-        for name, explorer in explorers_of(chapter).items():
-            figure = page.locator(f"#explorer-{name}")
-            assert sentence(figure) == repr(explorer)
-            assert not figure.locator("form").is_visible()
-            tables = (bool(explorer.controls) + (explorer.table is not None)) * [True]
-            assert [table.is_visible() for table in figure.locator("table").all()] == tables
+    page.goto(f"{site}book/{chapter}.html")
+    for name, explorer in explorers_of(chapter).items():
+        figure = page.locator(f"#explorer-{name}")
+        assert sentence(figure) == repr(explorer)
+        assert not figure.locator("form").is_visible()
+        tables = (bool(explorer.controls) + (explorer.table is not None)) * [True]
+        assert [table.is_visible() for table in figure.locator("table").all()] == tables
     page.close()

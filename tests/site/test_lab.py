@@ -17,10 +17,10 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from marginlab import Explorer
-from marginlab.island import plain, state_of
+from marginlab.display import Explorer
+from marginlab.display.page import plain, state_of
 
-from ..chapters import BOOK, explorers_of
+from ..chapters import BOOK, controls_of, explorers_of
 
 CHAPTER = "structure"
 # What plotly holds of each trace, with its packed numbers as lists.
@@ -118,7 +118,7 @@ def expected(explorer: Explorer, values: dict[str, Any]) -> list[dict[str, Any]]
     return [{key: trace[key] for key in ("type", "name", "x", "y", "mode") if key in trace} for trace in traces]
 
 
-@pytest.mark.parametrize("name", list(explorers_of(CHAPTER)))
+@pytest.mark.parametrize("name", list(controls_of(CHAPTER)), ids=lambda name: f"{CHAPTER}-{name}")
 def test_stock_widgets_move_the_figure_to_the_state_of_the_page(notebook: Page, name: str):
     explorer = explorers_of(CHAPTER)[name]
     box = live(notebook, explorer)

@@ -12,16 +12,16 @@ import plotly.offline
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from marginlab.island import state_of
+from marginlab.display.page import state_of
 
-from ..chapters import explorers_of, module_of
+from ..chapters import controls_of, explorers_of, module_of
 from .conftest import watch
 from .reader import EXPLORERS, elsewhere, opened, sentence, settle, shown, traces
 
-every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
+every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
 with_controls = pytest.mark.parametrize(
     ("chapter", "name"),
-    [pair for pair in EXPLORERS if explorers_of(pair[0])[pair[1]].controls],
+    [pair for pair in EXPLORERS if controls_of(pair[0])[pair[1]]],
     ids=lambda part: part,
 )
 

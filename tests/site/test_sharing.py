@@ -16,13 +16,13 @@ from .reader import CHAPTERS, address, elsewhere, opened, rest, sentence, settle
 STRUCTURE = "book/structure.html"
 
 
-def test_an_address_with_values_opens_in_that_state_in_every_explorer(page, site):
-    for chapter in CHAPTERS:
-        for name, explorer in explorers_of(chapter).items():
-            values = {key: control.values[-1] for key, control in explorer.controls.items()}
-            page.goto("about:blank")
-            figure = opened(page, f"{site}book/{chapter}.html#{address(explorer, values)}", name)
-            assert sentence(figure) == explorer.draw(**values)[1]
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_an_address_with_values_opens_in_that_state_in_every_explorer(page, site, chapter):
+    for name, explorer in explorers_of(chapter).items():
+        values = {key: control.values[-1] for key, control in explorer.controls.items()}
+        page.goto("about:blank")
+        figure = opened(page, f"{site}book/{chapter}.html#{address(explorer, values)}", name)
+        assert sentence(figure) == explorer.draw(**values)[1]
 
 
 def test_the_address_holds_the_values_and_back_and_forward_go_through_changes(page, site):

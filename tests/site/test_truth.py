@@ -1,6 +1,6 @@
 """What a page shows is what `draw` returns in Python: every trace, the layout, the sentence, in many states.
 
-Both sides are compared at the precision that the page stores, five significant digits (`marginlab.island.DIGITS`;
+Both sides are compared at the precision that the page stores, five significant digits (`marginlab.display.page.DIGITS`;
 that rounding keeps to it is tested in `tests/test_island.py`).
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from marginlab.island import rows_of, state_of
+from marginlab.display.page import rows_of, state_of
 
 from ..chapters import explorers_of
 from .conftest import HTML, watch
@@ -54,7 +54,7 @@ def page_of(chromium: Browser, below: str) -> Iterator[Callable[[str, str], Page
 
 
 @pytest.mark.parametrize(("way", "most"), [("host", 25), ("file", 5)])
-@pytest.mark.parametrize(("chapter", "name"), EXPLORERS, ids=[name for _, name in EXPLORERS])
+@pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
 def test_the_page_shows_what_draw_returns(page_of, chapter, name, way, most):
     explorer, page = explorers_of(chapter)[name], page_of(chapter, way)
     states = list(explorer.states())

@@ -1,0 +1,27 @@
+"""Comparison: which margin mode loses less."""
+
+from .findings import Finding
+from .modes import Refusal, Snapshot
+from .monte_carlo import MODELS, Chances, Share, chances_of, chances_so_far
+from .report import Comparison, compare, results_csv
+from .scenarios import SHOCK_GRID, Loss, Replay, StressMap, replay, stress_map
+
+__all__ = [
+    "MODELS",
+    "SHOCK_GRID",
+    "Chances",
+    "Comparison",
+    "Finding",
+    "Loss",
+    "Refusal",
+    "Replay",
+    "Share",
+    "Snapshot",
+    "StressMap",
+    "chances_of",
+    "chances_so_far",
+    "compare",
+    "replay",
+    "results_csv",
+    "stress_map",
+]

@@ -1,0 +1,203 @@
+"""How an account stands in one margin mode or another, and what the venue would say to it.
+
+Three columns of the same money: as it was entered, all cross, all isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from .._typing import Floats
+from ..margin import opening
+from ..margin.account import Account
+from ..margin.market_move import liquidation_move
+from ..markets.venues import Venue
+
+MODE_COLUMNS = ("as entered", "all cross", "all isolated")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the venue would not do: with which position (``None``: the account as a whole), and why."""
+
+    position: int | None
+    symbol: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.symbol}: {self.reason}" if self.symbol else self.reason
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """An account at its marks, in one of the three modes of holding it.
+
+    Attributes
+    ----------
+    name
+        One of ``MODE_COLUMNS``.
+    account, marks
+        What is held, of n positions, and the marks (n,).
+    refusals
+        What the venue would refuse, in order of the positions.
+    """
+
+    name: str
+    account: Account
+    marks: Floats
+    refusals: tuple[Refusal, ...]
+
+    @cached_property
+    def liquidation_price(self) -> Floats:
+        """Liquidation price of each position, the other marks standing still (n,); ``nan`` for none."""
+        return np.asarray(self.account.liquidation_price(self.marks))
+
+    @cached_property
+    def bankruptcy_price(self) -> Floats:
+        """Price at which each position has used up what stands behind it (n,); ``nan`` for none."""
+        return np.asarray(self.account.bankruptcy_price(self.marks))
+
+    @cached_property
+    def distance(self) -> Floats:
+        """How far each mark is from the liquidation price, as a share of the mark (n,); negative if lower."""
+        return np.asarray(self.liquidation_price / self.marks - 1)
+
+    @cached_property
+    def margin_used(self) -> Floats:
+        """What each position ties up (n,), the margin set aside or in cross the initial margin at the mark."""
+        account = self.account
+        return np.asarray(np.where(account.isolated, account.margin, account.initial_margin(self.marks)))
+
+    @cached_property
+    def effective_leverage(self) -> Floats:
+        """Notional to equity of each position's unit (n,), an isolated one alone or the pool."""
+        return np.asarray(self.account.effective_leverage(self.marks))
+
+    @cached_property
+    def margin_ratio(self) -> Floats:
+        """Requirement to equity of each position's unit (n,); it is liquidated at 1."""
+        return np.asarray(self.account.margin_ratio(self.marks))
+
+    @property
+    def worst_margin_ratio(self) -> float:
+        """The margin ratio of the account, which is that of the unit nearest to its liquidation."""
+        return float(self.margin_ratio.max())
+
+    @property
+    def wallet(self) -> float:
+        """Cash behind the cross positions."""
+        return float(self.account.wallet)
+
+    @property
+    def margins(self) -> float:
+        """What is set aside for isolated positions, all together."""
+        return float(self.account.margin.sum())
+
+    @property
+    def equity(self) -> float:
+        """What the whole account is worth; the same in all columns."""
+        return float(self.account.equity(self.marks))
+
+    @property
+    def free_margin(self) -> float:
+        """What is left to open with."""
+        return float(self.account.free_margin(self.marks))
+
+    @property
+    def account_leverage(self) -> float:
+        """Notional of all positions to equity of the whole account; ``inf`` where nothing is left."""
+        return float(self.account.notional(self.marks).sum()) / self.equity if self.equity > 0 else np.inf
+
+    @cached_property
+    def fall(self) -> Floats:
+        """The common fall of all marks that takes each position (n,), from -1 to 0; ``nan`` for none."""
+        return np.asarray(liquidation_move(self.account, self.marks))
+
+    @cached_property
+    def rise(self) -> Floats:
+        """The common rise of all marks that takes each position (n,), 0 or more; ``nan`` for none."""
+        return np.asarray(liquidation_move(self.account, self.marks, toward="up"))
+
+    @property
+    def first_fall(self) -> float:
+        """The smallest common fall that takes any position; ``nan`` where none does."""
+        return float(np.nanmax(self.fall)) if np.isfinite(self.fall).any() else np.nan
+
+    @property
+    def first_rise(self) -> float:
+        """The smallest common rise that takes any position; ``nan`` where none does."""
+        return float(np.nanmin(self.rise)) if np.isfinite(self.rise).any() else np.nan
+
+    @property
+    def last_fall(self) -> float:
+        """The common fall that has taken all positions; ``nan`` where one survives any."""
+        return float(self.fall.min())
+
+    @property
+    def last_rise(self) -> float:
+        """The common rise that has taken all positions; ``nan`` where one survives any."""
+        return float(self.rise.max())
+
+
+def columns_of(account: Account, marks: Floats, venue: Venue) -> tuple[Snapshot, ...]:
+    """Return the account as it was entered, all cross, and all isolated."""
+    accounts = [account, all_cross(account), all_isolated(account)]
+    for i, already in ((1, ~account.isolated), (2, account.isolated)):
+        accounts[i] = account if already.all() else accounts[i]
+    return tuple(
+        Snapshot(name, one, marks, tuple(_refusals(one, marks, account, venue)))
+        for name, one in zip(MODE_COLUMNS, accounts, strict=True)
+    )
+
+
+def all_cross(account: Account) -> Account:
+    """Return the account with all margins back in the wallet, and all positions backed by it."""
+    return replace(account, wallet=account.wallet + account.margin.sum(), mode="cross", margin=np.zeros(()))
+
+
+def all_isolated(account: Account) -> Account:
+    """Return the account with a margin set aside for every position.
+
+    Isolated positions keep theirs. Each cross position gets its initial margin at entry, as if it had been opened
+    isolated: notional / leverage, at the limit of its bracket where no leverage is set. Where the wallet does not
+    hold that much, each gets the same part of it.
+    """
+    wanted = _initial_margins(account)
+    share = min(1.0, max(account.wallet, 0.0) / wanted.sum()) if wanted.any() else 0.0
+    return replace(
+        account,
+        wallet=account.wallet - share * wanted.sum(),
+        mode="isolated",
+        margin=account.margin + share * wanted,
+    )
+
+
+def _initial_margins(account: Account) -> Floats:
+    """Return the initial margin at entry of each cross position, 0 for isolated ones."""
+    return np.where(account.isolated, 0.0, account.initial_margin(account.entry))
+
+
+def _refusals(account: Account, marks: Floats, entered: Account, venue: Venue) -> Iterator[Refusal]:
+    """Yield what the venue would refuse: of each position, and of the account as a whole."""
+    orders = list(account.order_refusals())
+    for i, contract in enumerate(account.contracts):
+        for one in orders:
+            if one.where[i]:
+                yield Refusal(i, contract.symbol, f"{one.argument} {one.reason(i)}")
+    at_once = account.at_once_refusal(marks)
+    for i in np.flatnonzero(at_once.where).tolist():
+        yield Refusal(i, account.contracts[i].symbol, at_once.reason(i))
+    # All isolated, each position has what the wallet had: whether that was enough is asked of the account entered.
+    paying = entered if account.isolated.all() else account
+    wallet = opening.wallet_refusal(paying.needed_to_open(), paying.wallet, at_stake=np.abs(paying.wallet))
+    if wallet.where:
+        yield Refusal(None, "", f"the wallet {wallet.reason()}")
+    moved = np.asarray((account.isolated != entered.isolated).any())
+    mixed = np.asarray(0 < account.isolated.sum() < account.isolated.size)
+    for one in opening.switch_refusals(venue.rules.value.switching, moved=moved, mixed=mixed):
+        if one.where:
+            yield Refusal(None, "", f"{venue.title} {one.reason()}")

@@ -1,0 +1,304 @@
+"""One account in both margin modes, side by side: now, after shocks, and through the real events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Floats
+from ..formatting import Table, as_amount, as_csv, as_move, as_size, percent
+from ..margin.account import Account
+from ..markets.events import event_names
+from ..markets.venues import Venue, venue_names
+from ..markets.venues import venue as venue_of
+from .findings import Finding, findings
+from .modes import MODE_COLUMNS, Snapshot, columns_of
+from .scenarios import Replay, StressMap, replay, stress_map
+
+# The columns of results as CSV, and the figures of a position and of the account among them.
+RESULTS = ("part", "column", "of", "figure", "value")
+OF_POSITIONS = (
+    *("liquidation_price", "bankruptcy_price", "distance", "margin_used", "effective_leverage", "margin_ratio"),
+    *("fall", "rise"),
+)
+OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
+# One row of them; a value is a number, or text.
+ResultRow = tuple[str, str, str, str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found. What takes longer is worked out when it is first asked for.
+
+    Attributes
+    ----------
+    account, marks
+        As given.
+    venue
+        Whose convention and rules are used.
+    columns
+        The account as entered, all cross and all isolated, in this order.
+    """
+
+    account: Account
+    marks: Floats
+    venue: Venue
+    columns: tuple[Snapshot, ...]
+
+    def column(self, name: str) -> Snapshot:
+        """Return one column by its name.
+
+        Parameters
+        ----------
+        name
+            ``"as entered"``, ``"all cross"`` or ``"all isolated"``.
+
+        Returns
+        -------
+        Snapshot
+            The account in that mode.
+
+        Raises
+        ------
+        ArgumentError
+            For another name.
+        """
+        return self.columns[MODE_COLUMNS.index(_checks.one_of("name", name, MODE_COLUMNS))]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the positions are in."""
+        return tuple(contract.symbol for contract in self.account.contracts)
+
+    @property
+    def currency(self) -> str:
+        """What the money is in."""
+        return self.account.contracts[0].currency
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The account of each column, by its name."""
+        return {one.name: one.account for one in self.columns}
+
+    @cached_property
+    def stress(self) -> StressMap:
+        """What is left after shocks to BTC and to the rest."""
+        return stress_map(self.accounts, self.marks, rules=self.venue.rules.value)
+
+    @cached_property
+    def replays(self) -> tuple[Replay, ...]:
+        """The real events, in order of time."""
+        return tuple(replay(self.accounts, self.marks, name, rules=self.venue.rules.value) for name in event_names())
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Which mode loses less, by how much, and what it gives up."""
+        return findings(self.columns, self.replays, self.venue.rules.value)
+
+    @property
+    def position_table(self) -> Table:
+        """Every position in every column."""
+        return _positions(self)
+
+    @property
+    def account_table(self) -> Table:
+        """The account as a whole in every column."""
+        return _account(self)
+
+    @property
+    def event_table(self) -> Table:
+        """The loss in every real event, in every column."""
+        rows = [
+            (each.title, *(f"{as_amount(each.loss(name))} ({each.lost(name)} lost)" for name in MODE_COLUMNS))
+            for each in self.replays
+        ]
+        head = ("loss in the real events", *MODE_COLUMNS)
+        return Table("What each event would have cost, and how many positions", head, rows, names=head[:1])
+
+    @property
+    def finding_table(self) -> Table:
+        """Which mode loses less, by how much, what it gives up, and the claim behind it."""
+        head = ("which mode loses less?", "cross", "isolated", "better", "by", "gives up", "claim")
+        rows = [one.shown() for one in self.findings]
+        caption = "Which mode loses less, by how much, and what it gives up"
+        return Table(caption, head, rows, names=(head[0], "better", "gives up", "claim"))
+
+    def __str__(self) -> str:
+        refused = [f"  {column.name}: {refusal}" for column in self.columns for refusal in column.refusals]
+        parts = (
+            _head(self),
+            self.position_table,
+            self.account_table,
+            "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),
+            self.event_table,
+            self.finding_table,
+        )
+        return "\n\n".join(map(str, parts))
+
+
+def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
+    """Return an account as it is, all cross and all isolated, side by side.
+
+    Parameters
+    ----------
+    account
+        One account, counted as its own convention says.
+    marks
+        Where prices are now, shape (n,).
+    venue
+        Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`.
+
+    Returns
+    -------
+    Comparison
+        It prints as text.
+
+    Raises
+    ------
+    ArgumentError
+        For another shape than one account, a closed position in it, an unknown venue, or a position with neither a
+        leverage nor a limit in its bracket.
+
+    Notes
+    -----
+    All three columns hold the same positions and the same money. In *all isolated* every position that was in cross
+    gets its initial margin at entry out of the wallet, as if it had been opened so; where the wallet does not hold
+    that much, each gets the same part of it, and this is listed among what the venue would refuse.
+
+    Examples
+    --------
+    How far is each position from its liquidation price, in each mode?
+
+    >>> from marginlab.portfolio import preset
+    >>> pair = preset("hedged-pair")
+    >>> for column in compare(pair.account, pair.marks, venue=pair.venue).columns:
+    ...     print(column.name, column.distance.round(2))
+    as entered [-0.38  0.54]
+    all cross [-0.38  0.54]
+    all isolated [-0.2  0.2]
+    """
+    _checks.instance("account", account, Account)
+    if account.lead:
+        raise ArgumentError("account", "must be one account, not an array of them")
+    if not account.size.all():
+        raise ArgumentError(
+            "account", f"must hold open positions, each with a size other than 0, not {account.size.tolist()}"
+        )
+    where, at = venue_of(_checks.one_of("venue", venue, venue_names())), account.as_marks(marks)
+    if at.ndim > 1:
+        raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
+    return Comparison(account, at, where, columns_of(account, at, where))
+
+
+def results_csv(comparison: Comparison) -> str:
+    """Return what a comparison found as CSV, one figure a row.
+
+    Parameters
+    ----------
+    comparison
+        What :func:`compare` found.
+
+    Returns
+    -------
+    str
+        A value is empty where a price or a move does not exist. The part is ``position``, ``account``, ``refusal``,
+        ``event``, ``closing`` (by force), ``shock`` or ``finding``.
+    """
+    parts = (_snapshots, _events, _shocks, _findings)
+    return as_csv(RESULTS, chain.from_iterable(part(comparison) for part in parts))
+
+
+def _head(one: Comparison) -> str:
+    n = len(one.symbols)
+    held = f"{n} position{'s' if n > 1 else ''} at {one.venue.title}"
+    return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}"
+
+
+def _positions(one: Comparison) -> Table:
+    head = (
+        "account",
+        "position",
+        "size",
+        "mark",
+        "liquidation",
+        "distance",
+        "bankruptcy",
+        "margin",
+        "leverage",
+        "margin ratio",
+    )
+    rows = [
+        (
+            column.name if i == 0 else "",
+            symbol,
+            as_size(column.account.size[i]),
+            as_amount(column.marks[i]),
+            _price(column.liquidation_price[i]),
+            as_move(column.distance[i]),
+            _price(column.bankruptcy_price[i]),
+            as_amount(column.margin_used[i]),
+            f"{column.effective_leverage[i]:.1f}x",
+            percent(column.margin_ratio[i], 1),
+        )
+        for column in one.columns
+        for i, symbol in enumerate(one.symbols)
+    ]
+    return Table("Every position, held in three ways", head, rows, names=("account", "position"))
+
+
+def _account(one: Comparison) -> Table:
+    rows = [
+        ("wallet", *(as_amount(column.wallet) for column in one.columns)),
+        ("margins set aside", *(as_amount(column.margins) for column in one.columns)),
+        ("free margin", *(as_amount(column.free_margin) for column in one.columns)),
+        ("margin ratio", *(percent(column.worst_margin_ratio, 1) for column in one.columns)),
+        ("leverage", *(f"{column.account_leverage:.1f}x" for column in one.columns)),
+        ("fall that takes the first", *(as_move(column.first_fall) for column in one.columns)),
+        ("fall that takes all", *(as_move(column.last_fall) for column in one.columns)),
+        ("rise that takes the first", *(as_move(column.first_rise) for column in one.columns)),
+        ("rise that takes all", *(as_move(column.last_rise) for column in one.columns)),
+    ]
+    return Table("The account as a whole", ("account", *MODE_COLUMNS), rows, names=("account",))
+
+
+def _price(price: float) -> str:
+    return "none" if np.isnan(price) else as_amount(price)
+
+
+def _snapshots(found: Comparison) -> Iterator[ResultRow]:
+    for one in found.columns:
+        for i, symbol in enumerate(found.symbols):
+            for name in OF_POSITIONS:
+                yield "position", one.name, f"{i + 1} {symbol}", name, getattr(one, name)[i]
+        for name in OF_ACCOUNT:
+            yield "account", one.name, "", name, getattr(one, name)
+        for refusal in one.refusals:
+            yield "refusal", one.name, refusal.symbol, "reason", refusal.reason
+
+
+def _events(found: Comparison) -> Iterator[ResultRow]:
+    for each in found.replays:
+        for column in each.outcomes:
+            yield "event", column, each.title, "loss", each.loss(column)
+            yield "event", column, each.title, "positions_lost", each.lost(column)
+            for loss in each.losses(column):
+                yield "closing", column, each.title, f"{loss.time} {loss.kind} {loss.symbol}", loss.amount
+
+
+def _shocks(found: Comparison) -> Iterator[ResultRow]:
+    stress = found.stress
+    for (c, i, j), equity in np.ndenumerate(stress.equity):
+        yield "shock", stress.columns[c], f"BTC {stress.btc[i]:+g}, rest {stress.rest[j]:+g}", "equity", equity
+
+
+def _findings(found: Comparison) -> Iterator[ResultRow]:
+    for finding in found.findings:
+        for name in ("cross", "isolated", "by", "better", "gives_up", "claim"):
+            yield "finding", "", finding.question, name, getattr(finding, name)

@@ -1,0 +1,150 @@
+"""What a reader can set in an explorer: a list of values, how they are written, where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import product
+
+from .. import _checks
+from .._checks import ArgumentError
+from ..formatting import Table
+
+# What a control can be set to: a number, or a word.
+Value = float | str
+# What an explorer draws at some values, a figure of plotly's and a sentence, and what it tabulates.
+Draw = Callable[..., tuple[object, str]]
+Tabulate = Callable[..., Table]
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting with its values in order.
+
+    Parameters
+    ----------
+    values
+        Numbers (shown as a slider) or words (shown as a menu).
+    label
+        What the reader sees beside it; made from the argument's name if left out.
+    start
+        The value it starts with, one of `values`; the first if left out.
+    form
+        How a value is written, as a format string: ``"{:.0%}"``, ``"{:g}x"``.
+    """
+
+    values: tuple[Value, ...]
+    label: str = ""
+    start: Value = None  # type: ignore[assignment]  # the first of them, once that is known
+    form: str = "{}"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(self.values))
+        if not self.values or len(set(self.values)) != len(self.values):
+            raise ArgumentError("values", f"must be one or more, each once, not {list(self.values)!r}")
+        if self.start is None:
+            object.__setattr__(self, "start", self.values[0])
+        if self.start not in self.values:
+            raise ArgumentError("start", f"must be one of {list(self.values)!r}, not {self.start!r}")
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether its values are words."""
+        return any(isinstance(value, str) for value in self.values)
+
+    @property
+    def written(self) -> list[str]:
+        """Every value as the reader sees it."""
+        return [self.form.format(value) for value in self.values]
+
+    @property
+    def start_index(self) -> int:
+        """Where in `values` it starts."""
+        return self.values.index(self.start)
+
+
+def choices(values: Iterable[Value], *, label: str = "", start: Value | None = None, form: str = "{}") -> Control:
+    """Return a control over the values given.
+
+    Parameters
+    ----------
+    values
+        Numbers or words, each once.
+    label
+        What the reader sees beside it; made from the argument's name if left out.
+    start
+        The value it starts with; the first if left out.
+    form
+        How a value is written, as a format string.
+
+    Returns
+    -------
+    Control
+        For :func:`explore`.
+
+    Raises
+    ------
+    ArgumentError
+        For no values, for one that comes twice, and for a start that is none of them.
+
+    Examples
+    --------
+    >>> choices([1, 5, 20], form="{}x").written
+    ['1x', '5x', '20x']
+    """
+    return Control(tuple(values), label, start, form)  # type: ignore[arg-type]
+
+
+def steps(
+    first: float, last: float, step: float, *, label: str = "", start: float | None = None, form: str = "{:g}"
+) -> Control:
+    """Return a control over evenly spaced numbers, both ends included and none off by rounding.
+
+    Parameters
+    ----------
+    first, last, step
+        The ends, and how far the values are apart.
+    label, start, form
+        As for :func:`choices`.
+
+    Returns
+    -------
+    Control
+        For :func:`explore`.
+
+    Raises
+    ------
+    ArgumentError
+        For steps that do not lead from the first to the last, and for a start that is none of the values.
+
+    Examples
+    --------
+    >>> steps(0, 0.3, 0.1).values
+    (0.0, 0.1, 0.2, 0.3)
+    """
+    given = {"first": first, "last": last, "step": step}
+    for name, number in given.items():
+        _checks.single(name, number)
+    low, high, by = (Decimal(str(number)) for number in given.values())
+    if by <= 0 or high < low:
+        raise ArgumentError("step", f"must be above 0 and last not below first, not {first}, {last}, {step}")
+    if (high - low) % by:
+        raise ArgumentError("step", f"must lead from first to last, not {step} from {first} to {last}")
+    values = tuple(float(low + by * i) for i in range(int((high - low) / by) + 1))
+    return Control(values, label, start, form)  # type: ignore[arg-type]
+
+
+def controls(given: Mapping[str, Control | Iterable[Value]]) -> dict[str, Control]:
+    """Return the controls by argument name; plain lists become controls, and labels are filled in."""
+    made = {name: value if isinstance(value, Control) else choices(value) for name, value in given.items()}
+    return {
+        name: Control(one.values, one.label or name.replace("_", " ").capitalize(), one.start, one.form)
+        for name, one in made.items()
+    }
+
+
+def grid(controls: Mapping[str, Control]) -> Iterator[dict[str, Value]]:
+    """Yield every combination of values, the last control moving fastest."""
+    for values in product(*(control.values for control in controls.values())):
+        yield dict(zip(controls, values, strict=True))

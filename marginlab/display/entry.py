@@ -1,0 +1,216 @@
+"""The fields of an account beside a kernel; what is wrong is said beside the field that it is wrong in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+import ipywidgets
+
+from ..margin.account import MODES
+from ..markets.venues import venue, venue_names
+from ..portfolio.portfolio import MOST_POSITIONS, Portfolio
+from ..portfolio.reading import SIDES, EntryError, Problem, as_text
+
+NEWEST = "newest"
+# What ipywidgets calls with the old and the new value of an input.
+Changed = Callable[[Mapping[str, str]], None]
+UNITS = {"size": "size", "worth at entry": "notional"}
+WRONG = '<span role="alert" style="color: #d6336c; white-space: normal">{}</span>'
+
+# A label above its input, which the layout of stock widgets has beside it.
+STYLE = (
+    "<style>.marginlab-field > .widget-inline-hbox {flex-direction: column; align-items: stretch}"
+    ".marginlab-field > .widget-inline-hbox > * {flex: 0 0 auto; width: auto; text-align: left; line-height: 1.4}"
+    ".marginlab-field select {min-height: 28px} .marginlab-field .widget-html-content {line-height: 1.3}</style>"
+)
+
+
+class Field:
+    """One input, its label above it, and below it what is wrong with it."""
+
+    def __init__(self, kind: type, label: str, changed: Changed, width: str = "9.5em", **options: object) -> None:
+        self.input = kind(
+            description=label,
+            style={"description_width": "auto"},
+            layout={"width": "auto", "height": "auto"},
+            **options,
+        )
+        self.wrong = ipywidgets.HTML()
+        self.widget = ipywidgets.VBox([self.input, self.wrong], layout={"width": width, "margin": "0 0.5em 0 0"})
+        self.widget.add_class("marginlab-field")
+        self.input.observe(changed, names="value")
+
+    def complain(self, reasons: Sequence[str]) -> None:
+        """Say what is wrong, or that nothing is."""
+        self.wrong.value = WRONG.format(escape("; ".join(reasons))) if reasons else ""
+
+
+class Row:
+    """The fields of one position."""
+
+    def __init__(self, symbols: Sequence[str], changed: Changed, removed: Callable[[Row], None]) -> None:
+        def menu(label: str, options: Sequence[str]) -> Field:
+            return Field(ipywidgets.Dropdown, label, changed, options=options)
+
+        def text(label: str) -> Field:
+            return Field(ipywidgets.Text, label, changed, continuous_update=False)
+
+        self.fields = {
+            "symbol": menu("Contract", tuple(symbols)),
+            "side": menu("Side", SIDES),
+            "size": text("Amount"),
+            "unit": menu("Amount is", tuple(UNITS)),
+            "entry": text("Entry price"),
+            "mark": text("Mark price"),
+            "mode": menu("Mode", MODES),
+            "leverage": text("Leverage"),
+            "margin": text("Margin set aside"),
+        }
+        remove = ipywidgets.Button(
+            description="Remove", tooltip="Remove this position", layout={"width": "7em", "margin": "1.7em 0 0"}
+        )
+        remove.on_click(lambda _: removed(self))
+        self.rest = ipywidgets.HTML()
+        fields = ipywidgets.Box(
+            [*(field.widget for field in self.fields.values()), remove],
+            layout={"flex_flow": "row wrap", "align_items": "flex-start"},
+        )
+        self.widget = ipywidgets.VBox(
+            [fields, self.rest], layout={"border": "1px solid rgba(128, 128, 128, 0.4)", "padding": "0.5em"}
+        )
+
+    def read(self) -> dict[str, str]:
+        """Return what the fields say, as `Portfolio.of_rows` takes it."""
+        said = {name: field.input.value for name, field in self.fields.items()}
+        amount, unit = said.pop("size"), UNITS[said.pop("unit")]
+        return {**said, unit: amount}
+
+    def show(self, row: Mapping[str, str | float | None]) -> None:
+        """Set the fields to a position, as `Portfolio.rows` gives it."""
+        for name, field in self.fields.items():
+            if name == "unit":
+                field.input.value = "size"
+            else:
+                value = row[name]
+                field.input.value = value if isinstance(value, str) else as_text(value)
+
+    def complain(self, problems: Sequence[Problem]) -> None:
+        """Say beside each field what is wrong with it."""
+        shown_at = {"notional": "size"} | {name: name for name in self.fields}
+        for name, field in self.fields.items():
+            field.complain([one.reason for one in problems if shown_at.get(one.field) == name])
+        others = [f"{one.field} {one.reason}" for one in problems if one.field not in shown_at]
+        self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
+
+
+class Entry:
+    """The fields of a whole account.
+
+    Parameters
+    ----------
+    start
+        What they say at first.
+    changed
+        Called with what they say after each change, or with None where that cannot be.
+    """
+
+    def __init__(self, start: Portfolio, changed: Callable[[Portfolio | None], None]) -> None:
+        self.changed, self.quiet, self.note = changed, True, ""
+        named = [(venue(name).title, name) for name in venue_names()]
+        self.fields = {
+            "title": Field(ipywidgets.Text, "Name", self._edited, "15em", continuous_update=False),
+            "venue": Field(ipywidgets.Dropdown, "Venue", self._moved, "12em", options=named),
+            "wallet": Field(ipywidgets.Text, "Wallet", self._edited, "12em", continuous_update=False),
+            "date": Field(ipywidgets.Dropdown, "Brackets of", self._edited, "12em", options=(NEWEST,)),
+        }
+        self.rows: list[Row] = []
+        self.held = ipywidgets.VBox([])
+        self.rest = ipywidgets.HTML()
+        self.add = ipywidgets.Button(description="Add a position", layout={"width": "10em"})
+        self.add.on_click(lambda _: self._added())
+        account = ipywidgets.Box(
+            [field.widget for field in self.fields.values()],
+            layout={"flex_flow": "row wrap", "align_items": "flex-start"},
+        )
+        self.widget = ipywidgets.VBox([ipywidgets.HTML(STYLE), account, self.held, self.add, self.rest])
+        self.portfolio: Portfolio | None = None
+        self.show(start)
+
+    def show(self, portfolio: Portfolio) -> None:
+        """Set all fields to an account."""
+        self.quiet = True
+        self.note = portfolio.note
+        for name, value in (
+            ("title", portfolio.title),
+            ("venue", portfolio.venue),
+            ("wallet", as_text(portfolio.wallet)),
+        ):
+            self.fields[name].input.value = value
+        self._fit()
+        self.fields["date"].input.value = portfolio.date or NEWEST
+        self._hold([self._row() for _ in portfolio.positions])
+        for row, given in zip(self.rows, portfolio.rows(), strict=True):
+            row.show(given)
+        self.quiet = False
+        self.read()
+
+    def read(self) -> None:
+        """Read all fields, say what is wrong beside each, and hand on what they say."""
+        said = {name: field.input.value for name, field in self.fields.items()}
+        said["date"] = None if said["date"] == NEWEST else said["date"]
+        problems: Sequence[Problem] = ()
+        try:
+            self.portfolio = Portfolio.of_rows([row.read() for row in self.rows], note=self.note, **said)
+        except EntryError as refusal:
+            self.portfolio, problems = None, refusal.problems
+        for name, field in self.fields.items():
+            field.complain([one.reason for one in problems if one.row is None and one.field == name])
+        for i, row in enumerate(self.rows):
+            row.complain([one for one in problems if one.row == i])
+        others = [str(one) for one in problems if one.row is None and one.field not in self.fields]
+        self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
+        self.changed(self.portfolio)
+
+    def _edited(self, _change: Mapping[str, str]) -> None:
+        if not self.quiet:
+            self.read()
+
+    def _moved(self, change: Mapping[str, str]) -> None:
+        """Go to another venue: its contracts, those of the same market where it has one, and its tables."""
+        if self.quiet:
+            return
+        self.quiet = True
+        self._fit()
+        left, entered = venue(change["old"]), venue(change["new"])
+        for row in self.rows:
+            field = row.fields["symbol"].input
+            before = field.value
+            coin = left.contract(before).underlying if before else None
+            alike = [symbol for symbol in entered.symbols if entered.contract(symbol).underlying == coin]
+            alike.sort(key=lambda symbol: symbol != before)
+            field.options = entered.symbols
+            field.value = next(iter(alike), None)
+        self.quiet = False
+        self.read()
+
+    def _fit(self) -> None:
+        """Offer the dates that the venue has tables of."""
+        dates = sorted({table.date for table in venue(self.fields["venue"].input.value).tables}, reverse=True)
+        self.fields["date"].input.options = (NEWEST, *dates)
+
+    def _row(self) -> Row:
+        return Row(venue(self.fields["venue"].input.value).symbols, self._edited, self._removed)
+
+    def _added(self) -> None:
+        self._hold([*self.rows, self._row()])
+        self.read()
+
+    def _removed(self, row: Row) -> None:
+        self._hold([one for one in self.rows if one is not row])
+        self.read()
+
+    def _hold(self, rows: list[Row]) -> None:
+        self.rows = rows
+        self.held.children = [row.widget for row in rows]
+        self.add.disabled = len(rows) >= MOST_POSITIONS

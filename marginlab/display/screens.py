@@ -1,0 +1,377 @@
+"""What the workbench shows of an account: a figure, one sentence and a table for each question.
+
+The page shows them for the presets, the form for what its reader entered. Every screen takes results and works
+out no margin of its own.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Bools, Floats
+from ..comparison.modes import MODE_COLUMNS, Snapshot
+from ..comparison.monte_carlo import Chances
+from ..comparison.report import Comparison
+from ..comparison.scenarios import Replay
+from ..formatting import Table, as_amount, as_move, as_size, day, listed, moved, percent
+from . import figures
+
+# In the order in which they are drawn: the account as entered lies on top of the one it equals.
+STYLES = dict(
+    zip((*MODE_COLUMNS[1:], MODE_COLUMNS[0]), (figures.CROSS, figures.ISOLATED, figures.MEASURED), strict=True)
+)
+# Losses at which it is asked how likely more is, as shares of the equity.
+LOSSES = np.linspace(-0.5, 1, 61)
+# Of a chart that says something of each of several names, one below the other.
+NAMES_DOWN: dict[str, Any] = {
+    "x_form": figures.PERCENT,
+    "y_form": "",
+    "hovermode": "closest",
+    "yaxis": {"type": "category", "autorange": "reversed"},
+}
+# So wide may the name of a bar be on a phone, in letters.
+NARROW = 24
+
+
+class Screen(NamedTuple):
+    """One answer, in a figure (plotly's plain dict form), in a sentence, and in a table."""
+
+    figure: figures.Figure
+    sentence: str
+    table: Table
+
+
+def distances(found: Comparison) -> Screen:
+    """Return how far each position is from its liquidation price.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        The figure has no point where a position has no liquidation price; the table is that of all positions.
+    """
+    names = _named(found.symbols)
+    traces = [figures.points(figures.MARK, [0.0] * len(names), names, "mark", gaps=True)]
+    traces += [
+        figures.points(style, found.column(name).distance, names, name, gaps=True, cliponaxis=False)
+        for name, style in STYLES.items()
+    ]
+    figure = figures.chart(
+        traces,
+        x="from the mark to the liquidation price",
+        y="position",
+        height=240 + 40 * len(names),
+        **NAMES_DOWN,
+    )
+    _, cross, isolated = found.columns
+    parts = [f"{one.name} {_nearest(one, names)}" for one in (cross, isolated)]
+    sentence = (
+        f"Equity {as_amount(cross.equity)} {found.currency} behind positions worth {cross.account_leverage:.1f} times "
+        f"as much: {parts[0]}; {parts[1]}. {_common(cross, isolated)}"
+    )
+    return Screen(figure, sentence, found.position_table)
+
+
+def free_margin(found: Comparison) -> Screen:
+    """Return what is tied to positions, what is free, and what the venue would refuse.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        Bars in the account's currency, a pair a column; the table is that of the account as a whole.
+    """
+    used = [float(one.margin_used.sum()) for one in found.columns]
+    traces = [
+        figures.bars(figures.MEASURED, MODE_COLUMNS, used, "margin used"),
+        figures.bars(figures.FREE, MODE_COLUMNS, [one.free_margin for one in found.columns], "free margin"),
+    ]
+    figure = figures.chart(traces, x="account", y=found.currency, barmode="group", height=340)
+    refused = [f"{one.name}: {refusal}" for one in found.columns for refusal in one.refusals]
+    free = [f"{as_amount(one.free_margin)} {one.name}" for one in found.columns]
+    ratios = [f"{percent(one.worst_margin_ratio, 1)} {one.name}" for one in found.columns]
+    sentence = (
+        f"Of an equity of {as_amount(found.columns[0].equity)} {found.currency} this is free: {listed(free)}. "
+        f"The margin ratio, which ends a position when it is full, is {listed(ratios)}. The venue would refuse "
+        f"{'this: ' if refused else ''}{'; '.join(refused) or 'nothing'}."
+    )
+    return Screen(figure, sentence, found.account_table)
+
+
+def shocked(found: Comparison, btc: float, rest: float) -> Screen:
+    """Return what is left after BTC has made one move and the rest another.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    btc, rest
+        Moves as shares of the marks, both on the comparison's stress map.
+
+    Returns
+    -------
+    Screen
+        The figure goes through all moves of BTC on the map, beside the one move of the rest; the table is for both
+        moves as given.
+
+    Raises
+    ------
+    ArgumentError
+        For a move that is not on the map.
+    """
+    stress = found.stress
+    i, j = _index("btc", stress.btc, btc), _index("rest", stress.rest, rest)
+    left = {name: stress.equity[c, :, j] for c, name in enumerate(stress.columns)}
+    lost = {name: stress.liquidated[c, :, j].any(axis=-1) for c, name in enumerate(stress.columns)}
+    traces = [figures.line(style, stress.btc, left[name], name) for name, style in STYLES.items()]
+    for name in STYLES:
+        gone = np.where(lost[name], left[name], np.nan)
+        traces.append(
+            figures.points(
+                figures.LIQUIDATION,
+                stress.btc,
+                gone,
+                "a position is lost",
+                gaps=True,
+                showlegend=name == MODE_COLUMNS[0],
+            )
+        )
+    traces.append(figures.points(figures.MARK, [btc] * len(MODE_COLUMNS), stress.equity[:, i, j], "here"))
+    figure = figures.chart(traces, x="move of BTC", y=f"equity, {found.currency}", x_form=figures.PERCENT)
+    rows = [
+        (
+            name,
+            as_amount(stress.equity[c, i, j]),
+            as_amount(stress.equity[c, i, j] - found.columns[c].equity),
+            listed(_lost(found, stress.liquidated[c, i, j])) or "none",
+        )
+        for c, name in enumerate(stress.columns)
+    ]
+    told = {name: f"{left}" + (f" ({gone} lost)" if gone != "none" else "") for name, left, _, gone in rows}
+    parts = [f"{named} {told[name]}" for name, named in _distinct(found)]
+    sentence = (
+        f"BTC {moved(btc)}, all other markets {moved(rest)}: of {as_amount(found.columns[0].equity)} "
+        f"{found.currency} this is left: {'; '.join(parts)}."
+    )
+    head = ("account", "left", "gain or loss", "positions lost")
+    return Screen(figure, sentence, Table("What is left after both shocks", head, rows, names=(head[0], head[-1])))
+
+
+def crashed(found: Comparison, event: str) -> Screen:
+    """Return what a real event would have done to the account, with the ledger of what was closed by force.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    event
+        One of :func:`~marginlab.event_names`.
+
+    Returns
+    -------
+    Screen
+        The figure is the equity in the course of the event, the table the ledger.
+
+    Raises
+    ------
+    ArgumentError
+        For another event.
+    """
+    events = [each.event for each in found.replays]
+    one = found.replays[events.index(_checks.one_of("event", event, events))]
+    left = {name: np.asarray(outcome.equity_path) for name, outcome in one.outcomes.items()}
+    traces = [figures.line(style, one.times, left[name], name, gaps=True) for name, style in STYLES.items()]
+    for name in STYLES:
+        steps = [loss.step for loss in one.losses(name)]
+        # A point that is nowhere keeps the trace where nothing was lost.
+        when, then = one.times[[*steps, 0]], np.append(left[name][steps], np.nan)
+        traces.append(
+            figures.points(
+                figures.LIQUIDATION, when, then, "closed by force", gaps=True, showlegend=name == MODE_COLUMNS[0]
+            )
+        )
+    figure = figures.chart(traces, x="time, UTC", y=f"equity, {found.currency}")
+    parts = [f"{named}, {_told(one, name, found.currency)}" for name, named in _distinct(found)]
+    return Screen(figure, f"{one.title}: {'; '.join(parts)}.", _ledger(one))
+
+
+def by_chance(found: Comparison, known: Chances) -> Screen:
+    """Return how likely losses of every size are, on the paths drawn so far.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    known
+        What :func:`~marginlab.comparison.chances_of` says of the same account.
+
+    Returns
+    -------
+    Screen
+        The figure has losses as shares of the equity, negative for a gain; the table is that of `known`.
+    """
+    traces = [
+        figures.line(style, LOSSES, _exceeded(known.losses(name) / known.equity), name)
+        for name, style in STYLES.items()
+    ]
+    figure = figures.chart(
+        traces,
+        x="loss, as a share of the equity",
+        y="paths that lose as much or more",
+        x_form=figures.PERCENT,
+        y_form=figures.PERCENT,
+        yaxis={"range": [-0.02, 1.02]},
+    )
+    parts = [_likely(known, name) for name in known.columns[1:]]
+    sentence = (
+        f"On {known.done:,} paths: {'; '.join(parts)}. Ruin is to have {percent(known.ruin_at)} or less of the "
+        f"{as_amount(known.equity)} {found.currency} left; in brackets, the {percent(0.95)} confidence interval."
+    )
+    return Screen(figure, sentence, known.table)
+
+
+def which_mode(found: Comparison) -> Screen:
+    """Return which mode loses less in which case.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        The figure shows the findings in money, as shares of the equity, a gain negative; the table all findings.
+    """
+    rows = [one for one in found.findings if one.unit == "money"]
+    names = [_wrapped(one.question) for one in rows]
+    equity = found.columns[0].equity
+    traces = [
+        figures.bars(style, names, np.array(losses) / equity, name, flat=True)
+        for style, name, losses in (
+            (figures.CROSS, "all cross", [one.cross for one in rows]),
+            (figures.ISOLATED, "all isolated", [one.isolated for one in rows]),
+        )
+    ]
+    figure = figures.chart(
+        traces,
+        x="loss, as a share of the equity",
+        y="in which case",
+        height=170 + 42 * len(rows),
+        barmode="group",
+        **NAMES_DOWN,
+    )
+    counts = {mode: [one.better for one in found.findings].count(mode) for mode in ("cross", "isolated", "neither")}
+    most = max(rows, key=lambda one: one.by if one.better != "neither" else -1.0)
+    sentence = (
+        f"Of {len(found.findings)} cases cross is better in {counts['cross']}, isolated in {counts['isolated']}, and "
+        f"in {counts['neither']} there is no difference. "
+    )
+    if most.better != "neither":
+        sentence += (
+            f"The largest difference is {as_amount(most.by)} {found.currency}, in favour of {most.better}: "
+            f"{most.question.rstrip('?')}. "
+        )
+    return Screen(figure, sentence + "This is no advice.", found.finding_table)
+
+
+def _named(symbols: Sequence[str]) -> list[str]:
+    """Return a name for each position, with its number where one symbol is held more than once."""
+    return [f"{i + 1} {one}" if symbols.count(one) > 1 else one for i, one in enumerate(symbols)]
+
+
+def _nearest(one: Snapshot, names: Sequence[str]) -> str:
+    far = np.abs(one.distance)
+    if np.isnan(far).all():
+        return "no position can be liquidated while the other marks stand still"
+    i = int(np.nanargmin(far))
+    return f"{names[i]} is nearest to its liquidation, {as_move(one.distance[i])} from its mark"
+
+
+def _common(cross: Snapshot, isolated: Snapshot) -> str:
+    """Say which common moves take the first position."""
+    moves = [
+        [
+            "never" if np.isnan(move) else f"at {as_move(move)}"
+            for move in (getattr(cross, name), getattr(isolated, name))
+        ]
+        for name in ("first_fall", "first_rise")
+    ]
+    fall, rise = (f"{one} in cross and {other} in isolated" for one, other in moves)
+    return f"A common fall of all markets takes a first position {fall}, a common rise {rise}."
+
+
+def _distinct(found: Comparison) -> list[tuple[str, str]]:
+    """Return the columns that differ, each by its name and by the names of all that are the same account."""
+    same: dict[int, list[str]] = {}
+    for one in found.columns:
+        same.setdefault(id(one.account), []).append(one.name)
+    return [(names[0], listed(names)) for names in same.values()]
+
+
+def _index(name: str, values: Floats, value: float) -> int:
+    near = np.flatnonzero(np.isclose(values, value))
+    if not near.size:
+        raise ArgumentError(name, f"must be one of {np.asarray(values).tolist()}, not {value!r}")
+    return int(near[0])
+
+
+def _lost(found: Comparison, gone: Bools) -> list[str]:
+    return [name for name, lost in zip(_named(found.symbols), gone, strict=True) if lost]
+
+
+def _told(one: Replay, name: str, currency: str) -> str:
+    lost, loss = one.losses(name), one.loss(name)
+    told = f"a {'loss' if loss > 0 else 'gain'} of {as_amount(abs(loss))} {currency}"
+    if not lost:
+        return f"{told} and nothing closed by force"
+    return f"{told} and {lost[0].symbol} the first to be {lost[0].kind}, on {day(lost[0].time)}"
+
+
+def _ledger(one: Replay) -> Table:
+    rows = [
+        (
+            name,
+            f"{loss.time.item():%Y-%m-%d %H:%M}",
+            loss.symbol,
+            loss.kind,
+            as_size(loss.size),
+            "" if np.isnan(loss.price) else as_amount(loss.price),
+            as_amount(loss.amount),
+        )
+        for name in one.outcomes
+        for loss in one.losses(name)
+    ]
+    head = ("account", "when, UTC", "position", "what", "size", "price", "result at that price")
+    return Table("What was closed by force, in order", head, rows, names=head[:4])
+
+
+def _exceeded(losses: Floats) -> Floats:
+    """Return on which share of the paths the loss is as large as each of ``LOSSES``."""
+    return 1 - np.searchsorted(np.sort(losses), LOSSES - 1e-9) / len(losses)
+
+
+def _likely(known: Chances, name: str) -> str:
+    lost, ruin = known.lost(name), known.ruin(name)
+    return (
+        f"{name} a position is lost on {percent(lost.share, 1)} of paths and the account ruined on "
+        f"{percent(ruin.share, 1)} ({percent(ruin.low, 1)} to {percent(ruin.high, 1)})"
+    )
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(textwrap.wrap(text, NARROW))

@@ -1,0 +1,109 @@
+"""A figure, its sentence and perhaps a table, beside a kernel: stock widgets that are changed in place."""
+
+from __future__ import annotations
+
+import datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import ArgumentError
+from ..formatting import Table
+
+if TYPE_CHECKING:
+    import ipywidgets
+    import plotly.graph_objects as go
+
+# Live widgets have no style sheet of the book's.
+TABLE_STYLE = (
+    "<style>.widget-html-content table :is(td, th) {padding: 0.15em 0.6em; white-space: nowrap; text-align: left}"
+    ".widget-html-content table .number {text-align: right; font-variant-numeric: tabular-nums}"
+    ".widget-html-content table caption {text-align: left; font-weight: bold}</style>"
+)
+
+
+class Live:
+    """What is shown of one drawing; `show` changes it into another with traces of the same number and types.
+
+    Parameters
+    ----------
+    drawn
+        A figure of plotly, or its plain dict form, and its sentence.
+    table
+        What stands below, if anything.
+    picture
+        How the figure is saved from its own button: ``"png"`` or ``"svg"``.
+    """
+
+    def __init__(self, drawn: tuple[object, str], table: Table | None = None, *, picture: str = "png") -> None:
+        import ipywidgets
+        import plotly.graph_objects as go
+
+        figure, sentence = drawn
+        self.figure = go.FigureWidget(_with_text_times(go.Figure(figure)))
+        self.figure._config = {
+            "displaylogo": False,
+            "toImageButtonOptions": {"format": picture, "filename": "marginlab"},
+        }
+        self.words = ipywidgets.HTML(paragraph(sentence))
+        self.table = None if table is None else ipywidgets.HTML(scrolled(table))
+
+    @property
+    def parts(self) -> list[ipywidgets.DOMWidget]:
+        """The widgets, from top to bottom."""
+        return [self.figure, self.words] + ([] if self.table is None else [self.table])
+
+    def show(self, drawn: tuple[object, str], table: Table | None = None) -> None:
+        """Show another drawing."""
+        import plotly.graph_objects as go
+
+        figure, sentence = drawn
+        _replace(self.figure, go.Figure(_with_text_times(go.Figure(figure))))
+        self.words.value = paragraph(sentence)
+        if self.table is not None and table is not None:
+            self.table.value = scrolled(table)
+
+
+def times_as_text(part: object) -> object:
+    """Return a part of a figure with its times as text: a kernel in the browser cannot hand over Python's own.
+
+    >>> times_as_text({"x": np.array(["2021-05-19"], "M8[s]"), "y": [1.5]})
+    {'x': ['2021-05-19T00:00:00'], 'y': [1.5]}
+    """
+    if isinstance(part, dict):
+        return {key: times_as_text(value) for key, value in part.items()}
+    if isinstance(part, (np.ndarray, np.datetime64)) and part.dtype.kind == "M":
+        return part.astype(str).tolist()
+    if isinstance(part, (list, tuple)) or (isinstance(part, np.ndarray) and part.dtype.kind == "O"):
+        return [times_as_text(value) for value in part]
+    return part.isoformat() if isinstance(part, datetime.date) else part
+
+
+def _with_text_times(figure: go.Figure) -> dict[str, object]:
+    """Return a figure as a dict with its times as text and its numbers as they are."""
+    # Trace by trace: a whole figure's own dict form packs arrays into base64, which a live figure does not unpack.
+    traces = [trace.to_plotly_json() for trace in figure.data]
+    return {"data": times_as_text(traces), "layout": times_as_text(figure.layout.to_plotly_json())}
+
+
+def _replace(shown: go.FigureWidget, figure: go.Figure) -> None:
+    """Give a shown figure the traces and layout of another, in one message to the browser."""
+    kinds = [[trace.type for trace in one.data] for one in (shown, figure)]
+    if kinds[0] != kinds[1]:
+        raise ArgumentError("draw", f"must return the same traces for all settings: first {kinds[0]}, now {kinds[1]}")
+    with shown.batch_update():
+        for old, new in zip([*shown.data, shown.layout], [*figure.data, figure.layout], strict=True):
+            before, after = old.to_plotly_json(), new.to_plotly_json()
+            # What the new one does not have is set to None, which takes it away.
+            old.update({key: after.get(key) for key in (before | after).keys() - {"type", "uid"}}, overwrite=True)
+
+
+def paragraph(sentence: str) -> str:
+    """Return a sentence as it stands below a live figure."""
+    return f'<p style="line-height: 1.5">{escape(sentence)}</p>'
+
+
+def scrolled(table: Table) -> str:
+    """Return a table as it stands below a live figure: scrolled by itself where it is wider than the notebook."""
+    return f'<div style="overflow-x: auto" tabindex="0">{TABLE_STYLE}{table.html()}</div>'

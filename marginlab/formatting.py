@@ -1,0 +1,480 @@
+"""How numbers, sentences and tables are written for people: in text, in Markdown, in HTML, and for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+from ._checks import ArgumentError, one_of
+
+MINUS = "−"
+
+
+def money(amount: float) -> str:
+    """Return an amount of money to the whole unit.
+
+    Parameters
+    ----------
+    amount
+        In any currency.
+
+    Returns
+    -------
+    str
+        With commas; below 0 with a minus sign, unless it rounds to 0.
+
+    Examples
+    --------
+    >>> money(1234.5), money(-0.2), money(-1234.5)
+    ('1,234', '0', '−1,234')
+    """
+    return f"{round(amount):,}".replace("-", MINUS)
+
+
+def signed(amount: float) -> str:
+    """Return an amount of money with its sign, 0 without one.
+
+    Parameters
+    ----------
+    amount
+        In any currency; what rounds to 0 counts as 0.
+
+    Returns
+    -------
+    str
+        To the whole unit.
+
+    Examples
+    --------
+    >>> signed(-1234.5), signed(20), signed(0.2)
+    ('−1,234', '+20', '0')
+    """
+    return f"+{money(amount)}" if round(amount) > 0 else money(amount)
+
+
+def amount(value: float) -> str:
+    """Return an amount to two digits after the point, and to six where it is as small as those of a coin.
+
+    Parameters
+    ----------
+    value
+        In any currency; small is below 1 either way.
+
+    Returns
+    -------
+    str
+        With commas; below 0 with a hyphen, unless all digits are 0.
+
+    Examples
+    --------
+    >>> amount(-1234.567), amount(0.0125), amount(0)
+    ('-1,234.57', '0.012500', '0.00')
+    """
+    digits = 2 if abs(value) >= 1 or value == 0 else 6
+    shown = f"{value:,.{digits}f}"
+    return shown if float(shown.replace(",", "")) else f"{0:.2f}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a fraction as a percentage.
+
+    Parameters
+    ----------
+    share
+        1 is 100%.
+    digits
+        How many after the point.
+
+    Returns
+    -------
+    str
+        Below 0 with a minus sign, unless all digits are 0.
+
+    Examples
+    --------
+    >>> percent(0.125, 1), percent(-0.3)
+    ('12.5%', '−30%')
+    """
+    shown = f"{share:.{digits}%}"
+    return shown.lstrip("-") if _reads_as_zero(shown) else shown.replace("-", MINUS)
+
+
+def moved(share: float, digits: int = 0) -> str:
+    """Return a move as a percentage with its sign, 0 without one.
+
+    Parameters
+    ----------
+    share
+        Of the price moved from: 1 doubles it.
+    digits
+        How many after the point.
+
+    Returns
+    -------
+    str
+        Where all its digits are 0, without a sign.
+
+    Examples
+    --------
+    >>> moved(0.2), moved(-0.2), moved(0)
+    ('+20%', '−20%', '0%')
+    """
+    shown = percent(share, digits)
+    return f"+{shown}" if share > 0 and not _reads_as_zero(shown) else shown
+
+
+def as_amount(value: float) -> str:
+    """Return an amount as `amount` does, with the minus sign that moves have.
+
+    Parameters
+    ----------
+    value
+        In any currency.
+
+    Returns
+    -------
+    str
+        To as many digits as `amount` shows.
+
+    Examples
+    --------
+    >>> as_amount(-1234.567)
+    '−1,234.57'
+    """
+    return amount(value).replace("-", MINUS)
+
+
+def as_size(size: float) -> str:
+    """Return a signed size, as many digits of it as it has, up to ten.
+
+    Parameters
+    ----------
+    size
+        Long positive, short negative.
+
+    Returns
+    -------
+    str
+        With its sign, and with commas.
+
+    Examples
+    --------
+    >>> as_size(0.4), as_size(-9)
+    ('+0.4', '−9')
+    """
+    return f"{size:+,.10g}".replace("-", MINUS)
+
+
+def as_move(move: float) -> str:
+    """Return a move of all markets; ``nan`` is one that does not exist.
+
+    Parameters
+    ----------
+    move
+        As a share of the marks.
+
+    Returns
+    -------
+    str
+        A percentage with its sign; in words where there is no move, and above ten times the marks.
+
+    Examples
+    --------
+    >>> as_move(-0.1599), as_move(float("nan")), as_move(20)
+    ('−16.0%', 'never', 'above +1,000%')
+    """
+    if np.isnan(move):
+        return "never"
+    return moved(move, 1) if abs(move) <= 10 else "above +1,000%"
+
+
+def day(time: np.datetime64) -> str:
+    """Return the day of a time.
+
+    Parameters
+    ----------
+    time
+        In UTC.
+
+    Returns
+    -------
+    str
+        Such as ``"9 October 2025"``.
+
+    Examples
+    --------
+    >>> day(np.datetime64("2025-10-09T04:00"))
+    '9 October 2025'
+    """
+    return f"{time.item():%d %B %Y}".lstrip("0")
+
+
+def listed(names: Sequence[str], *, last: str = "and") -> str:
+    """Return words as a list in a sentence.
+
+    Parameters
+    ----------
+    names
+        In their order; any number of them.
+    last
+        The word before the last.
+
+    Returns
+    -------
+    str
+        Empty for no names.
+
+    Examples
+    --------
+    >>> listed(["BTC"]), listed(["BTC", "ETH"]), listed(["BTC", "ETH", "SOL"], last="or")
+    ('BTC', 'BTC and ETH', 'BTC, ETH or SOL')
+    """
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> str:
+    """Return a Markdown table.
+
+    Parameters
+    ----------
+    head
+        The names of the columns.
+    rows
+        As many cells each as the head has, shown as ``str`` has them.
+    numbers
+        The columns that are set to the right.
+
+    Returns
+    -------
+    str
+        One line a row, without an end to the last; a ``|`` within a cell is escaped.
+
+    Raises
+    ------
+    ArgumentError
+        For a row that is not as long as the head, or a column of `numbers` that is not in the head.
+
+    Examples
+    --------
+    >>> print(table(["Mode", "Left"], [["cross", 0], ["isolated", 5]], numbers=["Left"]))
+    | Mode | Left |
+    |---|--:|
+    | cross | 0 |
+    | isolated | 5 |
+    """
+    if unknown := set(numbers) - set(head):
+        raise ArgumentError("numbers", f"must be among the columns {list(head)!r}, not {sorted(unknown)!r}")
+    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    for line in lines:
+        if len(line) != len(head):
+            raise ArgumentError("rows", f"must be as long as the head ({len(head)}), not {len(line)}: {line!r}")
+    rule = "".join(f"{'--:' if name in numbers else '---'}|" for name in head)
+    return "\n".join([_row(lines[0]), f"|{rule}", *map(_row, lines[1:])])
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: Sequence[str] = ()) -> str:
+    """Return a table for a terminal.
+
+    Parameters
+    ----------
+    head
+        The names of the columns.
+    rows
+        As many cells each as the head has.
+    names
+        The columns that are set to the left; all others are set to the right.
+
+    Returns
+    -------
+    str
+        One line a row, without an end to the last, and without space at the ends of lines.
+
+    Raises
+    ------
+    ValueError
+        For rows that are not as long as the head.
+
+    Examples
+    --------
+    >>> print(aligned(["mode", "left"], [["cross", "0"], ["isolated", "1,500"]], names=["mode"]))
+    mode       left
+    cross         0
+    isolated  1,500
+    """
+    lines = [list(head), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if name in names else cell.rjust(width)
+            for name, cell, width in zip(head, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    r"""Return a table for a spreadsheet: all digits of a number, and nothing for one that is ``nan``.
+
+    Parameters
+    ----------
+    head
+        The names of the columns.
+    rows
+        Numbers and words.
+
+    Returns
+    -------
+    str
+        Comma-separated, as RFC 4180 has it.
+
+    Examples
+    --------
+    >>> as_csv(["mode", "left"], [["cross", 0.1], ["isolated", float("nan")]])
+    'mode,left\r\ncross,0.1\r\nisolated,\r\n'
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")  # as RFC 4180 has it; with less, a lone \r would not be quoted
+    writer.writerow(head)
+    writer.writerows([_digits(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+class Link(NamedTuple):
+    """A cell that leads to another page of the book, such as ``"volatility.ipynb#claim-3-1"``."""
+
+    text: str
+    to: str
+
+    @property
+    def address(self) -> str:
+        """Where that page is once the book is built."""
+        return self.to.replace(".ipynb", ".html")
+
+
+Cell = str | Link
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a head.
+
+    Parameters
+    ----------
+    caption
+        What the table shows.
+    head
+        The names of the columns, each once.
+    rows
+        As many cells each as the head has.
+    names
+        The columns that hold words; all others hold numbers.
+
+    Examples
+    --------
+    >>> print(Table("What is left", ("mode", "left"), [("cross", "0"), ("isolated", "1,500")], names=("mode",)))
+    mode       left
+    cross         0
+    isolated  1,500
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[Sequence[Cell]]
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.names) - set(self.head):
+            raise ArgumentError("names", f"must be among the columns {list(self.head)!r}, not {sorted(unknown)!r}")
+        if len(set(self.head)) != len(self.head):
+            raise ArgumentError("head", f"must name each column once, not {list(self.head)!r}")
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise ArgumentError("rows", f"must be as long as the head ({len(self.head)}), not {len(row)}: {row!r}")
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers."""
+        return [name not in self.names for name in self.head]
+
+    def html(self, *, linked: bool = False) -> str:
+        """Return the table as HTML.
+
+        Parameters
+        ----------
+        linked
+            Whether it is for a page of the built book, where links lead somewhere; elsewhere they are their text.
+
+        Returns
+        -------
+        str
+            One ``table`` with its caption; columns of numbers have the class ``number``.
+        """
+        kinds = [' class="number"' if number else "" for number in self.numeric]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            parts = [f"<{tag}{kind}>{cell}</{tag[:2]}>" for kind, cell in zip(kinds, cells, strict=True)]
+            return f"<tr>{''.join(parts)}</tr>"
+
+        head = line('th scope="col"', [escape(name) for name in self.head])
+        rows = "".join(line("td", [_cell(cell, linked) for cell in row]) for row in self.rows)
+        return f"<table><caption>{escape(self.caption)}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+    def with_links(self, column: str, links: Mapping[str, Link]) -> Table:
+        """Return the table with links in one column, in place of the cells that say their keys.
+
+        Parameters
+        ----------
+        column
+            One of the head.
+        links
+            By what a cell says; cells that say anything else stay.
+
+        Returns
+        -------
+        Table
+            A new one.
+
+        Raises
+        ------
+        ArgumentError
+            For another column.
+
+        Examples
+        --------
+        >>> found = Table("Why", ("claim",), [("1-4",)], names=("claim",))
+        >>> found.with_links("claim", {"1-4": Link("1-4 (structure)", "structure.ipynb#claim-1-4")}).rows
+        [[Link(text='1-4 (structure)', to='structure.ipynb#claim-1-4')]]
+        """
+        at = self.head.index(one_of("column", column, self.head))
+        rows = [[links.get(str(cell), cell) if i == at else cell for i, cell in enumerate(row)] for row in self.rows]
+        return replace(self, rows=rows)
+
+    def __str__(self) -> str:
+        rows = [[cell.text if isinstance(cell, Link) else cell for cell in row] for row in self.rows]
+        return aligned(self.head, rows, names=self.names)
+
+
+def _reads_as_zero(shown: str) -> bool:
+    return not any(digit in shown for digit in "123456789")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell, linked: bool) -> str:
+    if not isinstance(cell, Link):
+        return escape(cell)
+    return f'<a href="{escape(cell.address)}">{escape(cell.text)}</a>' if linked else escape(cell.text)
+
+
+def _digits(value: object) -> object:
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else repr(float(value))
+    return value

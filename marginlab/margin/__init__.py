@@ -1,0 +1,21 @@
+"""Margin: what must be held, and when it is lost."""
+
+from .account import MODES, Account, Position
+from .contracts import Contract
+from .liquidation import bankruptcy_price, liquidation_price
+from .market_move import liquidation_move
+from .rules import Convention, Rules
+from .tiers import Tiers
+
+__all__ = [
+    "MODES",
+    "Account",
+    "Contract",
+    "Convention",
+    "Position",
+    "Rules",
+    "Tiers",
+    "bankruptcy_price",
+    "liquidation_move",
+    "liquidation_price",
+]

@@ -1,0 +1,646 @@
+"""What is true now: an account, and what its mode makes of every position in it.
+
+An account is a handful of arrays, one entry a position. Every question broadcasts over
+leading dimensions of the marks: one set of marks has shape (n,), a path (T, n), an
+ensemble (K, T, n), for an account of n positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Bools, Floats, Numbers
+from . import liquidation, opening
+from .contracts import Contract, check_alike
+from .rules import Convention
+
+MODES = ("cross", "isolated")
+
+
+@dataclass(frozen=True)
+class Position:
+    """One position and how it is backed.
+
+    Parameters
+    ----------
+    contract
+        What is held.
+    size
+        Signed: long positive, short negative.
+    entry
+        Average entry price.
+    mode
+        ``"cross"`` (backed by the wallet and the other cross positions) or ``"isolated"``
+        (backed by its own margin).
+    leverage
+        The setting it was opened with; initial margin is notional / leverage.
+    margin
+        Isolated only: what is set aside now. If left out, the initial margin at entry.
+
+    Examples
+    --------
+    >>> from marginlab import Tiers
+    >>> btc = Contract("BTCUSDT", Tiers.flat(0.004, max_leverage=125))
+    >>> Position(btc, 0.5, 60_000, mode="isolated", leverage=10).margin
+    3000.0
+    >>> Position(btc, 0.5, 60_000, leverage=200)
+    Traceback (most recent call last):
+        ...
+    marginlab.ArgumentError: leverage must be at most 125 at this size, not 200
+    """
+
+    contract: Contract
+    size: float
+    entry: float
+    mode: str = "cross"
+    leverage: float | None = None
+    margin: float | None = None
+
+    def __post_init__(self) -> None:
+        _checks.instance("contract", self.contract, Contract)
+        if _checks.single("size", self.size) == 0:
+            raise ArgumentError("size", "must not be 0")
+        _checks.single("entry", self.entry, _checks.positive)
+        _checks.one_of("mode", self.mode, MODES)
+        if self.leverage is not None:
+            _checks.single("leverage", self.leverage, _checks.positive)
+            _raise(opening.leverage_refusal(self.leverage, *self._limits()))
+        if self.mode == "cross":
+            if self.margin is not None:
+                raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {self.margin!r}")
+        elif self.margin is not None:
+            _checks.single("margin", self.margin, _checks.not_negative)
+        elif self.leverage is None:
+            raise ArgumentError("margin", "must be given in isolated mode, or leverage to work it out from")
+        else:
+            initial = self.contract.initial_margin(self.size, self.entry, self.leverage)
+            object.__setattr__(self, "margin", float(initial))
+
+    def _limits(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Return what the leverage is held against: the bracket's limit, notional and maintenance at entry."""
+        held = self.size, self.entry
+        return (
+            self.contract.leverage_limit(*held),
+            self.contract.notional(*held),
+            self.contract.maintenance_margin(*held),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    r"""A wallet and the positions it holds, as arrays with the position in the last axis.
+
+    Made from positions by `Account.of` (a state) or `Account.open` (an order, refused where it does not fit).
+
+    Parameters
+    ----------
+    wallet
+        Cash behind the cross positions: realised, without unrealized profit and without the
+        margins set aside for isolated positions. Shape (...), any sign.
+    contracts
+        One contract a position. All of one kind and one currency.
+    size, entry
+        Shape (..., n). A size of 0 is a closed position.
+    mode
+        ``"cross"`` or ``"isolated"``: one for all, or one a position.
+    margin
+        What is set aside for each isolated position, shape (..., n); 0 in cross.
+    leverage
+        Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
+    convention
+        How the venue counts.
+
+    Raises
+    ------
+    ArgumentError
+        For columns that do not hold one value a position, numbers that are not finite, prices of 0 or below, a
+        margin below 0 or in cross, an unknown mode, and contracts that cannot share an account.
+    """
+
+    wallet: Numbers
+    contracts: Sequence[Contract]
+    size: Floats
+    entry: Floats
+    mode: str | Sequence[str] = "cross"
+    margin: Floats = 0.0  # type: ignore[assignment]  # one number for all; an array once it is checked
+    leverage: Floats = np.inf  # type: ignore[assignment]
+    convention: Convention = field(default_factory=Convention)
+    isolated: Bools = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        contracts = tuple(self.contracts)
+        check_alike(contracts)
+        _checks.instance("convention", self.convention, Convention)
+        n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
+        modes = (self.mode,) * n if named else tuple(self.mode)
+        if len(modes) != n:
+            raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
+        isolated = np.array([_checks.one_of("mode", mode, MODES) == "isolated" for mode in modes])
+        wallet = np.array(_checks.numbers("wallet", self.wallet))
+        columns = {
+            "size": _checks.numbers("size", self.size),
+            "entry": _checks.positive("entry", self.entry),
+            "margin": _checks.not_negative("margin", self.margin),
+            "leverage": _checks.positive_or_endless("leverage", self.leverage),
+        }
+        _checks.one_each(n, **columns)
+        _checks.broadcastable(wallet=wallet.shape, **{name: value.shape[:-1] for name, value in columns.items()})
+        # Copied: nobody changes an account from outside.
+        columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
+        if columns["margin"][..., ~isolated].any():
+            raise ArgumentError("margin", f"must be 0 for cross positions, which set none aside, not {self.margin!r}")
+        set_to = {
+            **columns,
+            "wallet": _checks.plain(wallet),
+            "contracts": contracts,
+            "mode": modes,
+            "isolated": isolated,
+        }
+        for name, value in set_to.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(
+        cls, positions: Sequence[Position], *, wallet: ArrayLike = 0.0, convention: Convention | None = None
+    ) -> Account:
+        """Return the account that holds these positions beside this wallet, as it stands.
+
+        Nothing is refused for being under water: this is a state, not an order.
+
+        Parameters
+        ----------
+        positions
+            One or more, in contracts of one kind and currency.
+        wallet
+            Cash behind the cross positions, any sign; shape (...).
+        convention
+            How the venue counts; the default `Convention` if left out.
+
+        Returns
+        -------
+        Account
+            With one entry a position, in their order.
+        """
+        return cls(
+            wallet=_checks.numbers("wallet", wallet),
+            contracts=[position.contract for position in positions],
+            size=np.array([position.size for position in positions], dtype=float),
+            entry=np.array([position.entry for position in positions], dtype=float),
+            mode=[position.mode for position in positions],
+            margin=np.array([position.margin or 0.0 for position in positions]),
+            leverage=np.array([position.leverage or np.inf for position in positions]),
+            convention=convention or Convention(),
+        )
+
+    @classmethod
+    def open(cls, positions: Sequence[Position], *, balance: float, convention: Convention | None = None) -> Account:
+        """Return the account after opening positions at their entries out of one balance.
+
+        Isolated margins leave the balance; what remains is the wallet, and must cover the
+        initial margins of the cross positions.
+
+        Parameters
+        ----------
+        positions
+            One or more, in contracts of one kind and currency.
+        balance
+            Cash before they are opened, 0 or more.
+        convention
+            How the venue counts; the default `Convention` if left out.
+
+        Returns
+        -------
+        Account
+            With what is left of the balance as its wallet.
+
+        Raises
+        ------
+        ArgumentError
+            For what a venue refuses: a position larger than its brackets allow, a margin that does not cover its
+            requirement, a balance that does not cover the initial margins, and what would be liquidated at once.
+
+        Examples
+        --------
+        >>> from marginlab import Tiers
+        >>> btc = Contract("BTCUSDT", Tiers.flat(0.004, max_leverage=125))
+        >>> Account.open([Position(btc, 1, 60_000, mode="isolated", leverage=10)], balance=10_000).wallet
+        4000.0
+        """
+        cash = _checks.single("balance", balance, _checks.not_negative)
+        set_aside = sum(position.margin or 0.0 for position in positions)
+        account = cls.of(positions, wallet=cash - set_aside, convention=convention)
+        for refusal in account.order_refusals():
+            _raise(refusal)
+        needed = opening.wallet_refusal(set_aside + account.needed_to_open(), cash, at_stake=cash)
+        _raise(replace(needed, argument="balance"))
+        _raise(account.at_once_refusal(account.entry))
+        return account
+
+    def order_refusals(self) -> Iterator[opening.Refusals]:
+        """Yield what a venue refuses of each position, were it ordered at its entry.
+
+        Yields
+        ------
+        Refusals
+            Of leverages, sizes and isolated margins, with an entry a position.
+        """
+        entry, tables = self.entry, [contract.tiers for contract in self.contracts]
+        limit, maintenance = self._each(Contract.leverage_limit, entry), self.maintenance_margin(entry)
+        yield opening.leverage_refusal(self.leverage, limit, self.notional(entry), maintenance)
+        caps, units = np.array([one.cap for one in tables]), np.array([one.measured_in for one in tables])
+        yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units)
+        margins = opening.margin_refusal(
+            self.margin,
+            self.requirement(entry),
+            self.closing_fee(entry),
+            self.convention,
+            at_stake=self._at_stake(entry),
+        )
+        yield replace(margins, where=margins.where & self.isolated & (self.size != 0))
+
+    def needed_to_open(self) -> Numbers:
+        """Return what the cross positions tie up to be opened at their entries.
+
+        Returns
+        -------
+        float or array
+            In the contracts' currency, shape (...).
+
+        Raises
+        ------
+        ArgumentError
+            For a cross position with neither a leverage nor a limit in its bracket.
+        """
+        entry, cross = self.entry, ~self.isolated
+        leverage, limit = self._leverage(entry, cross), self._each(Contract.leverage_limit, entry)
+        needed = opening.needed_to_open(self.notional(entry), leverage, limit, self.requirement(entry))
+        return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
+
+    def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
+        """Return which positions a venue would liquidate at once.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        Refusals
+            With an entry a position.
+        """
+        left, needed = self.position_equity(marks), self.position_requirement(marks)
+        refusal = opening.at_once_refusal(left, needed, self.convention, at_stake=self._at_stake(self.as_marks(marks)))
+        return replace(refusal, where=refusal.where & (self.size != 0))
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The leading dimensions, () for one account and (K,) for K of them."""
+        columns = (self.size, self.entry, self.margin, self.leverage)
+        return np.broadcast_shapes(np.shape(self.wallet), *(column.shape[:-1] for column in columns))
+
+    def notional(self, marks: ArrayLike) -> Floats:
+        """Return the value of each position at the marks.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n), 0 or more, in the contracts' currency.
+        """
+        return self._each(Contract.notional, self.as_marks(marks))
+
+    def unrealized_pnl(self, marks: ArrayLike) -> Floats:
+        """Return each position's profit or loss at the marks.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n), profit positive, loss negative.
+        """
+        return self._each(Contract.unrealized_pnl, self.entry, self.as_marks(marks))
+
+    def maintenance_margin(self, marks: ArrayLike) -> Floats:
+        """Return each position's maintenance margin, at the marks, or at entry where the venue freezes it there.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n).
+        """
+        prices = self.as_marks(marks)
+        at_entry = self.convention.maintenance_at == "entry"
+        return self._each(Contract.maintenance_margin, self.entry + 0 * prices if at_entry else prices)
+
+    def initial_margin(self, marks: ArrayLike) -> Floats:
+        """Return notional / leverage of each position at the marks.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n).
+
+        Raises
+        ------
+        ArgumentError
+            For a position with neither a leverage nor a limit in its bracket.
+        """
+        return self._initial_margin(marks, np.full_like(self.isolated, True))
+
+    def closing_fee(self, marks: ArrayLike) -> Floats:
+        """Return the fee for closing each position, as far as the venue counts it as required.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n).
+        """
+        if not self.convention.fee_at("bankruptcy"):
+            return self.convention.fee_at("liquidation") * self.notional(marks)
+        return self._each(
+            liquidation.bankruptcy_fee, self.entry, self.backing(marks, requirement=0.0), convention=self.convention
+        )
+
+    def requirement(self, marks: ArrayLike) -> Floats:
+        """Return maintenance margin plus the closing fee where the venue counts it.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n).
+        """
+        return self.maintenance_margin(marks) + self.closing_fee(marks)
+
+    def equity(self, marks: ArrayLike) -> Numbers:
+        """Return what the whole account is worth: wallet, margins and unrealized PnL.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            Shape (...).
+        """
+        return _checks.plain(self.wallet + (self.margin + self.unrealized_pnl(marks)).sum(axis=-1))
+
+    def position_equity(self, marks: ArrayLike) -> Floats:
+        """Return the equity each position's fate hangs on.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n): its own margin and PnL in isolated mode; in cross that of the pool, the same for all.
+        """
+        return np.where(self.isolated, self.margin, self._cash) + self.pooled(self.unrealized_pnl(marks))
+
+    def position_requirement(self, marks: ArrayLike) -> Floats:
+        """Return what that equity must cover.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n): its own requirement, or the pool's.
+        """
+        return self.pooled(self.requirement(marks))
+
+    def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
+        """Return what stands behind each position, apart from its own PnL.
+
+        The margin set aside in isolated mode; in cross the wallet, plus the PnL of the other
+        cross positions, less what those must themselves hold.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+        requirement
+            What each must hold: its requirement at the marks if left out; 0 as a bankruptcy price takes it.
+
+        Returns
+        -------
+        array
+            Shape (..., n).
+        """
+        spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
+        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - spare)
+
+    def free_margin(self, marks: ArrayLike) -> Numbers:
+        """Return what is left to open with: pool equity less cross initial margins.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            Shape (...); negative by how much it is short, where nothing can be opened.
+
+        Raises
+        ------
+        ArgumentError
+            For a cross position with neither a leverage nor a limit in its bracket.
+        """
+        spare = self.unrealized_pnl(marks) - self._initial_margin(marks, ~self.isolated)
+        return _checks.plain(self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1))
+
+    def margin_ratio(self, marks: ArrayLike) -> Floats:
+        """Return requirement / equity; liquidation is at 1.
+
+        Each isolated position has its own; the cross positions share that of the pool.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n); ``inf`` where nothing is left.
+        """
+        return self._of_equity(self.position_requirement(marks), marks)
+
+    def effective_leverage(self, marks: ArrayLike) -> Floats:
+        """Return notional / equity: isolated positions alone, cross as one pool.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n); ``inf`` where nothing is left.
+        """
+        return self._of_equity(self.pooled(self.notional(marks)), marks)
+
+    def liquidatable(self, marks: ArrayLike) -> Bools:
+        """Return whether each position is liquidated at the marks.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array of bool
+            Shape (..., n); False once closed.
+        """
+        failing = self.convention.liquidates(self.position_equity(marks), self.position_requirement(marks))
+        return np.asarray(failing & (self.size != 0))
+
+    def liquidation_price(self, marks: ArrayLike | None = None) -> Floats:
+        """Return the price at which each position is liquidated while the other marks stand still.
+
+        For all marks moving together, see :func:`marginlab.liquidation_move`.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0; the entries if left out.
+
+        Returns
+        -------
+        array
+            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
+        """
+        prices = self.as_marks(self.entry if marks is None else marks)
+        return self._each(
+            liquidation.liquidation_price, self.entry, self.backing(prices), mark=prices, convention=self.convention
+        )
+
+    def bankruptcy_price(self, marks: ArrayLike | None = None) -> Floats:
+        """Return the price at which each position has used up all that stands behind it.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0; the entries if left out.
+
+        Returns
+        -------
+        array
+            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
+        """
+        prices = self.as_marks(self.entry if marks is None else marks)
+        backing = self.backing(prices, requirement=0.0)
+        return self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
+
+    def pooled(self, column: Floats) -> Floats:
+        """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
+        return np.where(self.isolated, column, np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True))
+
+    def as_marks(self, marks: ArrayLike) -> Floats:
+        """Return marks whose last axis is the positions'; for one position a number will do."""
+        prices, n = _checks.positive("marks", marks), len(self.contracts)
+        prices = prices[None] if prices.ndim == 0 and n == 1 else prices
+        if not prices.ndim or prices.shape[-1] != n:
+            raise ArgumentError(
+                "marks", f"must have one value a position in the last axis ({n}), not shape {prices.shape}"
+            )
+        _checks.broadcastable(marks=prices.shape, account=(self._cash + self.size).shape)
+        return prices
+
+    def _of_equity(self, amount: Floats, marks: ArrayLike) -> Floats:
+        """Return amount / equity; ``inf`` where nothing is left of it, and 0 where nothing is held."""
+        equity, held = self.position_equity(marks), self.pooled(np.abs(self.size)) > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(held, np.where(equity > 0, amount / equity, np.inf), 0.0)
+
+    def _at_stake(self, prices: Floats) -> Floats:
+        """Return the money each position's fate hangs on, without signs, shape (..., n)."""
+        return np.abs(np.where(self.isolated, self.margin, self._cash)) + self.pooled(self.notional(prices))
+
+    @cached_property
+    def _cash(self) -> Floats:
+        return np.asarray(self.wallet)[..., None]
+
+    def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
+        """Return initial margins; only the positions asked for must have a leverage or a limit."""
+        prices = self.as_marks(marks)
+        return self.notional(prices) / self._leverage(prices, asked)
+
+    def _leverage(self, prices: Floats, asked: Bools) -> Floats:
+        """Return the leverage set, or where none is the bracket's limit."""
+        leverage = np.where(self.leverage == np.inf, self._each(Contract.leverage_limit, prices), self.leverage)
+        if (np.isinf(leverage) & asked & (self.size != 0)).any():
+            raise ArgumentError(
+                "leverage", "must be given where the brackets set no limit, to work out an initial margin"
+            )
+        return leverage
+
+    def _each(self, question: Callable[..., Numbers], *columns: Floats, **named: Floats | Convention) -> Floats:
+        """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""
+        values = np.broadcast_arrays(self.size, *columns, *(v for v in named.values() if isinstance(v, np.ndarray)))
+        answers = np.empty(values[0].shape)
+        for contract, rows in self._rows_of.items():
+            own = {k: v[..., rows] if isinstance(v, np.ndarray) else v for k, v in named.items()}
+            answers[..., rows] = question(contract, *(v[..., rows] for v in (self.size, *columns)), **own)
+        return answers
+
+    @cached_property
+    def _rows_of(self) -> dict[Contract, list[int]]:
+        """Which positions are in each contract."""
+        rows: dict[Contract, list[int]] = {}
+        for i, contract in enumerate(self.contracts):
+            rows.setdefault(contract, []).append(i)
+        return rows
+
+
+def _raise(refusal: opening.Refusals) -> None:
+    """Raise for the first entry that is refused, if any is."""
+    if refusal.where.any():
+        raise ArgumentError(refusal.argument, refusal.reason())

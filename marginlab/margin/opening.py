@@ -1,0 +1,131 @@
+"""What a venue refuses: orders that are too large or have too little behind them, and switches of mode.
+
+Said once, for all who ask: an account that is opened, an order on many paths at once, a comparison of modes. They
+ask in columns, one entry a position or a path, and get one `Refusals` a rule: where it refuses, and why there.
+Differences smaller than rounding of `at_stake`, the money that the figures are made of, decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._checks import ROUNDING
+from .._typing import Bools, Floats, Numbers
+from ..formatting import amount
+from .rules import Convention
+
+Words = NDArray[np.str_]
+# Said wherever a margin is asked for.
+NO_MARGIN_IN_CROSS = "must be left out in cross mode, where none is set aside"
+MARGIN_OR_LEVERAGE = "must be given, or the leverage, where the brackets set no limit"
+
+
+@dataclass(frozen=True, eq=False)
+class Refusals:
+    """What one rule refuses.
+
+    Attributes
+    ----------
+    where
+        Which entries of the columns.
+    argument
+        What is too much or too little, such as ``"leverage"`` or ``"wallet"``; ``"position"`` where it is all of it
+        together, and ``"venue"`` where the reason says what that does not do.
+    told, figures
+        How the reason reads, given what stands in these columns where it refuses.
+    """
+
+    where: Bools
+    argument: str
+    told: Callable[..., str]
+    figures: tuple[Numbers | Words, ...] = ()
+
+    def reason(self, at: int | None = None) -> str:
+        """Return why an entry is refused, to be read after the argument; the first that is, if none is named."""
+        first = int(np.flatnonzero(self.where)[0]) if at is None else at
+        return self.told(*(np.broadcast_to(column, self.where.shape).ravel()[first] for column in self.figures))
+
+
+def leverage_refusal(leverage: Numbers, limit: Numbers, notional: Numbers, maintenance: Numbers) -> Refusals:
+    """Refuse a leverage above the bracket's limit, or one whose initial margin is below maintenance.
+
+    ``inf`` stands for no setting, which takes the limit.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covered = np.where(np.asarray(maintenance) > 0, np.divide(notional, maintenance), np.inf)
+    most = np.minimum(limit, covered)
+    above = np.isfinite(leverage) & (np.asarray(leverage) > most * (1 + ROUNDING))
+    return Refusals(above, "leverage", "must be at most {:,.10g} at this size, not {:g}".format, (most, leverage))
+
+
+def size_refusal(counted: Numbers, cap: Numbers, unit: str | Words) -> Refusals:
+    """Refuse a position larger than its brackets allow; `counted` is what they count."""
+    figures = (cap, np.asarray(unit), counted)
+    return Refusals(np.asarray(counted > cap), "size", "must be at most {:,.10g} {}, not {:,.10g}".format, figures)
+
+
+def margin_refusal(
+    margin: Numbers, requirement: Numbers, fee: Numbers, convention: Convention, *, at_stake: Numbers
+) -> Refusals:
+    """Refuse an isolated margin that would not cover the requirement, of which `fee` is for closing."""
+
+    def told(needed: float, charged: float, given: float) -> str:
+        least = "at least" if not convention.at_equality else "more than"
+        what = "its maintenance margin and closing fee" if charged else "its maintenance margin"
+        return f"must be {least} {amount(needed)}, {what}, not {amount(given)}"
+
+    short = _fails(margin, requirement, convention, at_stake)
+    return Refusals(short, "margin", told, (requirement, fee, margin))
+
+
+def at_once_refusal(equity: Numbers, requirement: Numbers, convention: Convention, *, at_stake: Numbers) -> Refusals:
+    """Refuse what would be liquidated at once, given the equity it hangs on and what that must cover."""
+
+    def told(left: float, needed: float) -> str:
+        return f"is liquidated at once: equity {amount(left)}, required {amount(needed)}"
+
+    return Refusals(_fails(equity, requirement, convention, at_stake), "position", told, (equity, requirement))
+
+
+def wallet_refusal(
+    needed: Numbers, there: Numbers, *, at_stake: Numbers, what: str = "the initial margins"
+) -> Refusals:
+    """Refuse what the wallet cannot carry: `what` it must cover is more than there is."""
+
+    def told(wanted: float, given: float) -> str:
+        return f"must cover {what} ({amount(wanted)}), not {amount(given)}"
+
+    return Refusals(np.asarray(needed - there > ROUNDING * at_stake), "wallet", told, (needed, there))
+
+
+def switch_refusals(switching: str, *, moved: Bools, mixed: Bools) -> Iterator[Refusals]:
+    """Refuse a change of mode that a venue does not make.
+
+    Parameters
+    ----------
+    switching
+        The venue's rule, as in :class:`~marginlab.Rules`.
+    moved
+        Where an open position would change its mode.
+    mixed
+        Where an account would have both modes at once.
+    """
+    if switching in ("flat", "order"):
+        yield Refusals(moved, "venue", "does not switch the mode of an open position: close it first".format)
+    if switching == "account":
+        yield Refusals(mixed, "venue", "has one mode for the whole account".format)
+
+
+def needed_to_open(notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers) -> Floats:
+    """Return what a position ties up to be opened: its initial margin, and at least its requirement."""
+    return np.maximum(notional / np.minimum(leverage, limit), requirement)
+
+
+def _fails(equity: Numbers, requirement: Numbers, convention: Convention, at_stake: Numbers) -> Bools:
+    """Return where equity would be too little at once, if rounding went as it should."""
+    rounding = ROUNDING * at_stake
+    return convention.liquidates(equity - rounding if convention.at_equality else equity + rounding, requirement)

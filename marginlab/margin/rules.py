@@ -1,0 +1,205 @@
+"""What a venue does, as data: how it counts (`Convention`), and how it liquidates, charges and switches (`Rules`).
+
+What *triggers* a liquidation belongs to how a venue counts: the maintenance margin, a closing fee beside it,
+and whether equality is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Bools, Numbers
+
+MAINTENANCE_AT = ("liquidation", "entry", "mark")
+CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "margin")
+CLOSE = ("takeover", "market")
+PARTS = ("whole", "share", "bracket", "restore")
+CLOSING_ORDERS = ("largest loss", "largest maintenance", "as given")
+ISOLATED_FUNDING = ("margin", "wallet")
+SWITCHING = ("open", "flat", "account", "order")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a venue counts. With the deductions of :class:`Tiers`, all that venues differ in.
+
+    Parameters
+    ----------
+    maintenance_at
+        Where the maintenance margin is taken when a liquidation price is worked out: at the
+        ``"liquidation"`` price itself, or frozen at the ``"entry"`` or the current ``"mark"``.
+    closing_fee
+        Fee rate for closing, a fraction of notional.
+    closing_fee_at
+        ``"none"``: not counted. ``"liquidation"``: required on top of maintenance, on the
+        notional there. ``"bankruptcy"``: on the notional at the bankruptcy price, which then
+        includes it too. ``"margin"``: already inside the margin that was set aside.
+    at_equality
+        Whether equity exactly equal to the requirement is liquidated.
+
+    Examples
+    --------
+    >>> Convention(maintenance_at="noon")
+    Traceback (most recent call last):
+        ...
+    marginlab.ArgumentError: maintenance_at must be one of 'liquidation', 'entry', 'mark', not 'noon'
+    """
+
+    maintenance_at: str = "liquidation"
+    closing_fee: float = 0.0
+    closing_fee_at: str = "none"
+    at_equality: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
+        _checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
+        if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
+            raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
+        _checks.truth("at_equality", self.at_equality)
+
+    def fee_at(self, price: str) -> float:
+        """Return the closing fee that is counted at a price.
+
+        Parameters
+        ----------
+        price
+            One of those of `closing_fee_at`.
+
+        Returns
+        -------
+        float
+            A fraction of notional; 0 where it is not counted there.
+        """
+        return self.closing_fee if self.closing_fee_at == price else 0.0
+
+    def liquidates(self, equity: Numbers, requirement: Numbers) -> Bools:
+        """Return whether equity is too little for the requirement.
+
+        Parameters
+        ----------
+        equity, requirement
+            In one currency, of shapes that broadcast.
+
+        Returns
+        -------
+        array of bool
+            Their common shape.
+        """
+        return np.asarray(equity <= requirement if self.at_equality else equity < requirement)
+
+
+@dataclass(frozen=True)
+class Rules:
+    r"""How a venue liquidates, charges, and lets modes be switched.
+
+    An isolated position is liquidated alone, the cross positions as one pool. While it fails,
+    one closing follows another, and everything is worked out anew after each.
+
+    Parameters
+    ----------
+    close
+        How a position is closed as a whole. ``"takeover"``: the venue takes it over at the
+        bankruptcy price, so the trader forfeits what is left of the margin; the insurance fund
+        keeps it or pays what is missing. In cross that means the pool: all of its positions and
+        the wallet. ``"market"``: it is closed in the market, and the trader keeps what is left.
+    part
+        What is tried first, in the market. ``"whole"``: nothing. ``"share"``: `share` of the size
+        held when this liquidation began, again and again. ``"bracket"``: down by `brackets`
+        maintenance brackets. ``"restore"``: just so much that equity covers the requirement, impact
+        left out. A position for which this would close everything is closed as a whole.
+    share, share_above
+        For ``"share"``: the fraction a round, and the notional up to which a position is not
+        worth closing in parts.
+    brackets
+        For ``"bracket"``: how many brackets down a round goes.
+    restore_to
+        For ``"restore"``: the multiple of the requirement that equity is brought back to.
+    rounds
+        Most market closings of one position or pool in one step; ``None`` for no limit.
+    order
+        In cross, which position goes first: the one with the ``"largest loss"``, with the ``"largest
+        maintenance"``, or ``"as given"``.
+    takeover_below
+        Equity at or below this share of the requirement is taken over even where `close` says market,
+        and forfeited. At 0 or below a position is taken over in any case.
+    liquidation_fee, fund_share
+        Fee on notional closed by force, a fraction of it, never more than is left; and the share of
+        the fee that goes to the insurance fund rather than to the venue.
+    fund
+        What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one.
+    deleveraging
+        Whether, once the fund is empty, the account's winning positions are closed and their profit
+        taken (ADL). A venue takes it from whoever wins; here there is one account only, so that an
+        isolated loss may reach its winners. What is missing then still is recorded as uncovered.
+    depth
+        Notional that the order book takes within 1 % of the mark, on one side; one number or one
+        a position. Selling *X* into a book of even depth *D* fills at :math:`X / (200 D)`
+        below the mark on average, at most half of it. ``inf`` for no impact.
+    isolated_funding
+        Where an isolated position's funding is paid from: its ``"margin"``, or the ``"wallet"`` as
+        far as that goes.
+    trading_fee
+        Fee on what the trader opens and closes, a fraction of notional.
+    switching
+        When the mode may be changed. ``"open"``: at any time. ``"flat"``: only without a position.
+        ``"account"``: for the whole account at once. ``"order"``: chosen with each order, so a
+        position keeps the mode it was opened with.
+
+    Examples
+    --------
+    >>> Rules(part="restore", close="market", liquidation_fee=0.01).fund
+    inf
+    >>> Rules(close="gently")
+    Traceback (most recent call last):
+        ...
+    marginlab.ArgumentError: close must be one of 'takeover', 'market', not 'gently'
+    """
+
+    close: str = "takeover"
+    part: str = "whole"
+    share: float = 0.25
+    share_above: float = 0.0
+    brackets: int = 1
+    restore_to: float = 1.0
+    rounds: int | None = None
+    order: str = "largest loss"
+    takeover_below: float = 0.0
+    liquidation_fee: float = 0.0
+    fund_share: float = 0.0
+    fund: float = np.inf
+    deleveraging: bool = True
+    depth: float | Sequence[float] = np.inf
+    isolated_funding: str = "margin"
+    trading_fee: float = 0.0
+    switching: str = "flat"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("close", CLOSE),
+            ("part", PARTS),
+            ("order", CLOSING_ORDERS),
+            ("isolated_funding", ISOLATED_FUNDING),
+            ("switching", SWITCHING),
+        ):
+            _checks.one_of(name, getattr(self, name), allowed)
+        for name in ("liquidation_fee", "trading_fee"):
+            _checks.between(name, getattr(self, name), 0, 0.5, open_above=True)
+        for name in ("fund_share", "takeover_below"):
+            _checks.between(name, getattr(self, name), 0, 1)
+        _checks.between("share", self.share, 0, 1, open_below=True)
+        _checks.between("restore_to", self.restore_to, 1, np.inf, open_above=True)
+        _checks.single("share_above", self.share_above, _checks.not_negative)
+        _checks.count("brackets", self.brackets)
+        if self.rounds is not None:
+            _checks.count("rounds", self.rounds)
+        _checks.truth("deleveraging", self.deleveraging)
+        _checks.between("fund", self.fund, 0, np.inf)
+        depth = _checks.positive_or_endless("depth", self.depth)
+        if depth.ndim > 1 or not depth.size:
+            raise ArgumentError("depth", f"must be one number or one a position, not of shape {depth.shape}")
+        object.__setattr__(self, "depth", tuple(depth.tolist()) if depth.ndim else float(depth))

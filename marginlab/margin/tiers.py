@@ -1,0 +1,241 @@
+"""Maintenance brackets: what a venue asks you to keep, by the size of the position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Floats, Integers, Numbers
+
+MEASURES = ("notional", "contracts")
+
+
+@dataclass(frozen=True)
+class Tiers:
+    r"""Maintenance brackets: the larger the position, the higher the rate.
+
+    In bracket *n* the maintenance margin is :math:`M = r_n V - c_n` with notional *V*.
+
+    Parameters
+    ----------
+    floors
+        Lower bound of each bracket, the first 0, rising. A position exactly at a
+        bound belongs to the bracket below it.
+    rates
+        Maintenance rate of each bracket, a fraction of notional in [0, 1), not falling.
+    deductions
+        What is taken off in each bracket, in the contract's currency. ``None`` derives
+        it so that *M* has no jumps, :math:`c_n = c_{n-1} + f_n (r_n - r_{n-1})`;
+        ``0`` is for venues that charge one rate on the whole position, where *M* jumps.
+    max_leverage
+        Highest leverage of each bracket; ``None`` for no limit.
+    cap
+        Largest position that may be opened.
+    measured_in
+        What floors and cap count: ``"notional"``, or ``"contracts"`` where the bracket
+        depends on the size alone and does not move with the price.
+
+    Examples
+    --------
+    What maintenance does a venue ask of 300,000 USDT, at 0.4 % up to 50,000 and 0.5 % above?
+
+    >>> Tiers([0, 50_000], [0.004, 0.005]).maintenance_margin(300_000)
+    1450.0
+    """
+
+    floors: Sequence[float]
+    rates: Sequence[float]
+    deductions: Sequence[float] | float | None = None
+    max_leverage: Sequence[float] | float | None = None
+    cap: float = np.inf
+    measured_in: str = "notional"
+
+    def __post_init__(self) -> None:
+        floors = _checks.not_negative("floors", self.floors)
+        rates = _checks.not_negative("rates", self.rates)
+        if floors.ndim != 1 or floors.size == 0 or floors[0] != 0 or (np.diff(floors) <= 0).any():
+            raise ArgumentError("floors", f"must start at 0 and rise, not {self.floors!r}")
+        if rates.shape != floors.shape:
+            raise ArgumentError("rates", f"must have one value a bracket ({floors.size}), not {rates.shape}")
+        if (rates >= 1).any() or (np.diff(rates) < 0).any():
+            raise ArgumentError("rates", f"must lie in [0, 1) and not fall, not {self.rates!r}")
+        _checks.one_of("measured_in", self.measured_in, MEASURES)
+        if not isinstance(self.cap, Real) or not self.cap > floors[-1]:
+            raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        for name, value in (
+            ("floors", floors),
+            ("rates", rates),
+            ("deductions", self._deductions(floors, rates)),
+            ("max_leverage", self._max_leverage(rates)),
+        ):
+            object.__setattr__(self, name, tuple(value.tolist()))
+
+    def _deductions(self, floors: Floats, rates: Floats) -> Floats:
+        """Return the stated deductions, or those that leave no jump."""
+        if self.deductions is not None:
+            return _one_a_bracket("deductions", _checks.not_negative("deductions", self.deductions), rates)
+        if self.measured_in == "contracts":
+            raise ArgumentError("deductions", "must be given (0 for none) where brackets count contracts, not None")
+        return np.concatenate([[0.0], np.cumsum(floors[1:] * np.diff(rates))])
+
+    def _max_leverage(self, rates: Floats) -> Floats:
+        """Return the stated limits; the initial margin they imply may not undercut maintenance."""
+        if self.max_leverage is None:
+            return np.full(rates.shape, np.inf)
+        stated = _one_a_bracket("max_leverage", _checks.positive_or_endless("max_leverage", self.max_leverage), rates)
+        if (stated[1:] > stated[:-1]).any():
+            raise ArgumentError("max_leverage", f"must not rise from bracket to bracket, not {self.max_leverage!r}")
+        if (np.isfinite(stated) & (1 / stated < rates)).any():
+            raise ArgumentError(
+                "max_leverage",
+                f"{self.max_leverage!r} allows an initial margin below maintenance: "
+                f"1 / max_leverage must be at least the rate in every bracket ({rates.tolist()})",
+            )
+        return stated
+
+    @classmethod
+    def flat(cls, rate: float, *, deduction: float = 0.0, max_leverage: float | None = None) -> Tiers:
+        """Return one bracket for every size.
+
+        Parameters
+        ----------
+        rate
+            Maintenance rate, a fraction of notional in [0, 1).
+        deduction
+            What is taken off, in the contract's currency.
+        max_leverage
+            Highest leverage; ``None`` for no limit.
+
+        Returns
+        -------
+        Tiers
+            A table of one bracket.
+        """
+        return cls([0.0], [rate], [deduction], None if max_leverage is None else [max_leverage])
+
+    @cached_property
+    def table(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Floors, rates, deductions and leverage limits as arrays."""
+        columns = (self.floors, self.rates, self.deductions, self.max_leverage)
+        floors, rates, deductions, limits = (np.asarray(column, dtype=float) for column in columns)
+        return floors, rates, deductions, limits
+
+    @cached_property
+    def without_jumps(self) -> bool:
+        """Whether maintenance goes on where one bracket ends and the next begins."""
+        floors, rates, deductions, _ = self.table
+        return bool(np.allclose(np.diff(deductions), floors[1:] * np.diff(rates), rtol=1e-12, atol=0))
+
+    def bracket(self, amount: ArrayLike) -> Integers:
+        """Return the number of the bracket, from 0, that an amount falls into.
+
+        Parameters
+        ----------
+        amount
+            What floors and cap count, 0 or more; any shape.
+
+        Returns
+        -------
+        array of int
+            The amount's shape.
+
+        Raises
+        ------
+        ArgumentError
+            For an amount below 0.
+        """
+        return self.bracket_unchecked(_checks.not_negative("amount", amount))
+
+    def bracket_unchecked(self, amount: Floats) -> Integers:
+        """Return the number of the bracket of amounts that have been checked already."""
+        return np.maximum(np.searchsorted(self.table[0], amount, side="left") - 1, 0)
+
+    def maintenance_margin(self, notional: ArrayLike, *, contracts: ArrayLike | None = None) -> Numbers:
+        """Return r V - c for a notional, 0 for none.
+
+        Parameters
+        ----------
+        notional
+            Value of a position, 0 or more, in the contract's currency; any shape.
+        contracts
+            Its size, 0 or more; needed where brackets count contracts.
+
+        Returns
+        -------
+        float or array
+            In the contract's currency, the notional's shape.
+
+        Raises
+        ------
+        ArgumentError
+            For a notional or contracts below 0, and where contracts are needed and not given.
+        """
+        value = _checks.not_negative("notional", notional)
+        if self.measured_in == "notional":
+            bracket = self.bracket(value)
+        elif contracts is None:
+            raise ArgumentError("contracts", "must be given where brackets count contracts, not None")
+        else:
+            bracket = self.bracket(_checks.not_negative("contracts", contracts))
+        _, rates, deductions, _ = self.table
+        return _checks.plain(np.where(value > 0, rates[bracket] * value - deductions[bracket], 0.0))
+
+    def leverage_limit(self, amount: ArrayLike) -> Numbers:
+        """Return the highest leverage a position may be opened with.
+
+        Parameters
+        ----------
+        amount
+            What floors and cap count, 0 or more; any shape.
+
+        Returns
+        -------
+        float or array
+            The amount's shape; ``inf`` where the bracket sets no limit.
+
+        Raises
+        ------
+        ArgumentError
+            For an amount below 0.
+        """
+        return _checks.plain(self.table[3][self.bracket(amount)])
+
+    def largest(self, leverage: ArrayLike) -> Numbers:
+        """Return the largest amount that may be opened at a leverage.
+
+        Parameters
+        ----------
+        leverage
+            Above 0; any shape.
+
+        Returns
+        -------
+        float or array
+            What floors and cap count, the leverage's shape; 0 where none may be opened.
+
+        Raises
+        ------
+        ArgumentError
+            For a leverage of 0 or below.
+
+        Examples
+        --------
+        >>> Tiers([0, 50_000], [0.004, 0.005], max_leverage=[125, 100], cap=250_000).largest([125, 100])
+        array([ 50000., 250000.])
+        """
+        wanted = _checks.positive("leverage", leverage)
+        bounds = np.array([0.0, *self.floors[1:], self.cap])
+        return _checks.plain(bounds[(wanted[..., None] <= self.table[3]).sum(axis=-1)])
+
+
+def _one_a_bracket(name: str, stated: Floats, rates: Floats) -> Floats:
+    if stated.shape not in ((), rates.shape):
+        raise ArgumentError(name, f"must be one number or one a bracket ({rates.size}), not {stated.shape}")
+    return np.broadcast_to(stated, rates.shape)

@@ -1,0 +1,41 @@
+"""Markets: what venues and prices look like."""
+
+from .brackets import BracketTable
+from .events import Event, PricePath, event, event_names
+from .price_models import (
+    DAYS_PER_YEAR,
+    FOUR_HOURS_PER_YEAR,
+    HOURS_PER_YEAR,
+    MINUTES_PER_YEAR,
+    Bootstrap,
+    Diffusion,
+    FlashCrash,
+    JumpDiffusion,
+    MeanReversion,
+    PriceModel,
+)
+from .venues import Practice, Sourced, Venue, practices, venue, venue_names
+
+__all__ = [
+    "DAYS_PER_YEAR",
+    "FOUR_HOURS_PER_YEAR",
+    "HOURS_PER_YEAR",
+    "MINUTES_PER_YEAR",
+    "Bootstrap",
+    "BracketTable",
+    "Diffusion",
+    "Event",
+    "FlashCrash",
+    "JumpDiffusion",
+    "MeanReversion",
+    "Practice",
+    "PriceModel",
+    "PricePath",
+    "Sourced",
+    "Venue",
+    "event",
+    "event_names",
+    "practices",
+    "venue",
+    "venue_names",
+]

@@ -1,0 +1,160 @@
+"""Reading: what was entered or pasted is asked field by field, and everything that is wrong is told at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._checks import ArgumentError
+from .._typing import Floats
+
+Result = TypeVar("Result")
+
+# Of a position, as forms and files call them.
+FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "leverage", "margin")
+SIDES = ("long", "short")
+# What a number looks like in a form or a file. Thousands separators are not guessed at: 1,500 may be one and a half.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with what was entered.
+
+    Attributes
+    ----------
+    row
+        Number of the position, from 0; ``None`` where it concerns the account as a whole.
+    field
+        Which field of it, as it is called where it was entered.
+    reason
+        What is allowed and what was given, to be read after the field's name.
+    """
+
+    row: int | None
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = "" if self.row is None else f"position {self.row + 1}, "
+        return f"{where}{self.field} {self.reason}"
+
+
+class EntryError(ValueError):
+    """What was entered is refused: all of it, with everything that is wrong in `problems`."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.problems))
+
+
+def refused(field: str, reason: str) -> EntryError:
+    """Return the error that says one thing that is wrong with the account as a whole."""
+    return EntryError([Problem(None, field, reason)])
+
+
+class Asked:
+    """One mapping of what was entered, asked field by field; what is wrong is noted rather than raised.
+
+    Parameters
+    ----------
+    row
+        Number of the position, ``None`` for the account.
+    given
+        What was entered.
+    problems
+        Where to note what is wrong.
+    """
+
+    fields = (*FIELDS, "date")
+
+    def __init__(self, row: int | None, given: Mapping[str, object], problems: list[Problem]) -> None:
+        self.row, self.values, self.problems = row, given, problems
+
+    def refuse(self, field: str, reason: str) -> None:
+        """Note what is wrong."""
+        self.problems.append(Problem(self.row, field, reason))
+
+    def tried(self, field: str, call: Callable[[], Result]) -> Result | None:
+        """Return what a call returns, or note why it refuses and return None.
+
+        What is refused belongs to the field that the refusal names, or else to `field`.
+        """
+        try:
+            return call()
+        except ArgumentError as refusal:
+            if refusal.argument in self.fields or refusal.argument == field:
+                self.refuse(refusal.argument, refusal.reason)
+            else:
+                self.refuse(field, str(refusal))
+            return None
+
+    def given(self, field: str) -> object:
+        """Return what was entered, None for nothing."""
+        value = self.values.get(field)
+        value = value.strip() if isinstance(value, str) else value
+        return None if value == "" else value
+
+    def word(self, field: str, allowed: Iterable[str], default: str | None = None) -> str | None:
+        """Return one of the words allowed."""
+        value = self.given(field)
+        value = default if value is None else value
+        return self.tried(field, lambda: _checks.one_of(field, value, allowed))
+
+    def number(self, field: str, check: Callable[[str, ArrayLike], Floats], *, needed: bool = True) -> float | None:
+        """Return a number that passes a check, None where none is needed and none given."""
+        value = self.given(field)
+        if value is None:
+            if needed:
+                self.refuse(field, "must be given")
+            return None
+        return self.tried(field, lambda: _checks.single(field, as_number(field, value), check))
+
+
+def as_number(field: str, value: object) -> ArrayLike:
+    """Return a number that may stand there as text: digits with a point, no separators of thousands."""
+    if not isinstance(value, str):
+        return cast(ArrayLike, value)
+    if not _NUMBER.fullmatch(value):
+        raise ArgumentError(field, f"must be a number such as 1500 or 0.25, without separators, not {value!r}")
+    return float(value)
+
+
+def as_text(value: float | None) -> str:
+    """Return a number as it is entered, all its digits and nothing for None.
+
+    >>> as_text(1500.0), as_text(0.1), as_text(None)
+    ('1500', '0.1', '')
+    """
+    return "" if value is None else repr(float(value)).removesuffix(".0")
+
+
+def json_of(text: str) -> object:
+    """Return what is written in JSON, in which every field of an object stands once.
+
+    Raises
+    ------
+    EntryError
+        For a field that is given twice.
+    ValueError, RecursionError
+        For text that is no JSON, or too deep.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the fields of an object in JSON, or refuse one that is given twice."""
+    names = [name for name, _ in pairs]
+    problems = [Problem(None, name, "must be given once") for name in dict.fromkeys(names) if names.count(name) > 1]
+    if problems:
+        raise EntryError(problems)
+    return dict(pairs)

@@ -1,0 +1,20 @@
+"""Simulation: what happens to an account over time, on one path or on a million."""
+
+from .actions import AddMargin, Close, Open, Switch, TopUp
+from .engine import simulate
+from .ensembles import run_many
+from .results import Balance, Ledger, LedgerEntry, Outcome
+
+__all__ = [
+    "AddMargin",
+    "Balance",
+    "Close",
+    "Ledger",
+    "LedgerEntry",
+    "Open",
+    "Outcome",
+    "Switch",
+    "TopUp",
+    "run_many",
+    "simulate",
+]

@@ -1,0 +1,244 @@
+"""What happens over time: an account, step by step through prices, on one path or a million.
+
+At every step, in this order: funding falls due; the trader acts; margins are topped up; each isolated
+position is checked alone; the cross pool is checked as one. Between such scheduled moments a path is
+only looked at when a price passes the level beyond which something of it might fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._typing import Bools, Floats, Integers
+from ..margin.account import Account
+from ..margin.opening import Refusals
+from ..margin.rules import Rules
+from .actions import Action, TopUp
+from .forced_closing import liquidate_failing
+from .results import Ledger, Outcome
+from .schedule import Plan, Prices, bounds
+from .state import State, Valuation, recorded_of
+
+# Paths that are gone through together.
+PATHS_AT_ONCE = 65_536
+ON_REFUSAL = ("raise", "record")
+# What a state holds of an outcome under the same name.
+OF_STATE = [
+    one.name for one in fields(Outcome) if one.name not in ("equity", "ledger") and not one.name.endswith("_path")
+]
+
+
+def simulate(
+    account: Account,
+    prices: ArrayLike | Iterable[ArrayLike],
+    *,
+    rules: Rules | None = None,
+    funding: ArrayLike | Iterable[ArrayLike] | None = None,
+    top_up: TopUp | None = None,
+    actions: Sequence[Action] = (),
+    record: Sequence[str] = (),
+    on_refusal: str = "raise",
+) -> Outcome:
+    """Return what becomes of an account along prices.
+
+    Parameters
+    ----------
+    account
+        What is held before the first step: n positions, or K accounts of n positions each. A size of
+        0 is a place for a position to be opened later.
+    prices
+        Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
+        of which only a few are in memory at a time. Step 0 is the first price after the start.
+    rules
+        How the venue liquidates and charges. What triggers is the account's convention.
+    funding
+        Rates, fractions of notional a settlement, 0 where none is due; longs pay a positive one.
+        Shape (n,) or () for every step, (T, n) or (K, T, n); or an iterator of (n,) or (K, n), one item a step.
+    top_up
+        Refilling of isolated margins.
+    actions
+        What the trader does, in this order where the steps are the same.
+    record
+        What to keep of every step: ``"equity"``, ``"requirement"``, ``"size"``.
+    on_refusal
+        ``"raise"`` where the venue refuses an action on any path, or ``"record"`` it and go on.
+
+    Returns
+    -------
+    Outcome
+        With a ledger for one path of one account.
+
+    Raises
+    ------
+    ValueError
+        For arguments that are not as above, and for refused actions.
+
+    Examples
+    --------
+    1,000 behind ten times as much. The price falls by 5 % and then, in one step, by a further 10 %:
+
+    >>> from marginlab import Contract, Position, Tiers
+    >>> btc = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50))
+    >>> long = Position(btc, 0.2, 50_000, mode="isolated", leverage=10)
+    >>> outcome = simulate(Account.open([long], balance=5_000), [[47_500.0], [42_500.0]])
+    >>> outcome.liquidated, outcome.equity, outcome.shortfall
+    (array([1], dtype=int32), 4000.0, 500.0)
+    >>> [(entry.kind, entry.amount) for entry in outcome.ledger]
+    [('taken over', -1500.0), ('fund paid', 500.0)]
+    """
+    rules = Rules() if rules is None else rules
+    _checks.instance("account", account, Account)
+    _checks.instance("rules", rules, Rules)
+    if top_up is not None:
+        _checks.instance("top_up", top_up, TopUp)
+    _checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
+    given = Prices(account, prices)
+    plan = Plan(account, funding, top_up, actions, record)
+    plan.check(given.count, given.paths)
+    state = State(account, rules, given.paths, ledger=Ledger() if given.single else None)
+    runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
+    for start, block in given.blocks(plan):
+        rates = plan.rates(start)
+        for run in runs:
+            run.go(start, block, rates)
+        steps = start + len(block)
+    plan.check(steps, given.paths)
+    equity = np.concatenate([run.equity() for run in runs])
+    recorded = {name: np.concatenate([np.stack(run.recorded[name]) for run in runs], axis=-1) for name in plan.record}
+    return _outcome(state, equity, recorded, single=given.single)
+
+
+class _Run:
+    """One run of the engine, through some neighbouring paths: as many as stay near the processor."""
+
+    def __init__(self, state: State, first: int, plan: Plan, on_refusal: str) -> None:
+        self.part = slice(first, first + PATHS_AT_ONCE)
+        self.state, self.plan, self.on_refusal = state.part(self.part), plan, on_refusal
+        self.recorded: dict[str, list[Floats]] = {name: [] for name in plan.record}
+        self.paths = np.arange(self.state.wallet.size)
+        self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else float(plan.top_up.budget))
+
+    def go(self, start: int, block: Floats, rates: Floats | None) -> None:
+        """Go through a block of steps (B, n, K), of which only the first may have something due."""
+        block = block[:, :, self.part]
+        lowest, highest = bounds(block, start, self.part.start)
+        first = int(self.plan.due(start))
+        if first:
+            self._scheduled(start, block[0], rates if rates is None or rates.shape[-1] == 1 else rates[:, self.part])
+        if len(block) > first:
+            leaving = ((lowest < self.state.low) | (highest > self.state.high)).any(axis=0)
+            self._look_when_passed(block[first:], start + first, np.flatnonzero(leaving))
+        self.marks = block[-1]
+
+    def equity(self) -> Floats:
+        """Return what each path is worth at its last marks."""
+        return recorded_of(self.state.valuation(self.paths, self.marks, self.paths))["equity"]
+
+    def _scheduled(self, step: int, marks: Floats, rates: Floats | None) -> None:
+        state, plan, steps = self.state, self.plan, np.full(self.paths.shape, step)
+        if rates is not None:
+            _settle_funding(state, state.valuation(self.paths, marks, steps), rates)
+        for action in plan.actions:
+            if action.step == step:
+                _perform(action, state, marks, steps, self.on_refusal)
+        if plan.top_up is not None and step % plan.top_up.every == 0:
+            _refill(state, state.valuation(self.paths, marks, steps), plan.top_up.target, self.budget)
+        valued = liquidate_failing(state, self.paths, marks, steps)
+        state.watch(valued)
+        now = recorded_of(valued)
+        for name, values in self.recorded.items():
+            values.append(now[name])
+
+    def _look_when_passed(self, block: Floats, start: int, paths: Integers) -> None:
+        """Settle these paths where a watched price is passed, each at its own step, all at once."""
+        state, later, block = self.state, True, block.take(paths, axis=-1)
+        while paths.size:
+            passed = np.asarray(((block < state.low[:, paths]) | (block > state.high[:, paths])).any(axis=1)) & later
+            step = passed.argmax(axis=0)
+            hit = np.flatnonzero(passed[step, np.arange(paths.size)])
+            if not hit.size:
+                return
+            paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
+            marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
+            state.watch(liquidate_failing(state, paths, marks, start + step))
+            later = np.arange(len(block))[:, None] > step
+
+
+def _settle_funding(state: State, valued: Valuation, rates: Floats) -> None:
+    """Let every position pay or receive, one after the other."""
+    for row in range(len(state.contracts)):
+        payment = -np.sign(valued.size[row]) * valued.notional[row] * rates[row]
+        before = state.balance_of(row, valued)
+        from_margin = np.where(valued.isolated[row], payment, 0.0)
+        if state.rules.isolated_funding == "wallet":
+            from_margin = np.minimum(from_margin + np.maximum(state.wallet, 0.0), 0.0)
+        state.margin[row] += from_margin
+        state.wallet += payment - from_margin
+        state.funding[row] += payment
+        if payment.any():
+            state.note("funding", row, valued, before, amount=payment)
+
+
+def _perform(action: Action, state: State, marks: Floats, step: Integers, on_refusal: str) -> None:
+    """Carry out an action on every path that allows it; raise or record where one does not."""
+    held = [state.wallet, state.size, state.entry, state.margin, state.leverage, state.isolated]
+    columns = [*held, state.realized, state.fees]
+    saved, written = [column.copy() for column in columns], len(state.ledger or ())
+    valued = state.valuation(np.arange(state.wallet.size), marks, step)
+    refused = _refused(action, action.blocked(state, valued), valued, on_refusal)
+    if not refused.all():
+        action.carry_out(state, valued.only(~refused))
+        after = state.valuation(valued.paths, marks, step)
+        undone = _refused(action, action.refused(state, valued, after), after, on_refusal)
+        for column, old in zip(columns, saved, strict=True):
+            column[..., undone] = old[..., undone]
+        refused |= undone
+    state.refused[refused] += 1
+    if state.ledger is not None and refused.any():
+        state.ledger.rewind(written)
+        state.note("refused", action.position, valued, state.balance_of(action.position, valued))
+
+
+def _refused(action: Action, refusals: Iterable[Refusals], valued: Valuation, on_refusal: str) -> Bools:
+    """Return which paths refuse, or raise with the first reason."""
+    refused = np.full(valued.paths.shape, False)
+    for one in refusals:
+        if on_refusal == "raise" and one.where.any():
+            paths = one.where.size
+            where = "" if paths == 1 else f", on {one.where.sum():,} of {paths:,} paths"
+            raise ValueError(f"{action!r} is refused{where}: the {one.argument} {one.reason()}")
+        refused |= one.where
+    return refused
+
+
+def _refill(state: State, valued: Valuation, target: float, budget: Floats) -> None:
+    """Top up isolated positions, one after the other, out of what the wallet can spare and the budget."""
+    for row in range(len(state.contracts)):
+        wanted = target * valued.notional[row] - (valued.margin[row] + valued.pnl[row])
+        wanted = np.where(valued.isolated[row], np.minimum(wanted, budget), 0.0)
+        if not (wanted > 0).any():
+            continue
+        amount = np.maximum(np.minimum(wanted, state.spare(valued)), 0.0)
+        before = state.balance_of(row, valued)
+        state.wallet -= amount
+        state.margin[row] += amount
+        budget -= amount
+        if amount.any():
+            state.note("topped up", row, valued, before, amount=amount)
+            valued = state.valuation(valued.paths, valued.marks, valued.step)
+
+
+def _outcome(state: State, equity: Floats, recorded: dict[str, Floats], *, single: bool) -> Outcome:
+    """Return what a state has come to, given what was recorded of each step, (T, K) or (T, n, K)."""
+    columns = {name: getattr(state, name).T for name in OF_STATE}
+    columns["equity"] = equity
+    for name, path in recorded.items():
+        columns[f"{name}_path"] = np.moveaxis(path, -1, 0)
+    if single:
+        columns = {name: value[0] if value.ndim > 1 else value[0].item() for name, value in columns.items()}
+    return Outcome(**columns, ledger=state.ledger)

@@ -1,0 +1,297 @@
+"""What a venue does with a unit that fails, an isolated position or the cross pool: round after round.
+
+Works on many paths at once, each at its own step, and records where every cent goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._checks import ROUNDING
+from .._typing import Bools, Floats, Integers
+from .state import State, Valuation, total
+
+# A share this close to the whole is the whole; a part smaller than the other is none.
+WHOLE, NOTHING = 1 - 1e-9, 1e-12
+# Closed down to a bracket's bound, a position must not be left above it by rounding.
+JUST_BELOW = 1 - 2.0**-40
+
+
+def liquidate_failing(state: State, paths: Integers, marks: Floats, step: Integers) -> Valuation:
+    """Liquidate what fails, isolated positions each alone and then the pool; return how things stand after it."""
+    valued = state.valuation(paths, marks, step)
+    if not valued.fails.any():
+        return valued
+    changed = np.full(paths.shape, False)
+
+    def renew() -> None:
+        valued.renew(changed, state.valuation(valued.paths[changed], valued.marks[:, changed], valued.step[changed]))
+        changed[:] = False
+
+    units: Sequence[int | None] = [*range(len(state.contracts)), None]
+    for row in units:
+        # Isolated positions reach each other only where a fund runs dry; the pool gets what they leave.
+        if changed.any() and (row is None or state.rules.fund < np.inf):
+            renew()
+        failing = valued.fails & (valued.pool if row is None else valued.isolated & (state.rows == row))
+        hit = np.asarray(failing.any(axis=0))
+        if hit.any():
+            _liquidate(state, valued.only(hit), row)
+            changed |= hit
+    if changed.any():
+        renew()
+    return valued
+
+
+def _liquidate(state: State, valued: Valuation, row: int | None) -> None:
+    """Close an isolated row, or with ``None`` the pool, until it no longer fails or nothing is left of it."""
+    rules, begun, rounds = state.rules, np.abs(valued.size), 0
+    while valued.paths.size:
+        unit = valued.pool if row is None else valued.isolated & (state.rows == row)
+        if rules.close == "takeover" and rules.part == "whole":
+            # Nothing to choose, and the most common case.
+            _take_over(state, valued, row, _nothing(valued, unit))
+            return
+        chosen, share = _next(state, valued, unit, begun)
+        own = chosen, np.arange(chosen.size)
+        over = valued.equity[own] <= np.maximum(rules.takeover_below * valued.need[own], _nothing(valued, unit))
+        if rules.close == "takeover":
+            over |= share == 1
+        if over.any():
+            _take_over(state, valued.only(over), row, _nothing(valued, unit)[over])
+        going = ~over & (share > NOTHING)
+        if rounds == rules.rounds or not going.any():
+            return
+        valued, begun, chosen, share = valued.only(going), begun[:, going], chosen[going], share[going]
+        unit, own = unit[:, going], (chosen, np.arange(chosen.size))
+        _close_in_market(state, valued, chosen, share)
+        rounds += 1
+        valued = state.valuation(valued.paths, valued.marks, valued.step)
+        failing = np.asarray((valued.fails & (valued.pool if row is None else state.rows == row)).any(axis=0))
+        if rules.part == "restore":
+            # This ends on the very edge, where rounding would decide: it is only looked at again if impact ruined it.
+            failing &= (share == 1) | (valued.equity[own] <= _nothing(valued, unit))
+        valued, begun = valued.only(failing), begun[:, failing]
+
+
+def _nothing(valued: Valuation, unit: Bools) -> Floats:
+    """Return what counts as nothing, (k,): a fee may take all there is, and rounding leave a little of it."""
+    return ROUNDING * total(np.where(unit, valued.notional + np.abs(valued.pnl), 0.0))
+
+
+def _next(state: State, valued: Valuation, unit: Bools, begun: Floats) -> tuple[Integers, Floats]:
+    """Return which row of the unit is closed next and how much of it, in part before as a whole: shapes (k,)."""
+    shares = _shares(state, valued, begun)
+    shares = np.where(shares > WHOLE, 1.0, shares)
+    keys = {
+        "largest loss": valued.pnl,
+        "largest maintenance": -valued.required,
+        "as given": state.rows + 0 * valued.pnl,
+    }
+    key = np.where(unit, keys[state.rules.order], np.inf)
+    partly = np.where(shares < 1, key, np.inf)
+    chosen = np.where((partly < np.inf).any(axis=0), partly.argmin(axis=0), key.argmin(axis=0))
+    return chosen, shares[chosen, np.arange(chosen.size)]
+
+
+def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
+    """Return what the rules would close of each position, a share of its size up to 1, shape (n, k)."""
+    rules = state.rules
+    if rules.part == "whole":
+        return np.ones(valued.size.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if rules.part == "share":
+            return np.where(valued.notional <= rules.share_above, 1.0, rules.share * begun / np.abs(valued.size))
+        if rules.part == "bracket":
+            amount = np.where(state.by_size, np.abs(valued.size), valued.notional)
+            bracket = state.bracket(amount)
+            target = state.in_bracket(state.floors, np.maximum(bracket - rules.brackets + 1, 0)) * JUST_BELOW
+            return np.where(bracket >= rules.brackets, 1 - target / amount, 1.0)
+        return _restoring(state, valued)
+
+
+def _restoring(state: State, valued: Valuation) -> Floats:
+    r"""Return the smallest share of each position whose closing lets equity cover the requirement, 1 where none does.
+
+    Closing *x* costs the liquidation fee :math:`x V f` and leaves the requirement of :math:`1 - x` of the
+    position. In each bracket both are linear in *x*, so each is solved for itself; entering a lower
+    bracket may already be enough where maintenance jumps.
+    """
+    rules = state.rules
+    amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
+    best = np.ones(amount.shape)
+    for bracket in range(state.floors.shape[1]):
+        rate, deduction, floor = (t[:, [bracket]] for t in (state.rates, state.deductions, state.floors))
+        # The first bracket above is the position's own: nothing closed yet.
+        begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, [bracket]] * JUST_BELOW / amount)
+        others = valued.need - valued.required
+        left = valued.equity - rules.restore_to * (others + rate * valued.basis - deduction + valued.fee)
+        gain = rules.restore_to * (rate * valued.basis + valued.fee) - valued.notional * rules.liquidation_fee
+        solved = np.where(gain > 0, -left / gain, np.inf)
+        found = np.where(left + gain * begin >= 0, begin, np.where(solved > begin, solved, np.inf))
+        found = np.where((bracket <= valued.bracket) & (found < 1 - floor / amount), found, np.inf)
+        best = np.minimum(best, found)
+    return best
+
+
+def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Floats) -> None:
+    """Close a share of one row a path at the mark, less impact and fee."""
+    rules, paths, own = state.rules, valued.paths, (rows, np.arange(rows.size))
+    isolated, marks, size = valued.isolated[own], valued.marks[own], valued.size[own]
+    closed, profit = share * valued.notional[own], share * valued.pnl[own]
+    slip = np.minimum(closed / (200 * state.depth[rows, 0]), 0.5)
+    impact = closed * slip
+    fee = np.minimum(rules.liquidation_fee * closed, np.maximum(valued.equity[own] - impact, 0.0))
+    row = int(rows[0])
+    before = state.balance_of(row, valued)
+
+    left = np.where(share == 1, 0.0, size * (1 - share))
+    state.size[rows, paths] = left
+    cash = profit - impact - fee
+    margin = np.where(isolated, valued.margin[own] + cash, 0.0)
+    released = np.where(isolated & (share == 1), np.maximum(margin, 0.0), 0.0)
+    state.margin[rows, paths] = margin - released
+    state.wallet[paths] += np.where(isolated, released, cash)
+    _book(state, paths, rows, profit=profit, fee=fee, impact=impact)
+    _mark_ended(state, rows[share == 1], valued.only(share == 1))
+
+    direction = np.sign(size) * state.sign
+    fill = marks * (1 - direction * slip) ** state.sign
+    kind = "liquidated" if share[0] == 1 else "reduced"
+    state.note(kind, row, valued, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
+
+    pool_left = ((state.size[:, paths] != 0) & ~state.isolated[:, paths]).any(axis=0)
+    # One call never mixes units, so an isolated one's row is the row of all.
+    owes = isolated & (share == 1) & (margin < 0)
+    _cover(state, valued.only(owes), row, -margin[owes])
+    owes = ~isolated & ~pool_left & (state.wallet[paths] < 0)
+    _cover(state, valued.only(owes), None, -state.wallet[paths[owes]])
+
+
+def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats) -> None:
+    """Hand an isolated row, or with ``None`` the whole pool, to the venue: nothing is left to the trader."""
+    left = (
+        valued.equity[row].copy() if row is not None else valued.wallet + total(np.where(valued.pool, valued.pnl, 0.0))
+    )
+    for taken in range(len(state.contracts)) if row is None else [row]:
+        held = valued.pool[taken] if row is None else np.full(valued.paths.shape, True)
+        if not held.any():
+            continue
+        now, at = valued.only(held), np.flatnonzero(held)
+        before = state.balance_of(taken, now)
+        fee = np.minimum(state.rules.liquidation_fee * now.notional[taken], np.maximum(left[at], 0.0))
+        left[at] -= fee
+        cash = now.pnl[taken] - fee
+        if row is None:
+            state.wallet[now.paths] += cash
+        else:
+            state.margin[row, now.paths] += cash
+        state.size[taken, now.paths] = 0.0
+        rows = np.full(at.shape, taken)
+        _book(state, now.paths, rows, profit=now.pnl[taken], fee=fee)
+        _mark_ended(state, rows, now)
+        state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
+    rest = state.wallet[valued.paths] if row is None else state.margin[row, valued.paths]
+    _empty(state, valued.paths[np.abs(rest) <= nothing], row, 0.0)
+    for settle, sign in ((_forfeit, 1), (_cover, -1)):
+        some = sign * rest > nothing
+        if some.any():
+            settle(state, valued.only(some), row, sign * rest[some])
+
+
+def _book(
+    state: State, paths: Integers, rows: Integers, *, profit: Floats, fee: Floats, impact: Floats | float = 0.0
+) -> None:
+    """Write down what a closing by force realised and cost, and give the fund its share of the fee."""
+    state.realized[rows, paths] += profit
+    state.fees[rows, paths] += fee
+    state.impact[rows, paths] += impact
+    _give(state, paths, state.rules.fund_share * fee)
+
+
+def _mark_ended(state: State, rows: Integers, valued: Valuation) -> None:
+    first = state.liquidated[rows, valued.paths] < 0
+    state.liquidated[rows[first], valued.paths[first]] = valued.step[first]
+
+
+def _give(state: State, paths: Integers, amount: Floats) -> None:
+    state.fund[paths] += amount
+    state.fund_received[paths] += amount
+
+
+def _forfeit(state: State, valued: Valuation, row: int | None, rest: Floats) -> None:
+    """Give what a takeover leaves to the insurance fund."""
+    before = state.balance_of(row, valued)
+    _empty(state, valued.paths, row, 0.0)
+    state.forfeited[valued.paths] += rest
+    _give(state, valued.paths, rest)
+    state.note("fund received", row, valued, before, amount=rest)
+
+
+def _cover(state: State, valued: Valuation, row: int | None, owed: Floats) -> None:
+    """Make good what is missing: out of the insurance fund, then of the account's winners; record the rest."""
+    if not owed.size:
+        return
+    paths = valued.paths
+    state.shortfall[paths] += owed
+    paid = np.minimum(state.fund[paths], owed)
+    before = state.balance_of(row, valued)
+    state.fund[paths] -= paid
+    state.fund_paid[paths] += paid
+    _add(state, paths, row, paid)
+    if (paid > 0).any():
+        state.note("fund paid", row, valued, before, amount=paid)
+    owed, released = _deleverage(state, valued, row, owed - paid) if state.rules.deleveraging else (owed - paid, 0.0)
+    before = state.balance_of(row, valued)
+    state.uncovered[paths] += owed
+    _empty(state, paths, row, released)
+    if (owed > 0).any():
+        state.note("uncovered", row, valued, before, amount=owed)
+
+
+def _deleverage(state: State, valued: Valuation, row: int | None, owed: Floats) -> tuple[Floats, Floats]:
+    """Take what is missing from the largest winner, then the next; return what still is, and margins set free."""
+    paths, at = valued.paths, np.arange(owed.size)
+    released = np.zeros(owed.shape)
+    while True:
+        now = state.valuation(paths, valued.marks, valued.step)
+        gain = np.where(now.isolated, np.minimum(now.pnl, now.margin + now.pnl), now.pnl)
+        winner = gain.argmax(axis=0)
+        able = (gain[winner, at] > 0) & (owed > 0)
+        if not able.any():
+            return owed, released
+        now, hit, rows = now.only(able), paths[able], winner[able]
+        own = rows, np.arange(rows.size)
+        best = gain[rows, at[able]]
+        before = state.balance_of(int(rows[0]), now)
+        share = np.minimum(owed[able] / best, 1.0)
+        taken = np.where(share == 1, best, owed[able])
+        profit = share * now.pnl[own]
+        margin = np.where(now.isolated[own], now.margin[own] + profit - taken, 0.0)
+        state.size[rows, hit] = np.where(share == 1, 0.0, now.size[own] * (1 - share))
+        state.margin[rows, hit] = np.where(share == 1, 0.0, margin)
+        state.wallet[hit] += np.where(share == 1, margin, 0.0)
+        released[able] += np.where(share == 1, margin, 0.0)
+        state.realized[rows, hit] += profit
+        state.deleveraged[hit] += taken
+        _add(state, hit, row, taken)
+        owed[able] -= taken
+        moved = state.size[rows, hit] - now.size[own]
+        state.note("auto-deleveraged", int(rows[0]), now, before, size=moved, amount=taken)
+
+
+def _add(state: State, paths: Integers, row: int | None, amount: Floats) -> None:
+    if row is None:
+        state.wallet[paths] += amount
+    else:
+        state.margin[row, paths] += amount
+
+
+def _empty(state: State, paths: Integers, row: int | None, released: Floats | float) -> None:
+    """Leave nothing of the unit's cash, to the last bit; margins set free meanwhile stay in the wallet."""
+    if row is None:
+        state.wallet[paths] = released
+    else:
+        state.margin[row, paths] = 0.0

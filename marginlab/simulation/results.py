@@ -1,0 +1,286 @@
+"""What became of an account: what is left and what it lost to whom (`Outcome`), and every event of it (`Ledger`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from html import escape
+from typing import Any, overload
+
+import numpy as np
+
+from .. import formatting
+from .._typing import Bools, Floats, Integers, Numbers
+
+# What may be recorded of every step.
+RECORD = ("equity", "requirement", "size")
+LEDGER_COLUMNS = (
+    "step",
+    "what",
+    "position",
+    "size",
+    "price",
+    "amount",
+    "cost",
+    "wallet",
+    "margin",
+    "equity",
+    "required",
+    "fund",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What :func:`simulate` found, each figure of shape (...), or (..., n) for n positions.
+
+    The leading shape is () for one path and (K,) for an ensemble. All money in the contracts' currency.
+
+    Attributes
+    ----------
+    balance
+        Wallet and margins put in at the start (...).
+    wallet, margin, size, entry, isolated
+        What is held at the end; all but the wallet (..., n).
+    equity
+        What that is worth at the last marks (...).
+    liquidated
+        The step at which each position was first closed as a whole by force, -1 for never (..., n).
+    realized, funding, fees, impact
+        Profit realised at the marks, funding received, trading and liquidation fees paid, and what
+        closing in the market cost besides (..., n).
+    forfeited
+        What takeovers left to the insurance fund (...).
+    shortfall
+        By how much losses went beyond what backed them: the sum of the next three (...).
+    fund_paid, deleveraged, uncovered
+        Who bore it: the fund, the account's winning positions by ADL, or nobody here (...).
+    fund, fund_received
+        The insurance fund at the end, and what it received (...).
+    refused
+        Number of actions the venue refused (...).
+    equity_path, requirement_path, size_path
+        After each step, if asked for: (..., T), (..., T), (..., T, n).
+    ledger
+        Every event of a single path in order; ``None`` for an ensemble.
+
+    Notes
+    -----
+    No money is lost: equity = balance + realised + unrealized at the end + funding - fees - impact
+    - forfeited + shortfall - deleveraged, on every path.
+    """
+
+    balance: Numbers
+    wallet: Numbers
+    margin: Floats
+    size: Floats
+    entry: Floats
+    isolated: Bools
+    equity: Numbers
+    liquidated: Integers
+    realized: Floats
+    funding: Floats
+    fees: Floats
+    impact: Floats
+    forfeited: Numbers
+    shortfall: Numbers
+    fund_paid: Numbers
+    deleveraged: Numbers
+    uncovered: Numbers
+    fund: Numbers
+    fund_received: Numbers
+    refused: int | Integers
+    equity_path: Floats | None = None
+    requirement_path: Floats | None = None
+    size_path: Floats | None = None
+    ledger: Ledger | None = None
+
+    @property
+    def profit(self) -> Numbers:
+        """What the account made, equity at the end less what was put in; negative for a loss (...)."""
+        return self.equity - self.balance
+
+    @property
+    def survived(self) -> Bools:
+        """Whether each position was never closed as a whole by force (..., n)."""
+        return self.liquidated < 0
+
+    def __str__(self) -> str:
+        paths = np.size(self.balance)
+        n = self.size.shape[-1]
+        head = f"{paths:,} path{'s' if paths > 1 else ''}, {n} position{'s' if n > 1 else ''}"
+        rows = [
+            ("put in", self.balance),
+            ("realised", self.realized.sum(axis=-1)),
+            ("unrealised", self.equity - self.wallet - self.margin.sum(axis=-1)),
+            ("funding", self.funding.sum(axis=-1)),
+            ("fees and impact", -(self.fees + self.impact).sum(axis=-1)),
+            ("forfeited", -self.forfeited),
+            ("borne by others", self.shortfall - self.deleveraged),
+            ("left", self.equity),
+        ]
+        mean = "" if paths == 1 else " (means)"
+        return "\n".join([head + mean, *(f"{name:16}{np.mean(value):>20,.2f}" for name, value in rows)])
+
+    @classmethod
+    def joined(cls, outcomes: Sequence[Outcome]) -> Outcome:
+        """Return the outcomes of several ensembles as that of one.
+
+        Parameters
+        ----------
+        outcomes
+            One or more, of the same account and with the same recorded.
+
+        Returns
+        -------
+        Outcome
+            Of all their paths, in their order, without a ledger.
+        """
+        if len(outcomes) == 1:
+            return outcomes[0]
+        first = outcomes[0]
+        joined: dict[str, Any] = {}
+        for name in (one.name for one in fields(cls)):
+            if getattr(first, name) is not None:
+                joined[name] = np.concatenate([getattr(outcome, name) for outcome in outcomes])
+        return replace(first, **joined)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How things stand: the wallet, one position, what its fate hangs on, and the insurance fund.
+
+    `equity` and `requirement` are the position's own if it is isolated, those of the cross pool if it
+    is not, and those of the whole account in an entry that belongs to no position.
+    """
+
+    wallet: float
+    margin: float
+    size: float
+    equity: float
+    requirement: float
+    fund: float
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One thing that happened.
+
+    Attributes
+    ----------
+    step
+        Which step of the prices.
+    kind
+        ``"funding"``, ``"opened"``, ``"closed"``, ``"margin added"``, ``"margin removed"``,
+        ``"switched"``, ``"refused"``, ``"topped up"``; by force ``"reduced"`` (in part), ``"liquidated"``
+        (in the market), ``"taken over"``, ``"auto-deleveraged"``; between account and venue ``"fund
+        received"``, ``"fund paid"``, ``"uncovered"``.
+    position, symbol
+        Number of the position, ``None`` where it concerns the whole account; and its symbol, ``""``.
+    size
+        Change of its signed size.
+    price
+        The mark, or the fill where it was closed in the market by force; ``None`` without a position.
+    amount
+        Money: funding received, profit realised before fee and impact, margin moved, or what the
+        fund received or paid, what was taken from a winner, what nobody covered.
+    fee, impact
+        What closing cost.
+    before, after
+        How things stood.
+    """
+
+    step: int
+    kind: str
+    position: int | None
+    symbol: str
+    size: float
+    price: float | None
+    amount: float
+    fee: float
+    impact: float
+    before: Balance
+    after: Balance
+
+
+class Ledger(Sequence[LedgerEntry]):
+    """The entries of one account in the order in which they happened, shown as a table."""
+
+    def __init__(self, entries: Sequence[LedgerEntry] = ()) -> None:
+        self._entries = list(entries)
+
+    @overload
+    def __getitem__(self, index: int) -> LedgerEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Ledger: ...
+    def __getitem__(self, index: int | slice) -> LedgerEntry | Ledger:
+        return Ledger(self._entries[index]) if isinstance(index, slice) else self._entries[index]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[LedgerEntry]:
+        return iter(self._entries)
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Write down what happened last."""
+        self._entries.append(entry)
+
+    def rewind(self, length: int) -> None:
+        """Strike out everything after so many entries."""
+        del self._entries[length:]
+
+    def of(self, *kinds: str) -> Ledger:
+        """Return the entries of these kinds.
+
+        Parameters
+        ----------
+        *kinds
+            As in :class:`LedgerEntry`, such as ``"liquidated"``.
+
+        Returns
+        -------
+        Ledger
+            In the same order.
+        """
+        return Ledger([entry for entry in self if entry.kind in kinds])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        if not self._entries:
+            return "Nothing happened."
+        return formatting.aligned(LEDGER_COLUMNS, map(_cells, self), names=("what", "position"))
+
+    def _repr_html_(self) -> str:
+        if not self._entries:
+            return "<p>Nothing happened.</p>"
+        head = "".join(f'<th scope="col">{name}</th>' for name in LEDGER_COLUMNS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(entry)) + "</tr>" for entry in self
+        )
+        return f'<table class="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cells(entry: LedgerEntry) -> tuple[str, ...]:
+    """Return an entry as words and numbers for people; amounts that moved read "before → after"."""
+    before, after = entry.before, entry.after
+    return (
+        str(entry.step),
+        entry.kind,
+        entry.symbol,
+        f"{entry.size:+,.10g}" if entry.size else "",
+        "" if entry.price is None else formatting.amount(entry.price),
+        formatting.amount(entry.amount),
+        formatting.amount(entry.fee + entry.impact) if entry.fee or entry.impact else "",
+        *(
+            _moved(getattr(before, name), getattr(after, name))
+            for name in ("wallet", "margin", "equity", "requirement", "fund")
+        ),
+    )
+
+
+def _moved(before: float, after: float) -> str:
+    shown, now = formatting.amount(before), formatting.amount(after)
+    return now if shown == now else f"{shown} → {now}"

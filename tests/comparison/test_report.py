@@ -1,0 +1,110 @@
+"""`compare`: an account in both modes, what is asked of it answered once, and all of it as text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marginlab import Account, Contract, Position, Tiers, event_names, venue
+from marginlab.comparison import compare, replay, stress_map
+from marginlab.portfolio import preset, preset_names
+
+BTC = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50), currency="USDT")
+ONE = Account.of([Position(BTC, 1, 10_000, leverage=5)], wallet=3_000)
+
+
+def of(name):
+    one = preset(name)
+    return compare(one.account, one.marks, venue=one.venue)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", preset_names())
+def test_everything_compared_is_what_the_parts_say_when_asked_themselves(name):
+    found, one = of(name), preset(name)
+    rules = venue(one.venue).rules.value
+    assert found.venue is venue(one.venue)
+    assert found.accounts == {column.name: column.account for column in found.columns}
+    stress = stress_map(found.accounts, one.marks, rules=rules)
+    assert np.array_equal(found.stress.equity, stress.equity)
+    assert [each.event for each in found.replays] == list(event_names())
+    alone = replay(found.accounts, one.marks, "luna-2022", rules=rules)
+    for column in found.accounts:
+        assert found.replays[2].outcomes[column].equity == alone.outcomes[column].equity
+
+
+def test_columns_are_asked_for_by_name():
+    found = compare(ONE, 10_000, venue="binance")
+    assert [found.column(name).name for name in ("as entered", "all cross", "all isolated")] == list(found.accounts)
+    assert (found.symbols, found.currency, found.marks.tolist()) == (("BTCUSDT",), "USDT", [10_000])
+    with pytest.raises(
+        ValueError, match=r"^name must be one of 'as entered', 'all cross', 'all isolated', not 'cross'"
+    ):
+        found.column("cross")
+
+
+def test_what_takes_long_is_worked_out_once():
+    found = of("one-20x-bet")
+    assert found.stress is found.stress
+    assert found.replays is found.replays
+    assert found.findings is found.findings
+
+
+def test_the_text_has_every_part_with_its_figures():
+    found = of("october-2025")
+    head, positions, account, refused, events, table = str(found).split("\n\n")
+    assert head == "2 positions at Binance USD-M, equity 15,161.87 USDT"
+    lines = positions.splitlines()
+    assert lines[1].split()[:5] == ["as", "entered", "BTCUSDT", "+0.5", "123,237.40"]
+    assert len(lines) == 1 + 3 * 2
+    assert [line.split()[0] for line in account.splitlines()[1:]] == [
+        "wallet", "margins", "free", "margin", "leverage", "fall", "fall", "rise", "rise",
+    ]  # fmt: skip
+    assert refused.splitlines()[1] == (
+        "  all cross: Binance USD-M does not switch the mode of an open position: close it first"
+    )
+    assert len(events.splitlines()) == 1 + len(event_names())
+    assert "15,161.87 (2 lost)" in events
+    assert len(table.splitlines()) == 1 + len(found.findings)
+    assert all(line == line.rstrip() for line in str(found).splitlines())
+
+
+def test_prices_and_moves_that_do_not_exist_are_said_in_words():
+    text = str(of("funding-carry"))
+    assert text.startswith("1 position at OKX, equity 1.00 BTC")
+    assert "none" in text
+    assert "never" in text
+    assert "nan" not in text
+
+
+def test_an_account_that_is_refused_nothing_says_so():
+    assert "What the venue would refuse:\n  nothing\n" in str(compare(ONE, [10_000], venue="bybit"))
+
+
+@pytest.mark.parametrize(
+    ("account", "marks", "where", "message"),
+    [
+        ("mine", [1.0], "binance", "account must be of the class Account, not 'mine'"),
+        (
+            Account([1.0, 2.0], [BTC], [1.0], [1.0]),
+            [1.0],
+            "binance",
+            "account must be one account, not an array of them",
+        ),
+        (Account(1.0, [BTC], [[1.0]], [1.0]), [1.0], "binance", "account must be one account, not an array of them"),
+        (Account(1.0, [BTC], [0.0], [1.0]), [1.0], "binance", r"account must hold open positions, .* not \[0.0\]"),
+        (ONE, [1.0, 2.0], "binance", "marks must"),
+        (ONE, [[1.0]], "binance", r"marks must be one a position \(1\), not of shape \(1, 1\)"),
+        (ONE, [0.0], "binance", "marks must be greater than 0"),
+        (ONE, [1.0], "nyse", "venue must be one of 'binance'"),
+    ],
+)
+def test_what_is_not_one_account_at_a_known_venue_is_refused(account, marks, where, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        compare(account, marks, venue=where)
+
+
+def test_a_position_without_leverage_or_limit_is_refused():
+    bare = Contract("BTCUSDT", Tiers.flat(0.01))
+    with pytest.raises(ValueError, match=r"^leverage must be given where the brackets set no limit"):
+        compare(Account.of([Position(bare, 1, 10_000)], wallet=3_000), [10_000], venue="binance")

@@ -1,0 +1,141 @@
+"""The fields of an account: what they say, what is wrong said beside the field, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from marginlab import venue, venue_names
+from marginlab.display.entry import NEWEST, Entry
+from marginlab.portfolio import Portfolio, preset, preset_names
+
+PAIR = preset("hedged-pair")
+
+
+@pytest.fixture
+def entry():
+    return Entry(PAIR, print)
+
+
+def written(field):
+    """Return what a field says is wrong with it, as it is read."""
+    return re.sub("<[^>]+>", "", field.wrong.value)
+
+
+def put(entry, row, field, value):
+    entry.rows[row].fields[field].input.value = value
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_an_account_comes_back_from_the_fields_as_it_went_in(entry, name):
+    entry.show(preset(name))
+    assert entry.portfolio == preset(name)
+
+
+def test_every_change_is_handed_on_once():
+    seen = []
+    entry = Entry(PAIR, seen.append)
+    put(entry, 0, "size", "0.5")
+    assert len(seen) == 2
+    assert [one.positions[0].size for one in seen] == [0.4, 0.5]
+
+
+def test_an_amount_can_be_what_it_is_worth_at_entry(entry):
+    put(entry, 0, "unit", "worth at entry")
+    put(entry, 0, "size", "38542.25")
+    assert entry.portfolio.positions[0].size == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("size", "a lot", "must be a number such as 1500 or 0.25, without separators, not 'a lot'"),
+        ("size", "", "must be given, or the notional"),
+        ("entry", "-5", "must be greater than 0"),
+        ("entry", "1,500", "must be a number such as 1500"),
+        ("mark", "nan", "must be a number such as"),
+        ("leverage", "0", "must be greater than 0"),
+        ("margin", "-1", "must"),
+        ("margin", "<b>", "must be a number such as"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field_and_goes_when_it_is_mended(entry, field, value, reason):
+    before = entry.rows[1].fields[field].input.value
+    put(entry, 1, field, value)
+    assert entry.portfolio is None
+    assert written(entry.rows[1].fields[field]).replace("&#x27;", "'").startswith(reason)
+    others = [one for row in entry.rows for name, one in row.fields.items() if (row, name) != (entry.rows[1], field)]
+    assert not [one.wrong.value for one in others if one.wrong.value]
+    put(entry, 1, field, before)
+    assert entry.portfolio == PAIR
+    assert not entry.rows[1].fields[field].wrong.value
+
+
+def test_a_wallet_that_is_no_number_is_said_beside_the_wallet(entry):
+    entry.fields["wallet"].input.value = "much"
+    assert "must be a number" in written(entry.fields["wallet"])
+
+
+def test_what_belongs_to_no_one_field_is_said_below():
+    # Two currencies in one account.
+    entry = Entry(preset("funding-carry"), print)
+    entry.add.click()
+    put(entry, 1, "symbol", next(one for one in venue("okx").symbols if one.endswith("USDT")))
+    put(entry, 1, "size", "1")
+    put(entry, 1, "entry", "70000")
+    assert entry.portfolio is None
+    assert "currency" in entry.rest.value
+
+
+def test_a_position_is_added_empty_and_can_be_removed(entry):
+    entry.add.click()
+    assert entry.portfolio is None
+    assert written(entry.rows[2].fields["entry"]) == "must be given"
+    entry.rows[2].widget.children[0].children[-1].click()
+    assert entry.portfolio == PAIR
+
+
+def test_an_account_has_one_to_eight_positions(entry):
+    while not entry.add.disabled:
+        entry.add.click()
+    assert len(entry.rows) == 8
+    for _ in range(8):
+        entry.rows[0].widget.children[0].children[-1].click()
+    assert entry.portfolio is None
+    assert "positions must be 1 to 8, not 0" in entry.rest.value
+
+
+@pytest.mark.parametrize("name", venue_names())
+def test_at_another_venue_a_position_takes_the_contract_that_is_most_alike(entry, name):
+    entry.fields["venue"].input.value = name
+    known = {symbol[:3] for symbol in venue(name).symbols}
+    for row, market in zip(entry.rows, ("BTC", "ETH"), strict=True):
+        symbol = row.fields["symbol"]
+        assert (symbol.input.value or "none")[:3] == (market if market in known else "non")
+        assert bool(symbol.wrong.value) == (market not in known)
+    entry.fields["venue"].input.value = "binance"
+
+
+def test_a_contract_that_a_venue_lacks_is_asked_for_rather_than_guessed():
+    entry = Entry(preset("basket-of-longs"), print)
+    entry.fields["venue"].input.value = "dydx"
+    assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USD", "ETH-USD", None, None]
+    assert "must be one of 'BTC-USD', 'ETH-USD'" in written(entry.rows[2].fields["symbol"]).replace("&#x27;", "'")
+    assert entry.portfolio is None
+
+
+def test_brackets_are_of_a_date_that_the_venue_has(entry):
+    assert entry.fields["date"].input.value == NEWEST
+    dates = {table.date for table in venue("binance").tables}
+    assert set(entry.fields["date"].input.options) == {NEWEST, *dates}
+    entry.fields["date"].input.value = "2024-11-28"
+    assert entry.portfolio.date == "2024-11-28"
+
+
+def test_a_problem_with_no_field_of_the_row_is_said_under_the_row(entry):
+    from marginlab.portfolio import Problem
+
+    entry.rows[0].complain([Problem(0, "contracts", "must be alike")])
+    assert "contracts must be alike" in entry.rows[0].rest.value
+    assert isinstance(entry.portfolio, Portfolio)

@@ -1,0 +1,249 @@
+"""The screens: the same on the page, in the form and in a script; and what they say, worked out once more."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from marginlab import event, event_names, simulate, venue
+from marginlab.comparison import chances_of, compare
+from marginlab.comparison.modes import MODE_COLUMNS
+from marginlab.comparison.scenarios import SHOCK_GRID
+from marginlab.display import screens
+from marginlab.display.form import AccountForm
+from marginlab.display.page import rows_of, state_of
+from marginlab.formatting import MINUS, Link, as_amount, as_move
+from marginlab.portfolio import Portfolio, preset, preset_names
+
+from ..chapters import explorers_of, module_of
+from ..threads import in_a_script
+
+CHAPTER = "workbench"
+TITLES = {name: preset(name).title for name in preset_names()}
+FOUND = {name: compare(preset(name).account, preset(name).marks, venue=preset(name).venue) for name in TITLES}
+SETTINGS = {"model": "jumps", "volatility": 0.9, "days": 7}
+# Each screen as the page has it: its explorer, and the values beside the account.
+ON_PAGE = {
+    "liquidated": {},
+    "freedom": {},
+    "shocks": {"btc": -0.4, "rest": 0.2},
+    "crash": {"event": "COVID crash, March 2020"},
+    "chance": SETTINGS,
+    "mode": {},
+}
+CLAIMS = {one.id: Link(f"{one.id} ({one.chapter})", one.link) for one in module_of("claims").all_claims()}
+every_preset = pytest.mark.parametrize("name", preset_names())
+
+
+def explained(name, screen):
+    """Return the figure, the sentence and the rows of the page's screen for a preset."""
+    explorer, values = explorers_of(CHAPTER)[screen], {"account": TITLES[name], **ON_PAGE[screen]}
+    return state_of(explorer.draw(**values)), rows_of(explorer.table(**values))
+
+
+def numbers(text):
+    """Return the numbers of a text, in order; a percentage as what it says."""
+    found = re.findall(rf"[{MINUS}+]?\d[\d,]*(?:\.\d+)?", text)
+    return [float(one.replace(",", "").replace(MINUS, "-")) for one in found]
+
+
+def in_form(desk, name, screen):
+    """Return the parts of the form's screen for a preset: figure, sentence, table."""
+    place = {
+        "liquidated": (0, 0),
+        "freedom": (0, 1),
+        "shocks": (1, 0),
+        "crash": (2, 0),
+        "chance": (3, 0),
+        "mode": (4, 0),
+    }
+    tab, i = place[screen]
+    desk.presets.value, desk.tabs.selected_index = name, tab
+    panel = list(desk.panels.values())[tab]
+    values = {**ON_PAGE[screen]}
+    if screen == "crash":
+        values = {"event": "covid-2020"}
+    for key, value in values.items():
+        panel.inputs[key].value = value
+    if screen != "chance":
+        return panel.lives[i]
+    panel.inputs["paths"].value = 5_000
+    in_a_script(panel.begin)
+    return panel.live
+
+
+# --- one answer in three places -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk():
+    return AccountForm(preset("hedged-pair"))
+
+
+@pytest.mark.long
+@every_preset
+@pytest.mark.parametrize("screen", ON_PAGE)
+def test_the_form_the_page_and_compare_show_the_same(desk, name, screen):
+    found = FOUND[name]
+    by_script = {
+        "liquidated": lambda: screens.distances(found),
+        "freedom": lambda: screens.free_margin(found),
+        "shocks": lambda: screens.shocked(found, **ON_PAGE["shocks"]),
+        "crash": lambda: screens.crashed(found, "covid-2020"),
+        "chance": lambda: screens.by_chance(found, chances_of(found, paths=5_000, **SETTINGS)),
+        "mode": lambda: screens.which_mode(found),
+    }[screen]()
+    on_page, rows = explained(name, screen)
+    assert on_page == state_of(by_script[:2])
+    # Where the screen names a claim, the page leads to it.
+    linked = by_script.table.with_links("claim", CLAIMS) if screen == "mode" else by_script.table
+    assert rows == rows_of(linked)
+    live = in_form(desk, name, screen)
+    shown = state_of((go.Figure(live.figure), by_script.sentence))
+    for trace in shown["data"]:
+        trace.pop("uid", None)
+    assert shown["data"] == state_of((go.Figure(by_script.figure), ""))["data"]
+    assert by_script.table.html() in live.table.value
+    assert by_script.sentence.replace("'", "&#x27;") in live.words.value
+
+
+# --- worked out once more -------------------------------------------------------------------------------------
+
+
+@every_preset
+def test_every_position_is_shown_at_the_distance_of_its_liquidation_price(name):
+    one, found = preset(name), FOUND[name]
+    figure, _, table = screens.distances(found)
+    traces = {trace["name"]: trace["x"] for trace in figure["data"]}
+    accounts = {"as entered": one.account, **{column.name: column.account for column in found.columns[1:]}}
+    for column, account in accounts.items():
+        prices = account.liquidation_price(one.marks)
+        assert np.allclose(traces[column], prices / np.array(one.marks) - 1, equal_nan=True)
+    assert [row[2] for row in table.rows[: len(one.positions)]] == [
+        f"{position.size:+,.10g}".replace("-", MINUS) for position in one.positions
+    ]
+    assert [row[4] for row in table.rows] == [
+        "none" if np.isnan(price) else as_amount(price)
+        for account in accounts.values()
+        for price in account.liquidation_price(one.marks)
+    ]
+
+
+@every_preset
+def test_what_is_free_is_equity_less_initial_margin(name):
+    found = FOUND[name]
+    figure, sentence, _ = screens.free_margin(found)
+    used, free = (trace["y"] for trace in figure["data"])
+    for i, column in enumerate(found.columns):
+        account = column.account
+        margins = np.where(account.isolated, account.margin, account.initial_margin(found.marks))
+        assert used[i] == pytest.approx(margins.sum())
+        assert free[i] == pytest.approx(float(account.free_margin(found.marks)))
+    assert numbers(sentence)[0] == pytest.approx(float(found.account.equity(found.marks)), abs=0.01)
+    assert ("refuse nothing" in sentence) == (not any(column.refusals for column in found.columns))
+
+
+@every_preset
+@pytest.mark.parametrize(("btc", "rest"), [(-0.6, -0.6), (-0.2, 0.1), (0.5, 0.0)])
+def test_what_is_left_after_shocks_is_what_the_engine_leaves(name, btc, rest):
+    one, found = preset(name), FOUND[name]
+    moves = np.array([btc if position.contract.symbol.startswith("BTC") else rest for position in one.positions])
+    way = np.exp(np.arange(1, 33)[:, None] / 32 * np.log1p(moves))
+    _, _, table = screens.shocked(found, btc, rest)
+    for row, column in zip(table.rows, MODE_COLUMNS, strict=True):
+        end = simulate(found.accounts[column], np.array(one.marks) * way, rules=venue(one.venue).rules.value)
+        assert row[:2] == (column, as_amount(end.equity))
+        assert (row[3] == "none") == bool(end.survived.all())
+
+
+@every_preset
+def test_a_crash_shows_every_step_and_every_closing(name):
+    one, found = preset(name), FOUND[name]
+    for key in event_names():
+        path = event(key).path()
+        markets = [0 if position.contract.symbol.startswith("BTC") else 1 for position in one.positions]
+        prices = np.array(one.marks) * (path.prices / path.prices[0])[:, markets]
+        figure, sentence, table = screens.crashed(found, key)
+        assert sentence.startswith(event(key).title)
+        closed = 0
+        for place, column in enumerate(screens.STYLES):
+            end = simulate(
+                found.accounts[column],
+                prices,
+                rules=venue(one.venue).rules.value,
+                funding=path.funding[:, markets],
+                record=("equity",),
+            )
+            assert np.array_equal(figure["data"][place]["y"], end.equity_path)
+            marks = figure["data"][place + len(MODE_COLUMNS)]
+            assert np.isnan(marks["y"][-1])
+            closed += len(marks["y"]) - 1
+        assert closed == len(table.rows)
+
+
+@every_preset
+def test_the_curve_of_losses_counts_paths(name):
+    found = FOUND[name]
+    known = chances_of(found, paths=500, days=10)
+    figure, sentence, table = screens.by_chance(found, known)
+    for trace in figure["data"]:
+        share = known.losses(trace["name"]) / known.equity
+        assert np.allclose(trace["y"], [(share >= loss - 1e-9).mean() for loss in trace["x"]])
+    assert numbers(sentence)[0] == 500
+    assert table.rows == known.table.rows
+
+
+@every_preset
+def test_the_table_of_findings_counts_what_it_says(name):
+    found = FOUND[name]
+    figure, sentence, table = screens.which_mode(found)
+    better = [row[3] for row in table.rows]
+    counted = [len(better), *(better.count(mode) for mode in ("cross", "isolated", "neither"))]
+    assert numbers(sentence)[:4] == counted
+    assert sentence.endswith("This is no advice.")
+    money = [finding for finding in found.findings if finding.unit == "money"]
+    assert figure["data"][0]["x"].tolist() == [finding.cross / found.columns[0].equity for finding in money]
+    assert [row[-1] for row in table.rows] == [finding.claim for finding in found.findings]
+
+
+def test_the_book_leads_from_each_finding_to_the_claim_behind_it():
+    links = {one.text: one.to for one in CLAIMS.values()}
+    explorer = explorers_of("workbench")["mode"]
+    cells = [row[-1] for values in explorer.states() for row in explorer.table(**values).rows]
+    assert len(cells) > 50
+    assert all(links[cell.text] == cell.to for cell in cells)
+
+
+# --- words ----------------------------------------------------------------------------------------------------
+
+
+def test_positions_in_one_symbol_are_told_apart():
+    rows = [{"symbol": "BTCUSDT", "side": side, "size": 1, "entry": 70_000} for side in ("long", "short")]
+    both = Portfolio.of_rows(rows, venue="binance", wallet=50_000)
+    figure, _, _ = screens.distances(compare(both.account, both.marks, venue="binance"))
+    assert figure["data"][0]["y"] == ["1 BTCUSDT", "2 BTCUSDT"]
+
+
+def test_moves_that_do_not_exist_are_said_in_words():
+    _, sentence, _ = screens.distances(FOUND["funding-carry"])
+    assert "all cross no position can be liquidated while the other marks stand still" in sentence
+    assert "A common fall of all markets takes a first position never in cross" in sentence
+    assert as_move(FOUND["funding-carry"].column("all isolated").first_rise) in sentence
+
+
+def test_where_no_case_differs_none_is_named():
+    row = {"symbol": "BTCUSDT", "side": "long", "size": 0.1, "entry": 70_000, "mode": "isolated", "leverage": 1}
+    unlevered = Portfolio.of_rows([row], venue="binance", wallet=0)
+    _, sentence, _ = screens.which_mode(compare(unlevered.account, unlevered.marks, venue="binance"))
+    assert sentence.endswith("isolated in 0, and in 14 there is no difference. This is no advice.")
+
+
+def test_a_move_or_an_event_that_is_not_there_is_refused():
+    found = FOUND["hedged-pair"]
+    with pytest.raises(ValueError, match=r"^btc must be one of \[-0.6, .*\], not 0.05"):
+        screens.shocked(found, 0.05, SHOCK_GRID[0])
+    with pytest.raises(ValueError, match=r"^event must be one of 'covid-2020'"):
+        screens.crashed(found, "covid-2021")

@@ -1,0 +1,399 @@
+"""Positions as ccxt returns them: five venues' shapes become the right account, and bad payloads are refused whole.
+
+The shapes are those that the parsers of ccxt 4.5 fill in for each venue; the values are our own.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from marginlab import Position, venue
+from marginlab.portfolio import EntryError, from_ccxt
+
+# What every position of ccxt has, where a venue says nothing of it.
+UNTOLD = dict.fromkeys(
+    (
+        *(
+            "id",
+            "info",
+            "timestamp",
+            "datetime",
+            "lastUpdateTimestamp",
+            "contracts",
+            "contractSize",
+            "side",
+            "notional",
+        ),
+        *("leverage", "unrealizedPnl", "realizedPnl", "positionMargin", "collateral", "entryPrice", "markPrice"),
+        *("liquidationPrice", "marginMode", "hedged", "maintenanceMargin", "maintenanceMarginPercentage", "percentage"),
+        *("initialMargin", "initialMarginPercentage", "marginRatio", "lastPrice", "stopLossPrice", "takeProfitPrice"),
+    )
+)
+
+
+def told(symbol, **fields):
+    return {**UNTOLD, "symbol": symbol, **fields}
+
+
+# Binance: an isolated long whose collateral has its profit in it, and a cross short.
+BINANCE = [
+    told(
+        "BTC/USDT:USDT",
+        info={"symbol": "BTCUSDT", "positionAmt": "0.5", "marginType": "isolated", "isolatedMargin": "4000.0"},
+        timestamp=1_787_000_000_000,
+        side="long",
+        contracts=0.5,
+        contractSize=1.0,
+        entryPrice=70_000.0,
+        markPrice=72_000.0,
+        notional=36_000.0,
+        leverage=10,
+        unrealizedPnl=1_000.0,
+        collateral=4_500.0,
+        positionMargin=3_500.0,
+        initialMargin=3_600.0,
+        initialMarginPercentage=0.1,
+        maintenanceMargin=144.0,
+        marginMode="isolated",
+        hedged=False,
+    ),
+    told(
+        "ETH/USDT:USDT",
+        side="short",
+        contracts=4.0,
+        contractSize=1.0,
+        entryPrice=2_500.0,
+        markPrice=2_400.0,
+        notional=9_600.0,
+        leverage=5,
+        unrealizedPnl=400.0,
+        collateral=8_000.0,
+        initialMargin=1_920.0,
+        marginMode="cross",
+        hedged=False,
+    ),
+]
+# Bybit, unified account: no position margin is told in cross; a closed position is listed with 0 contracts.
+BYBIT = [
+    told(
+        "BTC/USDT:USDT",
+        side="short",
+        contracts=0.2,
+        contractSize=1.0,
+        entryPrice=71_000.0,
+        markPrice=70_000.0,
+        notional=14_000.0,
+        leverage=20.0,
+        unrealizedPnl=200.0,
+        initialMargin=707.7,
+        maintenanceMargin=60.0,
+        marginMode="cross",
+        hedged=False,
+    ),
+    told("ETH/USDT:USDT", contracts=0.0, contractSize=1.0, leverage=10.0, marginMode="cross"),
+]
+# OKX: sizes in contracts of a tenth of a coin; collateral in cross is the initial margin with the profit.
+OKX = [
+    told(
+        "ETH/USDT:USDT",
+        id="1234567890",
+        side="long",
+        contracts=150.0,
+        contractSize=0.1,
+        entryPrice=2_400.0,
+        markPrice=2_380.0,
+        notional=35_690.0,
+        leverage=10.0,
+        unrealizedPnl=-300.0,
+        collateral=3_300.0,
+        positionMargin=3_600.0,
+        initialMargin=3_600.0,
+        initialMarginPercentage=0.1,
+        maintenanceMargin=142.8,
+        marginMode="isolated",
+        hedged=True,
+    )
+]
+OKX_COIN = [
+    told(
+        "BTC/USD:BTC",
+        side="short",
+        contracts=700.0,
+        contractSize=100.0,
+        entryPrice=70_000.0,
+        markPrice=77_000.0,
+        notional=0.90909,
+        leverage=3.0,
+        initialMargin=0.30303,
+        unrealizedPnl=-0.0909,
+        marginMode="cross",
+        hedged=False,
+    )
+]
+# Hyperliquid: no contract size, collateral is the margin used, which has the profit in it in isolated mode.
+HYPERLIQUID = [
+    told(
+        "ETH/USDC:USDC",
+        isolated=True,
+        side="long",
+        contracts=2.0,
+        entryPrice=2_300.0,
+        markPrice=2_350.0,
+        notional=4_700.0,
+        leverage=20.0,
+        collateral=330.0,
+        initialMargin=230.0,
+        unrealizedPnl=100.0,
+        marginMode="isolated",
+    )
+]
+# dYdX: neither mode nor mark nor margin; the mark follows from the profit.
+DYDX = [
+    told("BTC/USD:USDC", side="short", contracts=0.4, entryPrice=80_000.0, unrealizedPnl=-400.0),
+]
+
+
+def imported(payload, venue="binance", wallet=10_000.0, **options):
+    return from_ccxt(payload, venue=venue, wallet=wallet, **options)
+
+
+def problems(payload, **options):
+    """Return what is wrong with a payload, each as (row, field, reason)."""
+    with pytest.raises(EntryError) as refusal:
+        imported(payload, **options)
+    return [(one.row, one.field, one.reason) for one in refusal.value.problems]
+
+
+def contract(name, symbol):
+    return venue(name).contract(symbol)
+
+
+# --- what is imported -----------------------------------------------------------------------------------------
+
+
+def test_binance_an_isolated_position_brings_its_margin_without_its_profit():
+    found = imported(BINANCE)
+    assert found.positions == (
+        Position(contract("binance", "BTCUSDT"), 0.5, 70_000.0, "isolated", 10, 3_500.0),
+        Position(contract("binance", "ETHUSDT"), -4.0, 2_500.0, "cross", 5),
+    )
+    assert (found.marks, found.wallet, found.venue) == ((72_000.0, 2_400.0), 10_000.0, "binance")
+    # 10,000 + 3,500 + 1,000 + 400
+    assert found.account.equity(found.marks) == 14_900
+
+
+def test_bybit_closed_positions_are_passed_over():
+    found = imported(BYBIT, venue="bybit")
+    assert found.positions == (Position(contract("bybit", "BTCUSDT"), -0.2, 71_000.0, "cross", 20),)
+
+
+def test_okx_contracts_are_counted_in_the_venues_own_size():
+    (position,) = imported(OKX, venue="okx").positions
+    assert (position.size, position.margin) == (150, 3_600)
+    # 150 contracts of 0.1 ETH
+    assert position.contract.notional(position.size, 2_380.0) == pytest.approx(35_700)
+
+
+def test_contracts_of_another_size_are_counted_over():
+    # 1,500 contracts of a hundredth of a coin are 150 of a tenth.
+    assert imported([{**OKX[0], "contracts": 1_500, "contractSize": 0.01}], venue="okx").positions[0].size == 150
+
+
+def test_up_to_eight_positions_are_imported():
+    assert len(imported(BINANCE * 4).positions) == 8
+
+
+def test_okx_coin_margined_contracts_settle_in_the_coin():
+    found = imported(OKX_COIN, venue="okx", wallet=1.0)
+    assert (found.currency, found.positions[0].size) == ("BTC", -700)
+    assert found.account.unrealized_pnl(found.marks) == pytest.approx([-70_000 * (1 / 70_000 - 1 / 77_000)])
+
+
+def test_hyperliquid_margin_is_the_collateral_less_the_profit():
+    found = imported(HYPERLIQUID, venue="hyperliquid")
+    assert found.positions == (Position(contract("hyperliquid", "ETH"), 2, 2_300.0, "isolated", 20, 230.0),)
+
+
+def test_dydx_mode_is_asked_for_and_the_mark_follows_from_the_profit():
+    found = imported(DYDX, venue="dydx", margin_mode="cross")
+    assert found.marks == (81_000.0,)
+    assert found.positions == (Position(contract("dydx", "BTC-USD"), -0.4, 80_000.0),)
+    assert problems(DYDX, venue="dydx") == [(0, "marginMode", "must be one of 'cross', 'isolated', not None")]
+
+
+def test_a_mode_that_is_told_is_not_replaced():
+    assert imported(BINANCE, margin_mode="cross").account.mode == ("isolated", "cross")
+
+
+@pytest.mark.parametrize(
+    ("fields", "margin"),
+    [
+        ({"positionMargin": 1_200.0}, 1_200),
+        ({"positionMargin": 0.0}, 0),
+        ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": 100.0}, 1_200),
+        ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": None}, 1_300),
+        # Some venues report the margin itself as collateral.
+        ({"positionMargin": None, "collateral": 1_300.0, "initialMargin": 1_300.0, "unrealizedPnl": 100.0}, 1_300),
+        ({"positionMargin": None, "collateral": None, "initialMargin": 900.0}, 900),
+    ],
+)
+def test_the_margin_is_taken_from_the_first_field_that_tells_it(fields, margin):
+    assert imported([{**BINANCE[0], **fields}]).positions[0].margin == margin
+
+
+@pytest.mark.parametrize(
+    ("payload", "where", "mark"),
+    [
+        ([{**BINANCE[0], "markPrice": None}], "binance", 72_000),
+        ([{**BINANCE[0], "markPrice": None, "notional": -36_000.0}], "binance", 72_000),
+        ([{**BINANCE[0], "markPrice": None, "notional": None}], "binance", 72_000),
+        ([{**OKX_COIN[0], "markPrice": None}], "okx", 70_000 / 0.90909),
+        ([{**OKX_COIN[0], "markPrice": None, "notional": None}], "okx", 70_000 / (1 - 0.0909)),
+    ],
+)
+def test_the_mark_follows_from_the_notional_or_the_profit(payload, where, mark):
+    assert imported(payload, venue=where).marks == (pytest.approx(mark),)
+
+
+def test_text_may_be_json_or_what_python_prints():
+    assert imported(json.dumps(BINANCE)) == imported(BINANCE)
+    assert imported(f" {BINANCE!r}\n") == imported(BINANCE)
+    assert imported(tuple(BINANCE)) == imported(BINANCE)
+
+
+def test_numbers_may_be_text():
+    words = {**BINANCE[0], "contracts": "0.5", "entryPrice": "70000", "leverage": "10.0"}
+    assert imported([words]) == imported(BINANCE[:1])
+
+
+def test_older_brackets_may_be_asked_for():
+    found = imported(BINANCE, date="2024-11-28")
+    assert found.positions[0].contract == venue("binance").contract("BTCUSDT", date="2024-11-28")
+
+
+# --- what is refused ------------------------------------------------------------------------------------------
+
+# Fifty payloads, each with what it names: position, field, and how the reason begins.
+CHANGED = [
+    ({"symbol": None}, "symbol", "must be a unified one such as 'BTC/USDT:USDT', not None"),
+    ({"symbol": ""}, "symbol", "must be a unified one"),
+    ({"symbol": 5}, "symbol", "must be a unified one"),
+    ({"symbol": "BTCUSDT"}, "symbol", "must be a unified one"),
+    ({"symbol": "BTC/USDT"}, "symbol", "must be a unified one"),
+    ({"symbol": "BTC/USDT:USDT-261225"}, "symbol", "must be a perpetual, not one with a delivery date"),
+    ({"symbol": "BTC/USDT:USDT-261225-90000-C"}, "symbol", "must be a perpetual"),
+    ({"symbol": "XRP/USDT:USDT"}, "symbol", "must be one whose brackets are known at Binance USD-M (BTCUSDT, ETHUSDT"),
+    ({"symbol": "BTC/USDT:BTC"}, "symbol", "must be one whose brackets are known"),
+    ({"symbol": "btc/usdt:usdt"}, "symbol", "must be one whose brackets are known"),
+    ({"side": None}, "side", "must be one of 'long', 'short', not None"),
+    ({"side": "buy"}, "side", "must be one of 'long', 'short', not 'buy'"),
+    ({"side": "LONG"}, "side", "must be one of"),
+    ({"side": 1}, "side", "must be one of"),
+    ({"side": ["long"]}, "side", "must be one of"),
+    ({"contracts": None}, "contracts", "must be given"),
+    ({"contracts": -0.5}, "contracts", "must be 0 or more, not -0.5"),
+    ({"contracts": "half"}, "contracts", "must be a number such as"),
+    ({"contracts": "0,5"}, "contracts", "must be a number such as"),
+    ({"contracts": float("nan")}, "contracts", "must be finite, not nan"),
+    ({"contracts": float("inf")}, "contracts", "must be finite, not inf"),
+    ({"contracts": True}, "contracts", "must be a number"),
+    ({"contracts": [0.5]}, "contracts", "must be one number"),
+    ({"contracts": {"amount": 1}}, "contracts", "must be a number"),
+    ({"contractSize": 0}, "contractSize", "must be greater than 0, not 0.0"),
+    ({"contractSize": "one"}, "contractSize", "must be a number such as"),
+    ({"entryPrice": None}, "entryPrice", "must be given"),
+    ({"entryPrice": 0}, "entryPrice", "must be greater than 0, not 0.0"),
+    ({"entryPrice": -70_000}, "entryPrice", "must be greater than 0"),
+    ({"entryPrice": "70,000"}, "entryPrice", "must be a number such as"),
+    ({"markPrice": 0.0}, "markPrice", "must be greater than 0, not 0.0"),
+    ({"markPrice": "?"}, "markPrice", "must be a number such as"),
+    ({"markPrice": None, "notional": None, "unrealizedPnl": None}, "markPrice", "must be given, or a notional"),
+    ({"markPrice": None, "notional": 0, "unrealizedPnl": -1e6}, "markPrice", "must be given, or a notional"),
+    ({"marginMode": None}, "marginMode", "must be one of 'cross', 'isolated', not None"),
+    ({"marginMode": "Cross"}, "marginMode", "must be one of"),
+    ({"marginMode": "portfolio"}, "marginMode", "must be one of"),
+    ({"leverage": 0}, "leverage", "must be greater than 0, not 0.0"),
+    ({"leverage": -10}, "leverage", "must be greater than 0"),
+    ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
+    ({"positionMargin": -5.0}, "positionMargin", "must be given and 0 or more"),
+    (
+        {"positionMargin": None, "collateral": None, "initialMargin": None},
+        "positionMargin",
+        "must be given and 0 or more",
+    ),
+    ({"positionMargin": None, "collateral": "much"}, "collateral", "must be a number such as"),
+    ({"unrealizedPnl": float("nan")}, "unrealizedPnl", "must be finite, not nan"),
+]
+WHOLE = [
+    ("", "payload", "must be JSON, or what Python prints: Expecting value"),
+    ("[{'symbol': undefined}]", "payload", "must be JSON, or what Python prints"),
+    ("{}", "payload", "must be the list that fetch_positions returns, not {}"),
+    (None, "payload", "must be the list that fetch_positions returns, not None"),
+    ([], "payload", "must hold 1 to 8 open positions, not 0"),
+    (BINANCE[:1] * 9, "payload", "must hold 1 to 8 open positions, not 9"),
+    ('[{"symbol": "BTC/USDT:USDT", "symbol": "ETH/USDT:USDT"}]', "symbol", "must be given once"),
+    (BYBIT[1:], "payload", "must hold 1 to 8 open positions, not 0"),
+]
+
+
+def test_there_are_fifty_of_them():
+    assert len(CHANGED) + len(WHOLE) >= 50
+
+
+@pytest.mark.parametrize(("fields", "field", "reason"), CHANGED)
+def test_a_malformed_position_is_refused_with_its_number_field_and_reason(fields, field, reason):
+    # It stands between a closed position and a sound one; none of the three is kept.
+    found = problems([BYBIT[1], {**BINANCE[0], **fields}, BINANCE[1]])
+    assert [(row, name) for row, name, _ in found] == [(1, field)]
+    assert found[0][2].startswith(reason)
+
+
+@pytest.mark.parametrize(("payload", "field", "reason"), WHOLE)
+def test_a_malformed_payload_is_refused_as_a_whole(payload, field, reason):
+    ((row, name, why),) = problems(payload)
+    assert (row, name) == (None, field)
+    assert why.startswith(reason)
+
+
+@pytest.mark.parametrize("bad", [None, "BTC", 5, [1]])
+def test_what_is_no_position_is_refused(bad):
+    assert problems([BINANCE[0], bad]) == [(1, "position", f"must have named fields, not {bad!r}")]
+
+
+@pytest.mark.parametrize("text", ["(" * 10_000, "[" * 100_000, "9" * 10_000, "lambda: 0", "[1,"])
+def test_text_that_nobody_should_read_is_refused(text):
+    ((row, field, _),) = problems(text)
+    assert (row, field) == (None, "payload")
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "reason"),
+    [
+        ({"venue": "nyse"}, "venue", "must be one of 'binance'"),
+        ({"wallet": None}, "wallet", "must be given"),
+        ({"wallet": "a lot"}, "wallet", "must be a number such as"),
+        ({"margin_mode": "both"}, "margin_mode", "must be one of 'cross', 'isolated', not 'both'"),
+    ],
+)
+def test_what_the_positions_do_not_tell_is_checked_as_well(options, field, reason):
+    found = problems(BINANCE, **options)
+    assert [(row, name) for row, name, _ in found] == [(None, field)]
+    assert found[0][2].startswith(reason)
+
+
+def test_a_date_without_brackets_is_refused():
+    assert [(row, field) for row, field, _ in problems(BINANCE, date="1999")] == [(0, "date"), (1, "date")]
+
+
+def test_positions_that_settle_differently_are_refused():
+    other = {**BINANCE[0], "symbol": "BTC/USDC:USDC"}
+    ((row, field, reason),) = problems([BINANCE[0], other])
+    assert (row, field) == (None, "contracts")
+    assert "BTCUSDC (linear, USDC)" in reason
+
+
+def test_everything_that_is_wrong_is_said_at_once():
+    found = problems([{**BINANCE[0], "side": None, "entryPrice": 0}, BINANCE[1], {**BINANCE[1], "marginMode": "x"}])
+    assert [(row, field) for row, field, _ in found] == [(0, "side"), (0, "entryPrice"), (2, "marginMode")]

@@ -1,0 +1,245 @@
+"""What is entered: good rows become an account, bad ones are refused as a whole, each with its field and reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marginlab import Position, venue, venue_names
+from marginlab.portfolio import EntryError, Portfolio, Problem
+from marginlab.portfolio.portfolio import FIELDS, MOST_POSITIONS
+
+BTC = {"symbol": "BTCUSDT", "side": "long", "size": 0.5, "entry": 60_000, "leverage": 10}
+ETH = {
+    "symbol": "ETHUSDT",
+    "side": "short",
+    "size": 10,
+    "entry": 3_000,
+    "mark": 2_900,
+    "mode": "isolated",
+    "leverage": 5,
+}
+HELD = {"venue": "binance", "wallet": 5_000}
+
+
+def entered(*rows, **account):
+    return Portfolio.of_rows(rows, **{**HELD, **account})
+
+
+def problems(*rows, **account):
+    """Return what is wrong with rows, each as (row, field, reason)."""
+    with pytest.raises(EntryError) as refusal:
+        entered(*rows, **account)
+    return [(one.row, one.field, one.reason) for one in refusal.value.problems]
+
+
+# --- what is entered ------------------------------------------------------------------------------------------
+
+
+def test_a_row_becomes_a_position_and_the_mark_is_the_entry_unless_one_is_given():
+    held = entered(BTC, ETH)
+    btc, eth = venue("binance").contract("BTCUSDT"), venue("binance").contract("ETHUSDT")
+    assert held.positions == (
+        Position(btc, 0.5, 60_000, leverage=10),
+        Position(eth, -10, 3_000, mode="isolated", leverage=5, margin=6_000),
+    )
+    assert held.marks == (60_000, 2_900)
+    assert (held.wallet, held.currency, held.date) == (5_000, "USDT", None)
+
+
+def test_the_account_counts_as_its_venue_does():
+    assert entered(BTC).account.convention == venue("binance").convention.value
+    account = entered(BTC, ETH).account
+    assert (account.wallet, account.margin.tolist(), account.mode) == (5_000, [0, 6_000], ("cross", "isolated"))
+
+
+def test_a_size_may_be_given_by_its_notional_at_entry():
+    row = {**BTC, "size": None, "notional": 30_000}
+    assert entered(row) == entered(BTC)
+    inverse = {"symbol": "BTCUSD", "side": "short", "notional": 0.5, "entry": 50_000, "leverage": 2}
+    # Half a coin at 50,000 is 25,000 USD, 250 contracts of 100.
+    assert entered(inverse, venue="okx").positions[0].size == -250
+
+
+def test_numbers_may_stand_there_as_text_and_empty_text_is_nothing():
+    row = {
+        "symbol": " BTCUSDT ",
+        "side": "long",
+        "size": "0.5",
+        "entry": "6e4",
+        "leverage": " 10",
+        "margin": "",
+        "mark": "",
+    }
+    assert entered(row, wallet="5000", date="") == entered(BTC)
+
+
+def test_without_leverage_a_position_is_opened_at_the_limit_of_its_bracket():
+    row = {**ETH, "leverage": None}
+    # Up to 300,000 at 150x.
+    assert entered(row).positions[0].margin == 30_000 / 150
+    assert entered({**BTC, "leverage": None}).positions[0].leverage is None
+
+
+def test_an_isolated_position_without_leverage_or_limit_needs_a_margin():
+    row = {**ETH, "leverage": None}
+    assert problems(row, date="2021") == [
+        (0, "margin", "must be given, or the leverage, where the brackets set no limit")
+    ]
+    assert entered({**row, "margin": 500}, date="2021").positions[0].margin == 500
+
+
+def test_older_tables_are_asked_for_by_their_date():
+    held = entered(BTC, date="2021-03-18")
+    assert held.positions[0].contract == venue("binance").contract("BTCUSDT", date="2021-03-18")
+
+
+@pytest.mark.parametrize("name", venue_names())
+def test_every_contract_of_every_venue_can_be_entered_and_its_rows_give_it_again(name):
+    for symbol in venue(name).symbols:
+        row = {"symbol": symbol, "side": "short", "size": 3, "entry": 1_234.5, "mode": "isolated", "leverage": 2}
+        held = entered(row, venue=name, title="Mine", note="All of it")
+        again = Portfolio.of_rows(held.rows(), venue=name, wallet=5_000, title="Mine", note="All of it")
+        assert again == held
+        assert set(held.rows()[0]) == set(FIELDS) - {"notional"}
+
+
+@given(
+    st.floats(1e-6, 1e6),
+    st.floats(1e-3, 1e6),
+    st.floats(1e-3, 1e6),
+    st.sampled_from(["long", "short"]),
+    st.none() | st.floats(0.1, 1),
+    st.none() | st.floats(0, 1e9),
+)
+def test_rows_of_a_portfolio_enter_it_again_without_loss(size, entry, mark, side, leverage, margin):
+    row = {"symbol": "ETHUSDT", "side": side, "size": size, "entry": entry, "mark": mark, "leverage": leverage}
+    if margin is not None:
+        row |= {"mode": "isolated", "margin": margin}
+    held = entered(row)
+    assert entered(*held.rows()) == held
+
+
+def test_what_is_not_said_of_an_account_is_empty():
+    assert (entered(BTC).title, entered(BTC).note) == ("", "")
+
+
+def test_positions_and_marks_are_kept_as_they_were_given_whatever_they_came_in():
+    held, positions, marks = entered(BTC), list(entered(BTC).positions), [60_000]
+    portfolio = Portfolio("binance", 5_000, positions, marks)
+    positions.clear()
+    marks.clear()
+    assert portfolio == held
+
+
+# --- what is refused ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "reason"),
+    [
+        ({"symbol": "XRPUSDT"}, "symbol", "must be one of 'BTCUSDT', 'ETHUSDT'"),
+        ({"symbol": None}, "symbol", "must be one of"),
+        ({"side": "buy"}, "side", "must be one of 'long', 'short', not 'buy'"),
+        ({"side": ""}, "side", "must be one of 'long', 'short', not None"),
+        ({"size": -1}, "size", "must be greater than 0, not -1.0"),
+        ({"size": 0}, "size", "must be greater than 0, not 0.0"),
+        ({"size": "1,5"}, "size", "must be a number such as 1500 or 0.25, without separators, not '1,5'"),
+        ({"size": "1_000"}, "size", "must be a number such as"),
+        ({"size": "nan"}, "size", "must be a number such as"),
+        ({"size": float("inf")}, "size", "must be finite, not inf"),
+        ({"size": True}, "size", "must be a number"),
+        ({"size": [1, 2]}, "size", "must be one number, not [1, 2]"),
+        ({"size": None}, "size", "must be given, or the notional"),
+        ({"notional": 100}, "size", "must be given, or the notional, and not both"),
+        ({"entry": None}, "entry", "must be given"),
+        ({"entry": "-5"}, "entry", "must be greater than 0, not -5.0"),
+        ({"mark": 0}, "mark", "must be greater than 0, not 0.0"),
+        ({"mode": "portfolio"}, "mode", "must be one of 'cross', 'isolated', not 'portfolio'"),
+        ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
+        ({"leverage": "ten"}, "leverage", "must be a number such as"),
+        ({"margin": 100}, "margin", "must be left out in cross mode, where none is set aside, not 100.0"),
+        ({"mode": "isolated", "margin": -1}, "margin", "must be 0 or more, not -1.0"),
+        ({"price": 3}, "price", "is no field: they are symbol, side, size"),
+    ],
+)
+def test_a_bad_field_is_refused_beside_its_name_with_what_is_allowed(changed, field, reason):
+    assert [(row, name) for row, name, _ in problems(ETH, {**BTC, **changed})] == [(1, field)]
+    assert problems({**BTC, **changed})[0][2].startswith(reason)
+
+
+def test_everything_that_is_wrong_is_said_at_once():
+    found = problems({**BTC, "size": "x"}, ETH, {**ETH, "side": "up", "entry": None}, wallet="much")
+    assert [(row, field) for row, field, _ in found] == [(None, "wallet"), (0, "size"), (2, "side"), (2, "entry")]
+
+
+def test_a_refusal_reads_as_one_text():
+    with pytest.raises(EntryError, match=r"^position 1, entry must be given; position 2, side must be one of"):
+        entered({**BTC, "entry": ""}, {**ETH, "side": 1})
+    assert str(Problem(None, "wallet", "must be given")) == "wallet must be given"
+
+
+@pytest.mark.parametrize(
+    ("account", "field", "reason"),
+    [
+        ({"venue": "nyse"}, "venue", "must be one of 'binance', 'bybit', 'okx', 'hyperliquid', 'dydx', not 'nyse'"),
+        ({"wallet": None}, "wallet", "must be given"),
+        ({"wallet": "5,000"}, "wallet", "must be a number such as 1500 or 0.25, without separators, not '5,000'"),
+        ({"wallet": float("nan")}, "wallet", "must be finite, not nan"),
+    ],
+)
+def test_a_bad_account_is_refused_without_blaming_a_position(account, field, reason):
+    assert problems(BTC, **account) == [(None, field, reason)]
+
+
+def test_a_date_without_a_table_is_refused_with_those_there_are():
+    ((row, field, reason),) = problems(BTC, date="1999")
+    assert (row, field) == (0, "date")
+    assert "'2026-09'" in reason
+
+
+def test_contracts_that_settle_differently_cannot_share_an_account():
+    ((row, field, reason),) = problems(BTC, {**BTC, "symbol": "BTCUSDC"})
+    assert (row, field) == (None, "contracts")
+    assert reason.startswith("must be one or more of one kind and currency, not BTCUSDT (linear, USDT), BTCUSDC")
+
+
+@pytest.mark.parametrize("count", [0, MOST_POSITIONS + 1])
+def test_an_account_holds_one_to_eight_positions(count):
+    assert problems(*[BTC] * count) == [(None, "positions", f"must be 1 to 8, not {count}")]
+    assert len(entered(*[BTC] * MOST_POSITIONS).positions) == 8
+
+
+def test_a_size_that_is_missing_or_given_twice_is_asked_for_as_such():
+    assert problems({**BTC, "size": None}) == [(0, "size", "must be given, or the notional")]
+    assert problems({**BTC, "notional": 5}) == [(0, "size", "must be given, or the notional, and not both")]
+
+
+def test_a_row_without_named_fields_is_refused():
+    assert problems("BTCUSDT") == [(0, "position", "must have named fields, not 'BTCUSDT'")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"positions": ()}, "positions must be 1 to 8, not 0"),
+        ({"positions": ("BTC",)}, "positions must be of the class Position, not 'BTC'"),
+        ({"marks": (1.0, 2.0)}, r"marks must be one a position \(1\), not 2"),
+        ({"marks": (0.0,)}, "marks must be greater than 0"),
+        ({"wallet": "5"}, "wallet must be a number"),
+        ({"title": None}, "title must be text, not None"),
+        ({"note": 5}, "note must be text, not 5"),
+        ({"venue": "nyse"}, "venue must be one of 'binance'"),
+        ({"positions": entered(BTC, ETH).positions}, r"marks must be one a position \(2\), not 1"),
+        (
+            {"positions": (*entered(BTC).positions, *entered({**BTC, "symbol": "BTCUSDC"}).positions), "marks": (1, 1)},
+            "contracts must be one or more of one kind and currency",
+        ),
+        ({"venue": "bybit"}, "positions must be in contracts of bybit, which BTCUSDT as given is not"),
+    ],
+)
+def test_a_portfolio_that_does_not_fit_together_is_refused(changed, message):
+    held = entered(BTC)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Portfolio(**{"venue": "binance", "wallet": 5.0, "positions": held.positions, "marks": held.marks, **changed})
