@@ -25,7 +25,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 ROOMS = {
     "": ("_typing _checks formatting", {"numpy"}),
     "margin": ("tiers contracts rules liquidation opening account market_move", {"numpy"}),
-    "markets": ("brackets events price_models venues", {"numpy"}),
+    "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
     "simulation": ("results state forced_closing actions schedule engine ensembles", {"numpy", "tqdm"}),
     "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),
     "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
@@ -92,7 +92,7 @@ def test_importing_the_package_brings_numpy_and_nothing_else_that_is_heavy():
 
 def test_importing_the_package_loads_the_three_lower_rooms_and_no_other():
     loaded = {name for name in loaded_by("import marginlab") if name.split(".")[0] == "marginlab"}
-    assert len(loaded) <= 26
+    assert len(loaded) <= 27
     rooms = {name.split(".")[1] for name in loaded if name.count(".")}
     assert rooms == {"_checks", "_typing", "formatting", "margin", "markets", "simulation"}
 

@@ -14,6 +14,7 @@ import pytest
 from lite.assemble import own_wheel
 
 NEEDED = ("numpy", "tqdm")
+LARGEST = 700_000
 ROOMS = ("margin", "markets", "simulation", "portfolio", "comparison", "display")
 ASKED = """
 import importlib, json
@@ -24,6 +25,7 @@ found = {
     "from": marginlab.__file__,
     "rooms": [importlib.import_module(f"marginlab.{name}").__name__ for name in %r],
     "brackets": [len(venue(name).tables) for name in venue_names()],
+    "symbols": [len(venue(name).symbols) for name in venue_names()],
     "candles": [len(event(name).times) for name in event_names()],
     "practices": len(practices("funding")),
     "static": (importlib.resources.files("marginlab.display") / "static" / "explorer.js").stat().st_size,
@@ -47,7 +49,9 @@ def installed_in(folder, wheel):
 
 @pytest.mark.long
 def test_the_wheel_alone_brings_every_room_and_the_data(tmp_path):
-    python = installed_in(tmp_path / "new", own_wheel(tmp_path))
+    wheel = own_wheel(tmp_path)
+    assert wheel.stat().st_size < LARGEST
+    python = installed_in(tmp_path / "new", wheel)
     done = subprocess.run(
         [python, "-I", "-W", "error", "-c", "import importlib.resources\n" + ASKED % (ROOMS,)],
         cwd=tmp_path,
@@ -60,5 +64,6 @@ def test_the_wheel_alone_brings_every_room_and_the_data(tmp_path):
     assert Path(found["from"]).is_relative_to(tmp_path)
     assert found["rooms"] == [f"marginlab.{name}" for name in ROOMS]
     assert all(found["brackets"])
+    assert max(found["symbols"]) > 1_000
     assert all(found["candles"])
     assert min(found["practices"], found["static"]) > 0

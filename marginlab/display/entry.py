@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 
 import ipywidgets
 
+from .._checks import ArgumentError
 from ..margin.account import MODES
+from ..margin.contracts import Contract
+from ..markets.brackets import symbols_like
+from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue, venue_names
-from ..portfolio.portfolio import MOST_POSITIONS, Portfolio
+from ..portfolio.portfolio import MOST_POSITIONS, Portfolio, contract_of
 from ..portfolio.reading import SIDES, EntryError, Problem, as_text
 
 NEWEST = "newest"
@@ -117,12 +123,21 @@ class Entry:
 
     def __init__(self, start: Portfolio, changed: Callable[[Portfolio | None], None]) -> None:
         self.changed, self.quiet, self.note = changed, True, ""
+        self.own: Brackets | None = None
         named = [(venue(name).title, name) for name in venue_names()]
         self.fields = {
             "title": Field(ipywidgets.Text, "Name", self._edited, "15em", continuous_update=False),
             "venue": Field(ipywidgets.Dropdown, "Venue", self._moved, "12em", options=named),
             "wallet": Field(ipywidgets.Text, "Wallet", self._edited, "12em", continuous_update=False),
             "date": Field(ipywidgets.Dropdown, "Brackets of", self._edited, "12em", options=(NEWEST,)),
+            "brackets": Field(
+                ipywidgets.Textarea,
+                "Your own brackets",
+                self._brought,
+                "24em",
+                continuous_update=False,
+                placeholder="NEWUSDT 0.02, or what ccxt's fetch_leverage_tiers returns",
+            ),
         }
         self.rows: list[Row] = []
         self.held = ipywidgets.VBox([])
@@ -145,9 +160,11 @@ class Entry:
             ("title", portfolio.title),
             ("venue", portfolio.venue),
             ("wallet", as_text(portfolio.wallet)),
+            ("brackets", "" if portfolio.brackets is None else json.dumps(portfolio.brackets.rows())),
         ):
             self.fields[name].input.value = value
-        self._fit()
+        self._fit(portfolio.date)
+        self.own = portfolio.brackets
         self.fields["date"].input.value = portfolio.date or NEWEST
         self._hold([self._row() for _ in portfolio.positions])
         for row, given in zip(self.rows, portfolio.rows(), strict=True):
@@ -159,6 +176,7 @@ class Entry:
         """Read all fields, say what is wrong beside each, and hand on what they say."""
         said = {name: field.input.value for name, field in self.fields.items()}
         said["date"] = None if said["date"] == NEWEST else said["date"]
+        said["brackets"] = self.own or said["brackets"]
         problems: Sequence[Problem] = ()
         try:
             self.portfolio = Portfolio.of_rows([row.read() for row in self.rows], note=self.note, **said)
@@ -176,6 +194,33 @@ class Entry:
         if not self.quiet:
             self.read()
 
+    def _brought(self, _change: Mapping[str, str]) -> None:
+        """Offer the symbols of brackets of one's own beside the venue's."""
+        if self.quiet:
+            return
+        self.quiet = True
+        self._know()
+        for row in self.rows:
+            field = row.fields["symbol"].input
+            before = field.value
+            field.options = self._symbols()
+            field.value = before if before in field.options else None
+        self.quiet = False
+        self.read()
+
+    def _know(self) -> None:
+        """Read brackets of one's own, None where there are none or what is there cannot be."""
+        written = self.fields["brackets"].input.value
+        try:
+            self.own = Brackets.read(written, venue=self.fields["venue"].input.value) if is_text(written) else None
+        except ArgumentError:
+            self.own = None
+
+    def _symbols(self) -> tuple[str, ...]:
+        """Return what there are brackets of: the venue's, and those of one's own."""
+        own = () if self.own is None else self.own.symbols
+        return tuple(dict.fromkeys([*venue(self.fields["venue"].input.value).symbols, *own]))
+
     def _moved(self, change: Mapping[str, str]) -> None:
         """Go to another venue: its contracts, those of the same market where it has one, and its tables."""
         if self.quiet:
@@ -186,21 +231,29 @@ class Entry:
         for row in self.rows:
             field = row.fields["symbol"].input
             before = field.value
-            coin = left.contract(before).underlying if before else None
-            alike = [symbol for symbol in entered.symbols if entered.contract(symbol).underlying == coin]
-            alike.sort(key=lambda symbol: symbol != before)
-            field.options = entered.symbols
+            known, alike = self._symbols(), []
+            if before:
+                market = contract_of(left.name, before, None, self.own)
+                likes = [one for one in (*symbols_like(entered.name, market.underlying), before) if one in known]
+                alike = sorted(likes, key=partial(self._unlike, entered.name, market))
+            field.options = known
             field.value = next(iter(alike), None)
         self.quiet = False
         self.read()
 
-    def _fit(self) -> None:
-        """Offer the dates that the venue has tables of."""
-        dates = sorted({table.date for table in venue(self.fields["venue"].input.value).tables}, reverse=True)
+    def _unlike(self, name: str, market: Contract, symbol: str) -> tuple[bool, bool]:
+        """Return how a contract differs from the one before: in its name, and in what it settles in."""
+        there = contract_of(name, symbol, None, self.own)
+        return there.symbol != market.symbol, there.currency != market.currency
+
+    def _fit(self, asked: str | None = None) -> None:
+        """Offer the dates of the tables that were set out by hand, and the one that is asked for."""
+        known = {table.date for table in venue(self.fields["venue"].input.value).tables}
+        dates = sorted(known | ({asked} if asked else set()), reverse=True)
         self.fields["date"].input.options = (NEWEST, *dates)
 
     def _row(self) -> Row:
-        return Row(venue(self.fields["venue"].input.value).symbols, self._edited, self._removed)
+        return Row(self._symbols(), self._edited, self._removed)
 
     def _added(self) -> None:
         self._hold([*self.rows, self._row()])

@@ -255,7 +255,8 @@ class Account:
         limit, maintenance = self._each(Contract.leverage_limit, entry), self.maintenance_margin(entry)
         yield opening.leverage_refusal(self.leverage, limit, self.notional(entry), maintenance)
         caps, units = np.array([one.cap for one in tables]), np.array([one.measured_in for one in tables])
-        yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units)
+        cut_off = np.array([one.cut_off for one in tables])
+        yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units, cut_off)
         margins = opening.margin_refusal(
             self.margin,
             self.requirement(entry),

@@ -50,6 +50,9 @@ class Contract:
         What it settles in. Contracts of one account must agree.
     follows
         The coin whose price it follows, such as ``"BTC"``, where the symbol does not name it: see `underlying`.
+    note
+        What to know of its brackets, in words: of which date they are, and whether an older one was asked for.
+        Contracts that differ in nothing else are equal.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class Contract:
     multiplier: float = 1.0
     currency: str = ""
     follows: str = ""
+    note: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.symbol, str) or not self.symbol:
@@ -77,12 +81,13 @@ class Contract:
         _checks.single("multiplier", self.multiplier, _checks.positive)
         if not isinstance(self.follows, str):
             raise ArgumentError("follows", f"must be the name of a coin, not {self.follows!r}")
+        if self.follows == _named_in(self.symbol):
+            object.__setattr__(self, "follows", "")  # the same contract, whether it says so or not
 
     @property
     def underlying(self) -> str:
         """The coin whose price it follows, as stated, or what its symbol says before a dollar or a separator."""
-        said = _SYMBOL.fullmatch(self.symbol)
-        return self.follows or (said.group(1) if said else self.symbol)
+        return self.follows or _named_in(self.symbol)
 
     def notional(self, size: ArrayLike, price: ArrayLike) -> Numbers:
         """Return the value of a position at a price.
@@ -276,6 +281,12 @@ class Contract:
         held, at = _checks.numbers("size", size), _checks.positive("price", price)
         _checks.broadcastable(size=held.shape, price=at.shape)
         return held, at
+
+
+def _named_in(symbol: str) -> str:
+    """Return the coin that a symbol names."""
+    said = _SYMBOL.fullmatch(symbol)
+    return said.group(1) if said else symbol
 
 
 def value_of(kind: str, amount: Floats, price: Floats) -> Floats:

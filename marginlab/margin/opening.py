@@ -42,7 +42,7 @@ class Refusals:
     where: Bools
     argument: str
     told: Callable[..., str]
-    figures: tuple[Numbers | Words, ...] = ()
+    figures: tuple[Numbers | Words | Bools, ...] = ()
 
     def reason(self, at: int | None = None) -> str:
         """Return why an entry is refused, to be read after the argument; the first that is, if none is named."""
@@ -62,10 +62,18 @@ def leverage_refusal(leverage: Numbers, limit: Numbers, notional: Numbers, maint
     return Refusals(above, "leverage", "must be at most {:,.10g} at this size, not {:g}".format, (most, leverage))
 
 
-def size_refusal(counted: Numbers, cap: Numbers, unit: str | Words) -> Refusals:
-    """Refuse a position larger than its brackets allow; `counted` is what they count."""
-    figures = (cap, np.asarray(unit), counted)
-    return Refusals(np.asarray(counted > cap), "size", "must be at most {:,.10g} {}, not {:,.10g}".format, figures)
+def size_refusal(counted: Numbers, cap: Numbers, unit: str | Words, cut_off: bool | Bools = False) -> Refusals:
+    """Refuse a position larger than its brackets allow; `counted` is what they count.
+
+    Where the brackets are `cut_off`, the venue may allow more: what it asks there is not known.
+    """
+
+    def told(most: float, what: str, given: float, unknown: bool) -> str:
+        end = ", where the brackets that are known end: what the venue asks beyond is not known" if unknown else ""
+        return f"must be at most {most:,.10g} {what}{end}, not {given:,.10g}"
+
+    figures = (cap, np.asarray(unit), counted, np.asarray(cut_off))
+    return Refusals(np.asarray(counted > cap), "size", told, figures)
 
 
 def margin_refusal(

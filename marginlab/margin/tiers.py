@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 
@@ -41,6 +41,10 @@ class Tiers:
     measured_in
         What floors and cap count: ``"notional"``, or ``"contracts"`` where the bracket
         depends on the size alone and does not move with the price.
+    cut_off
+        Whether only a part of the venue's brackets is known: they go on beyond the cap, and nobody here knows how.
+        An order there is refused for that reason; a position that is there is counted by the last bracket, and the
+        venue asks no less.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class Tiers:
     max_leverage: Sequence[float] | float | None = None
     cap: float = np.inf
     measured_in: str = "notional"
+    cut_off: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         floors = _checks.not_negative("floors", self.floors)
@@ -69,6 +74,8 @@ class Tiers:
         _checks.one_of("measured_in", self.measured_in, MEASURES)
         if not isinstance(self.cap, Real) or not self.cap > floors[-1]:
             raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        if _checks.truth("cut_off", self.cut_off) and self.cap == np.inf:
+            raise ArgumentError("cut_off", "must be False where there is no cap at which the brackets could end")
         for name, value in (
             ("floors", floors),
             ("rates", rates),

@@ -2,6 +2,7 @@
 
 from .brackets import BracketTable
 from .events import Event, PricePath, event, event_names
+from .own_brackets import Brackets
 from .price_models import (
     DAYS_PER_YEAR,
     FOUR_HOURS_PER_YEAR,
@@ -23,6 +24,7 @@ __all__ = [
     "MINUTES_PER_YEAR",
     "Bootstrap",
     "BracketTable",
+    "Brackets",
     "Diffusion",
     "Event",
     "FlashCrash",

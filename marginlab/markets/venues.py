@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from .. import _checks
 from ..margin.contracts import Contract
 from ..margin.rules import Convention, Rules
-from .brackets import BracketTable, tables_of
+from .brackets import BracketTable, symbols_of, table_of, tables_of
 
 TOPICS = ("switching", "liquidation", "funding", "leverage", "trigger")
 
@@ -93,7 +93,8 @@ class Venue:
         How it liquidates: a :class:`~marginlab.Sourced` whose value is a :class:`Rules`. Its note
         says what a model leaves out or reads into the source. The trading fee is that of a taker.
     tables
-        Bracket tables, the newest of each symbol first.
+        Bracket tables that were set out by hand, the newest of each symbol first. Those of all its other markets
+        and dates are asked for by `table`.
     """
 
     name: str
@@ -106,22 +107,23 @@ class Venue:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What there are brackets of.
+        """What there are brackets of, those in `tables` first; some are no longer traded.
 
-        >>> venue("dydx").symbols
-        ('BTC-USD', 'ETH-USD')
+        >>> len(venue("dydx").symbols), venue("dydx").symbols[:3]
+        (33, ('BTC-USD', 'ETH-USD', 'LINK-USD'))
         """
-        return tuple(dict.fromkeys(table.contract.symbol for table in self.tables))
+        return symbols_of(self.name)
 
     def table(self, symbol: str, *, date: str | None = None) -> BracketTable:
-        """Return the newest bracket table of a symbol, or the one of a date.
+        """Return the newest bracket table of a symbol, or the one in force at a date.
 
         Parameters
         ----------
         symbol
             One of `symbols`.
         date
-            As the table states it; ``None`` for the newest.
+            A day (``"2025-10-10"``), a month, which means its last day, or a year, likewise; ``None`` for the
+            newest. Where no table is as old, it is the oldest, and both the table and its contract say so.
 
         Returns
         -------
@@ -131,21 +133,30 @@ class Venue:
         Raises
         ------
         ArgumentError
-            For a symbol or a date there is no table of, with those there are.
+            For a symbol whose brackets are not known, for what is no date, and for a date at which the symbol was
+            not listed.
+
+        Examples
+        --------
+        What did Binance ask of BTC on the day of the crash of October 2025, and what of 2019 is known?
+
+        >>> table = venue("binance").table("BTCUSDT", date="2025-10-10")
+        >>> table.date, table.contract.tiers.floors[1], table.contract.tiers.rates[0]
+        ('2025-08-21', 300000.0, 0.004)
+        >>> venue("binance").contract("BTCUSDT", date="2019").note
+        'Brackets of 2021-03-18. The oldest that are known; asked for were those of 2019.'
         """
-        _checks.one_of("symbol", symbol, self.symbols)
-        own = {table.date: table for table in self.tables if table.contract.symbol == symbol}
-        return own[next(iter(own)) if date is None else _checks.one_of("date", date, own)]
+        return table_of(self.name, symbol, date)
 
     def contract(self, symbol: str, *, date: str | None = None) -> Contract:
-        """Return a symbol's contract with its newest brackets, or those of a date.
+        """Return a symbol's contract with its newest brackets, or those in force at a date.
 
         Parameters
         ----------
         symbol
             One of `symbols`.
         date
-            Of the bracket table, as it states it; ``None`` for the newest.
+            A day, a month or a year, as in `table`; ``None`` for the newest brackets.
 
         Returns
         -------
@@ -155,7 +166,7 @@ class Venue:
         Raises
         ------
         ArgumentError
-            For a symbol or a date there is no table of, with those there are.
+            As in `table`.
 
         Examples
         --------

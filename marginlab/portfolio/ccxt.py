@@ -12,13 +12,16 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from .. import _checks
 from ..margin.account import MODES
 from ..margin.contracts import Contract
+from ..markets.brackets import symbol_named
+from ..markets.own_brackets import Brackets
 from ..markets.venues import Venue, venue_names
 from ..markets.venues import venue as venue_of
-from .portfolio import MOST_POSITIONS, Portfolio
+from .portfolio import MOST_POSITIONS, Portfolio, own_brackets
 from .reading import SIDES, Asked, EntryError, Problem, json_of, refused
 
 # BTC/USDT:USDT, and BTC/USD:BTC-251226 for a contract with a delivery date.
@@ -41,6 +44,7 @@ def from_ccxt(
     wallet: float | str,
     margin_mode: str | None = None,
     date: str | None = None,
+    brackets: object = None,
 ) -> Portfolio:
     """Return the account whose positions an exchange has returned through ccxt.
 
@@ -57,6 +61,9 @@ def from_ccxt(
         What to take where ``marginMode`` is ``None``, as it is at dYdX.
     date
         Of the bracket tables; ``None`` for the newest.
+    brackets
+        Brackets of one's own, as ``fetch_leverage_tiers`` returns them or in any way that
+        :meth:`marginlab.Brackets.read` takes; ``None`` for none.
 
     Returns
     -------
@@ -87,10 +94,11 @@ def from_ccxt(
     ask.number("wallet", _checks.numbers)
     if margin_mode is not None:
         ask.word("margin_mode", MODES)
-    given = _positions(payload)
+    given, own = _positions(payload), own_brackets(ask, brackets, held_at)
     rows, numbers = [], []
+    at = None if held_at is None else _Markets(venue_of(held_at), date, own)
     for i, one in enumerate(given):
-        row = _row(Asked(i, one, problems), None if held_at is None else venue_of(held_at), margin_mode, date)
+        row = _row(Asked(i, one, problems), at, margin_mode)
         if row is not None:
             rows.append(row)
             numbers.append(i)
@@ -99,7 +107,7 @@ def from_ccxt(
     if not 1 <= len(rows) <= MOST_POSITIONS:
         raise refused("payload", f"must hold 1 to {MOST_POSITIONS} open positions, not {len(rows)}")
     try:
-        return Portfolio.of_rows(rows, venue=venue, wallet=wallet, date=date)
+        return Portfolio.of_rows(rows, venue=venue, wallet=wallet, date=date, brackets=own)
     except EntryError as refusal:
         raise EntryError(
             Problem(None if one.row is None else numbers[one.row], _THEIRS.get(one.field, one.field), one.reason)
@@ -125,7 +133,7 @@ def _positions(payload: str | Sequence[Mapping[str, object]]) -> Sequence[Mappin
     return said
 
 
-def _row(ask: Asked, venue: Venue | None, margin_mode: str | None, date: str | None) -> dict[str, object] | None:
+def _row(ask: Asked, at: _Markets | None, margin_mode: str | None) -> dict[str, object] | None:
     """Return a position as it would be entered, None for a closed one or, noted, for a bad one."""
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {ask.values!r:.60}")
@@ -133,7 +141,7 @@ def _row(ask: Asked, venue: Venue | None, margin_mode: str | None, date: str | N
     contracts, before = ask.number("contracts", _checks.not_negative), len(ask.problems)
     if contracts is None or contracts == 0:
         return None
-    contract = None if venue is None else _contract(ask, venue, date)
+    contract = None if at is None else at.contract(ask)
     side = ask.word("side", SIDES)
     mode = ask.word("marginMode", MODES, margin_mode)
     size_of_one = ask.number("contractSize", _checks.positive, needed=False)
@@ -159,26 +167,46 @@ def _row(ask: Asked, venue: Venue | None, margin_mode: str | None, date: str | N
     }
 
 
-def _contract(ask: Asked, venue: Venue, date: str | None) -> Contract | None:
-    """Return the venue's contract of a unified symbol."""
-    symbol = ask.given("symbol")
-    match = _SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
-    if match is None:
-        ask.refuse("symbol", f"must be a unified one such as 'BTC/USDT:USDT', not {symbol!r}")
-        return None
-    base, quote, settled, delivery = match.groups()
-    if delivery:
-        ask.refuse("symbol", f"must be a perpetual, not one with a delivery date, {symbol!r}")
-        return None
-    for name in venue.symbols:
-        contract = venue.contract(name)
+class _Markets(NamedTuple):
+    """Where contracts are looked for: brackets of one's own, and then the venue's."""
+
+    venue: Venue
+    date: str | None
+    own: Brackets | None
+
+    def contract(self, ask: Asked) -> Contract | None:
+        """Return the contract of a unified symbol."""
+        symbol = ask.given("symbol")
+        match = _SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
+        if not isinstance(symbol, str) or match is None:
+            ask.refuse("symbol", f"must be a unified one such as 'BTC/USDT:USDT', not {symbol!r}")
+            return None
+        base, quote, settled, delivery = match.groups()
+        if delivery:
+            ask.refuse("symbol", f"must be a perpetual, not one with a delivery date, {symbol!r}")
+            return None
+        for contract in self.own.contracts if self.own else ():
+            if contract.symbol == symbol or (contract.underlying, contract.currency) == (base, settled):
+                return contract
+        names = self.names(base, quote, settled)
+        if not names:
+            ask.refuse("symbol", f"must be one whose brackets are known at {self.venue.title}, not {symbol!r}")
+            return None
+        return ask.tried("symbol", partial(self.dated, names))
+
+    def names(self, base: str, quote: str, settled: str) -> list[str]:
+        """Return the venue's own names of a market."""
         # A venue may settle in a coin that stands for the dollar it quotes in.
-        if (contract.underlying, contract.currency) == (base, settled) and quote in (settled, "USD"):
-            return ask.tried("symbol", partial(venue.contract, name, date=date))
-    ask.refuse(
-        "symbol", f"must be one whose brackets are known at {venue.title} ({', '.join(venue.symbols)}), not {symbol!r}"
-    )
-    return None
+        quotes = (settled, "USD")
+        found = symbol_named(self.venue.name, f"{base}/{settled if quote in quotes else quote}:{settled}")
+        alike = [table.contract for table in self.venue.tables]
+        by_hand = [one.symbol for one in alike if (one.underlying, one.currency) == (base, settled)]
+        return [*([found] if found else []), *(by_hand if quote in quotes else [])]
+
+    def dated(self, names: Sequence[str]) -> Contract:
+        """Return the contract of the first of some names that has brackets as old as the date."""
+        tables = [self.venue.table(name, date=self.date) for name in names]
+        return next((table for table in tables if table.asked is None), tables[0]).contract
 
 
 def _mark(ask: Asked, contract: Contract, size: float, entry: float, money: Mapping[str, float | None]) -> float:

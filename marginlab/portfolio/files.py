@@ -7,12 +7,14 @@ said in :meth:`marginlab.portfolio.Portfolio.of_rows`.
 ``venue``, ``wallet``      key of the venue; cash beside the margins of isolated positions
 [``date``]                 of the bracket tables
 [``title``], [``note``]    words
+[``brackets``]             of one's own, as :meth:`marginlab.Brackets.read` takes them; in CSV as JSON
 ``positions``              one or more, each with what follows
 ``symbol``, ``side``       contract; ``long`` or ``short``
 ``size`` or ``notional``   above 0: in the venue's unit, or what that is worth at entry
 ``entry``, [``mark``]      prices
 [``mode``], [``margin``]   ``cross`` or ``isolated``; what is set aside in isolated mode
 [``leverage``]             the setting
+[``rate``]                 maintenance rate of a contract that nobody knows; written as ``brackets``
 ========================== =====================================================================================
 
 In JSON it is one object::
@@ -42,10 +44,12 @@ from typing import cast
 
 from ..formatting import as_csv
 from .portfolio import Portfolio
-from .reading import FIELDS, EntryError, Problem, json_of, refused
+from .reading import FIELDS, RATE, EntryError, Problem, json_of, refused
 
 VERSION = 1
 ACCOUNT = ("venue", "date", "wallet", "title", "note")
+# Written where there are any, and taken by both.
+BRACKETS = "brackets"
 CSV_COLUMNS = (*ACCOUNT, *(name for name in FIELDS if name != "notional"))
 
 
@@ -69,6 +73,8 @@ def to_json(portfolio: Portfolio) -> str:
     True
     """
     account = {name: getattr(portfolio, name) for name in ACCOUNT}
+    if portfolio.brackets is not None:
+        account[BRACKETS] = portfolio.brackets.rows()
     return json.dumps({"version": VERSION, **account, "positions": portfolio.rows()}, ensure_ascii=False, indent=1)
 
 
@@ -99,9 +105,10 @@ def from_json(text: str) -> Portfolio:
         raise refused("file", f"must be JSON: {wrong}") from None
     if not isinstance(found, dict):
         raise refused("file", f"must be one object with the fields {_listed(('version', *ACCOUNT, 'positions'))}")
-    unknown = [name for name in found if name not in ("version", *ACCOUNT, "positions")]
+    known = ("version", *ACCOUNT, BRACKETS)
+    unknown = [name for name in found if name not in (*known, "positions")]
     if unknown:
-        raise EntryError(Problem(None, name, f"is no field: they are version, {_listed(ACCOUNT)}") for name in unknown)
+        raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
     if found.get("version", VERSION) != VERSION:
         raise refused("version", f"must be {VERSION}, not {found['version']!r}")
     if not isinstance(found.get("positions"), list):
@@ -129,8 +136,12 @@ def to_csv(portfolio: Portfolio) -> str:
     venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin
     """
     account = {name: getattr(portfolio, name) for name in ACCOUNT}
+    columns = CSV_COLUMNS
+    if portfolio.brackets is not None:
+        columns = (*CSV_COLUMNS, BRACKETS)
+        account[BRACKETS] = json.dumps(portfolio.brackets.rows(), ensure_ascii=False)
     rows = [{**(account if i == 0 else {}), **row} for i, row in enumerate(portfolio.rows())]
-    return as_csv(CSV_COLUMNS, ([row.get(name) for name in CSV_COLUMNS] for row in rows))
+    return as_csv(columns, ([row.get(name) for name in columns] for row in rows))
 
 
 def from_csv(text: str) -> Portfolio:
@@ -163,9 +174,9 @@ def from_csv(text: str) -> Portfolio:
         raise refused("file", f"must be CSV with a head of {_listed(CSV_COLUMNS)}: {wrong}") from None
     head = [name.strip() for name in head]
     problems = [
-        Problem(None, name, f"is no column: they are {_listed((*CSV_COLUMNS, 'notional'))}")
+        Problem(None, name, f"is no column: they are {_listed((*CSV_COLUMNS, 'notional', RATE, BRACKETS))}")
         for name in head
-        if name not in (*ACCOUNT, *FIELDS)
+        if name not in (*ACCOUNT, *FIELDS, RATE, BRACKETS)
     ]
     problems += [
         Problem(None, name, "must be one column, not several") for name in dict.fromkeys(head) if head.count(name) > 1
@@ -178,23 +189,25 @@ def from_csv(text: str) -> Portfolio:
     if problems:
         raise EntryError(problems)
     rows = [dict(zip(head, line, strict=True)) for line in lines]
-    account = {name: rows[0].get(name) for name in ACCOUNT} if rows else {}
+    of_account = (*ACCOUNT, BRACKETS)
+    account = {name: rows[0].get(name) for name in of_account} if rows else {}
     differing = [
         Problem(i, name, f"must be empty or as in the first row ({account[name]!r}), not {row[name]!r}")
         for i, row in enumerate(rows)
-        for name in ACCOUNT
+        for name in of_account
         if row.get(name) and row[name] != account[name]
     ]
     if differing:
         raise EntryError(differing)
-    return _entered([{name: row[name] for name in FIELDS if name in row} for row in rows], account)
+    return _entered([{name: row[name] for name in (*FIELDS, RATE) if name in row} for row in rows], account)
 
 
 def _entered(rows: Sequence[Mapping[str, object]], account: Mapping[str, object]) -> Portfolio:
     title, note = (_text(name, account.get(name) or "") for name in ("title", "note"))
     # Whatever stands there: asking for it says what is wrong with it.
     venue, wallet, date = (cast(str, account.get(name)) for name in ("venue", "wallet", "date"))
-    return Portfolio.of_rows(rows, venue=venue, wallet=wallet, date=date, title=title, note=note)
+    own = account.get(BRACKETS)
+    return Portfolio.of_rows(rows, venue=venue, wallet=wallet, date=date, title=title, note=note, brackets=own)
 
 
 def _text(field: str, value: object) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 from .. import _checks
@@ -11,9 +12,11 @@ from .._checks import ArgumentError
 from ..margin.account import MODES, Account, Position
 from ..margin.contracts import Contract, check_alike
 from ..margin.opening import MARGIN_OR_LEVERAGE
+from ..margin.tiers import Tiers
+from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_names
-from .reading import FIELDS, SIDES, Asked, EntryError, Problem
+from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem
 
 MOST_POSITIONS = 8
 
@@ -36,6 +39,8 @@ class Portfolio:
         Of the bracket tables; ``None`` for the newest of each symbol.
     title, note
         What it is, in words.
+    brackets
+        Brackets of one's own, which stand for the venue's where they have the symbol; ``None`` for none.
 
     Examples
     --------
@@ -51,6 +56,7 @@ class Portfolio:
     date: str | None = None
     title: str = ""
     note: str = ""
+    brackets: Brackets | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _checks.one_of("venue", self.venue, venue_names())
@@ -65,10 +71,12 @@ class Portfolio:
         for name, words in (("title", self.title), ("note", self.note)):
             if not isinstance(words, str):
                 raise ArgumentError(name, f"must be text, not {words!r}")
+        if self.brackets is not None:
+            _checks.instance("brackets", self.brackets, Brackets)
         for position in self.positions:
             _checks.instance("positions", position, Position)
             symbol = position.contract.symbol
-            if position.contract != venue_of(self.venue).contract(symbol, date=self.date):
+            if position.contract != contract_of(self.venue, symbol, self.date, self.brackets):
                 raise ArgumentError(
                     "positions", f"must be in contracts of {self.venue}, which {symbol} as given is not"
                 )
@@ -116,6 +124,7 @@ class Portfolio:
         date: str | None = None,
         title: str = "",
         note: str = "",
+        brackets: object = None,
     ) -> Portfolio:
         """Return what a form or a file holds, or refuse all of it.
 
@@ -126,9 +135,12 @@ class Portfolio:
             where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
             one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` is the entry if left out, the
             ``mode`` ``"cross"``, the ``leverage`` the limit of the bracket, and an isolated position's ``margin``
-            its initial margin at entry.
+            its initial margin at entry. A ``rate`` makes a contract that nobody knows: that maintenance rate at every
+            size, in what the venue's contracts settle in.
         venue, wallet, date, title, note
             Of the account.
+        brackets
+            Brackets of one's own: :class:`~marginlab.Brackets`, or what its `read` takes; ``None`` for none.
 
         Returns
         -------
@@ -147,27 +159,83 @@ class Portfolio:
         dated = cast(str | None, ask.given("date"))
         if not 1 <= len(rows) <= MOST_POSITIONS:
             ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
-        entries = [_entered(Asked(i, row, problems), held_at, dated) for i, row in enumerate(rows)]
+        own = own_brackets(ask, brackets, held_at)
+        asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
+        if held_at is not None:
+            own = _with_rates(asked, own, held_at)
+        entries = [_entered(one, held_at, dated, own) for one in asked]
         held = [entry for entry in entries if entry is not None]
         if not problems:
             ask.tried("contracts", lambda: check_alike([position.contract for position, _ in held]))
         if problems or cash is None:
             raise EntryError(problems)
         positions, marks = zip(*held, strict=True)
-        return cls(venue, cash, positions, marks, dated, title, note)
+        return cls(venue, cash, positions, marks, dated, title, note, own)
 
 
-def _entered(ask: Asked, venue: str | None, date: str | None) -> tuple[Position, float] | None:
+def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
+    """Return the contract of a symbol by brackets of one's own, or else by the venue's."""
+    if brackets is not None and symbol in brackets.symbols:
+        return brackets.contract(symbol)
+    return venue_of(venue).contract(symbol, date=date)
+
+
+def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | None:
+    """Return brackets of one's own, in whatever way they were given, None for none or, noted, for bad ones."""
+    if brackets is None or brackets == "":
+        return None
+    if isinstance(brackets, Brackets):
+        return brackets
+    if isinstance(brackets, str) and not is_text(brackets):
+        ask.refuse("brackets", f"must be JSON, or a symbol and a rate a line, not {brackets!r:.60}")
+        return None
+    try:
+        found = Brackets.read(brackets, venue=venue or "")
+    except ArgumentError as refusal:
+        ask.refuse("brackets", f"are refused: {refusal}")
+        return None
+    usual = "" if venue is None else _usual_currency(venue)
+    return Brackets(tuple(replace(one, currency=one.currency or usual) for one in found.contracts))
+
+
+def _usual_currency(venue: str) -> str:
+    """Return what the linear contracts of a venue settle in, where nothing else tells it."""
+    linear = (one.contract.currency for one in venue_of(venue).tables if one.contract.kind == "linear")
+    return next(linear, "")
+
+
+def _with_rates(asked: Sequence[Asked], own: Brackets | None, venue: str) -> Brackets | None:
+    """Return brackets of one's own with those of the rows that tell a rate."""
+    contracts = {contract.symbol: contract for contract in own.contracts} if own else {}
+    known = len(contracts)
+    currency = _usual_currency(venue)
+    for ask in asked:
+        rate = ask.number(RATE, _checks.not_negative, needed=False) if isinstance(ask.values, Mapping) else None
+        symbol = None if rate is None else ask.given("symbol")
+        if rate is None or not isinstance(symbol, str):
+            continue
+        made = ask.tried(RATE, partial(_flat, symbol, rate, currency))
+        if made is not None and contracts.setdefault(symbol, made) != made:
+            ask.refuse(RATE, f"must be left out, or say what is said of {symbol} elsewhere")
+    return own if len(contracts) == known else Brackets(tuple(contracts.values()))
+
+
+def _flat(symbol: str, rate: float, currency: str) -> Contract:
+    """Return a contract that has one rate at every size."""
+    return Contract(symbol, Tiers.flat(rate), currency=currency, note="One rate of your own for every size.")
+
+
+def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None) -> tuple[Position, float] | None:
     """Return a position and its mark, or None with what is wrong noted."""
     before = len(ask.problems)
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {ask.values!r}")
         return None
     for name in ask.values:
-        if name not in FIELDS:
-            ask.refuse(str(name), f"is no field: they are {', '.join(FIELDS)}")
+        if name not in (*FIELDS, RATE):
+            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
     symbol = cast(str, ask.given("symbol"))
-    contract = None if venue is None else ask.tried("symbol", lambda: venue_of(venue).contract(symbol, date=date))
+    contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
     side, mode = ask.word("side", SIDES), ask.word("mode", MODES, "cross")
     entry = ask.number("entry", _checks.positive)
     mark = ask.number("mark", _checks.positive, needed=False)

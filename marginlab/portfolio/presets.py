@@ -2,7 +2,8 @@
 
 The marks of August 2026 are the last trades on record in :mod:`marginlab.markets.events` (22 August 2026), those of
 October 2025 its opens of the day before the crash. The basket's are the opens of Binance's perpetuals on 10 October
-2025, those of SOL and DOGE from a public collection of its candles. The sizes are made up.
+2025, those of SOL and DOGE from a public collection of its candles; both accounts of October are held to the brackets
+of that day. The sizes are made up.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from ..formatting import day
 from ..markets.events import event
 from .portfolio import Portfolio
 
-# The tables in force in October 2025 are not known; these are the last that are known before it.
-BEFORE_THE_CRASH = "2024-11-28"
+DAY_OF_THE_CRASH = "2025-10-10"
 OPENS = {"SOLUSDT": 220.81, "DOGEUSDT": 0.24843}
 
 
@@ -87,7 +87,7 @@ def _in_october(candle: int) -> tuple[float, float, str]:
     """Return the open of a candle of BTC and ETH, and what it is in words."""
     crash = event("oct-2025")
     btc, eth = crash.open[candle].tolist()
-    brackets = f"brackets of {day(np.datetime64(BEFORE_THE_CRASH))}, the last known before the crash"
+    brackets = f"the brackets are those in force on {day(np.datetime64(DAY_OF_THE_CRASH))}, the day of the crash"
     return btc, eth, f" Marks: opens of Binance's perpetuals on {day(crash.times[candle])}; {brackets}."
 
 
@@ -110,7 +110,7 @@ def _basket_of_longs() -> Portfolio:
         [_row(symbol, "long", size, marks[symbol], 5) for symbol, size in sizes.items()],
         venue="binance",
         wallet=12_000.0,
-        date=BEFORE_THE_CRASH,
+        date=DAY_OF_THE_CRASH,
         title="Basket of longs",
         note="Four longs of about the same value. They look spread out, and fall together." + dated,
     )
@@ -159,7 +159,7 @@ def _october_2025() -> Portfolio:
         [_row("BTCUSDT", "long", 0.5, btc, 10, mode="isolated"), _row("ETHUSDT", "long", 12, eth, 10)],
         venue="binance",
         wallet=9_000.0,
-        date=BEFORE_THE_CRASH,
+        date=DAY_OF_THE_CRASH,
         title="October 2025 victim",
         note="Two longs as they stood on the day before the largest liquidation day: one isolated, one cross." + marks,
     )

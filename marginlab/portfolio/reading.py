@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 
 # Of a position, as forms and files call them.
 FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "leverage", "margin")
+# Of a position in a contract that nobody knows: its maintenance rate.
+RATE = "rate"
 SIDES = ("long", "short")
 # What a number looks like in a form or a file. Thousands separators are not guessed at: 1,500 may be one and a half.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -75,7 +77,7 @@ class Asked:
         Where to note what is wrong.
     """
 
-    fields = (*FIELDS, "date")
+    fields = (*FIELDS, RATE, "date")
 
     def __init__(self, row: int | None, given: Mapping[str, object], problems: list[Problem]) -> None:
         self.row, self.values, self.problems = row, given, problems

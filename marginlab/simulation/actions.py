@@ -129,7 +129,7 @@ class Open(Action):
         maintenance = tiers.maintenance_margin(notional, contracts=size)
         against = valued.size[row] * self.size < 0
         yield _refusal(against, "size", "must have the position's sign: close that first")
-        yield opening.size_refusal(amount, tiers.cap, tiers.measured_in)
+        yield opening.size_refusal(amount, tiers.cap, tiers.measured_in, tiers.cut_off)
         yield opening.leverage_refusal(setting, limit, notional, maintenance)
         if self.margin is None:
             endless = valued.isolated[row] & np.isinf(np.minimum(setting, limit))

@@ -293,9 +293,9 @@ SIDES = {
 DATED = {
     "covid-2020": ("2021-03-18", "2021"),
     "may-2021": ("2021-03-18", "2021"),
-    "luna-2022": ("2021-03-18", "2021"),
+    "luna-2022": ("2022-02-05", "2022-02-05"),
     "ftx-2022": ("2022-09-27", "2022-09-27"),
-    **dict.fromkeys(("oct-2025", "feb-2026", "jun-2026", "rally-aug-2026"), ("2024-11-28", "2024-11-28")),
+    **dict.fromkeys(("oct-2025", "feb-2026", "jun-2026", "rally-aug-2026"), ("2025-08-21", "2025-08-21")),
 }
 
 
@@ -367,7 +367,7 @@ def test_the_table_of_eight_events_has_what_each_mode_ends_with():
         assert names == {0: "none", 1: kept[0] if kept else "", 2: "both"}[len(kept)]
 
 
-def test_the_replay_takes_the_newest_brackets_from_before_each_event():
+def test_the_replay_takes_the_brackets_in_force_when_each_event_began():
     brackets = namespace_of("volatility")["brackets"]
     for name, dates in DATED.items():
         contracts, told = brackets(event(name))

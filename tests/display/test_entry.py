@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -118,11 +119,21 @@ def test_at_another_venue_a_position_takes_the_contract_that_is_most_alike(entry
 
 
 def test_a_contract_that_a_venue_lacks_is_asked_for_rather_than_guessed():
-    entry = Entry(preset("basket-of-longs"), print)
+    rows = [{"symbol": symbol, "side": "long", "size": 1, "entry": 2} for symbol in ("DOGEUSDT", "WIFUSDT")]
+    entry = Entry(Portfolio.of_rows(rows, venue="binance", wallet=100), print)
     entry.fields["venue"].input.value = "dydx"
-    assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USD", "ETH-USD", None, None]
-    assert "must be one of 'BTC-USD', 'ETH-USD'" in written(entry.rows[2].fields["symbol"]).replace("&#x27;", "'")
+    assert [row.fields["symbol"].input.value for row in entry.rows] == ["DOGE-USD", None]
+    assert "must be one of 'BTC-USD', 'ETH-USD'" in written(entry.rows[1].fields["symbol"]).replace("&#x27;", "'")
     assert entry.portfolio is None
+    # DOGE-USD settles in USDC; and what is asked for stays so, since where it came from is forgotten.
+    entry.fields["venue"].input.value = "binance"
+    assert [row.fields["symbol"].input.value for row in entry.rows] == ["DOGEUSDC", None]
+
+
+def test_of_two_contracts_of_a_market_the_one_that_settles_alike_is_taken(entry):
+    entry.fields["venue"].input.value = "okx"
+    assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USDT-SWAP", "ETHUSDT"]
+    assert entry.portfolio.currency == "USDT"
 
 
 def test_brackets_are_of_a_date_that_the_venue_has(entry):
@@ -133,9 +144,53 @@ def test_brackets_are_of_a_date_that_the_venue_has(entry):
     assert entry.portfolio.date == "2024-11-28"
 
 
+def test_a_date_between_two_tables_is_kept_and_offered():
+    entry = Entry(dataclasses.replace(PAIR, date="2026-08-22"), print)
+    assert "2026-08-22" in entry.fields["date"].input.options
+    assert entry.portfolio.date == "2026-08-22"
+
+
 def test_a_problem_with_no_field_of_the_row_is_said_under_the_row(entry):
     from marginlab.portfolio import Problem
 
     entry.rows[0].complain([Problem(0, "contracts", "must be alike")])
     assert "contracts must be alike" in entry.rows[0].rest.value
     assert isinstance(entry.portfolio, Portfolio)
+
+
+# --- brackets of one's own --------------------------------------------------------------------------------------
+
+
+def test_brackets_of_ones_own_are_offered_beside_the_venues(entry):
+    entry.fields["brackets"].input.value = "NEWUSDT 0.02"
+    assert entry.portfolio.positions == PAIR.positions
+    assert entry.rows[0].fields["symbol"].input.options[-1] == "NEWUSDT"
+    put(entry, 0, "symbol", "NEWUSDT")
+    assert entry.portfolio.positions[0].contract.tiers.rates == (0.02,)
+    # They go along to another venue, and what is added offers them too.
+    entry.fields["venue"].input.value = "bybit"
+    assert entry.rows[0].fields["symbol"].input.value == "NEWUSDT"
+    entry.add.click()
+    assert "NEWUSDT" in entry.rows[-1].fields["symbol"].input.options
+
+
+def test_brackets_that_cannot_be_are_said_beside_them_and_their_contracts_go(entry):
+    entry.fields["brackets"].input.value = "NEWUSDT 0.02"
+    put(entry, 0, "symbol", "NEWUSDT")
+    for wrong in ("NEWUSDT 2", "other.json", '{"NEWUSDT": []}'):
+        entry.fields["brackets"].input.value = wrong
+        assert entry.portfolio is None
+        assert entry.fields["brackets"].wrong.value
+        assert entry.rows[0].fields["symbol"].input.value is None
+    entry.fields["brackets"].input.value = ""
+    assert not entry.fields["brackets"].wrong.value
+
+
+def test_an_account_in_brackets_of_ones_own_is_shown_with_them(entry):
+    row = {"symbol": "NEWUSDT", "side": "long", "size": 3, "entry": 2.5, "rate": 0.02}
+    held = Portfolio.of_rows([row], venue="binance", wallet=100)
+    entry.show(held)
+    assert entry.portfolio == held
+    entry.show(PAIR)
+    assert entry.portfolio == PAIR
+    assert entry.fields["brackets"].input.value == ""

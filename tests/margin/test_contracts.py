@@ -224,6 +224,7 @@ def test_a_contract_follows_the_coin_that_its_symbol_names(symbol, underlying):
 
 def test_a_contract_follows_the_coin_it_is_said_to():
     assert Contract("1000PEPEUSDT", TWO, follows="PEPE").underlying == "PEPE"
+    assert Contract("BTCUSDT", TWO, follows="BTC") == Contract("BTCUSDT", TWO)
     assert dataclasses.replace(Contract("BTCUSDT", TWO), symbol="ETHUSDT").underlying == "ETH"
 
 

@@ -197,6 +197,8 @@ MALFORMED = {
     "cap at the last floor": (lambda: Tiers([0, 10], [0.01, 0.02], cap=10), "cap", "10"),
     "nan cap": (lambda: Tiers([0], [0.01], cap=NAN), "cap", "nan"),
     "cap that is a word": (lambda: Tiers([0], [0.01], cap="much"), "cap", "much"),
+    "cut off without a cap": (lambda: Tiers([0], [0.01], cut_off=True), "cut_off", "no cap"),
+    "cut off by a word": (lambda: Tiers([0], [0.01], cap=5, cut_off="yes"), "cut_off", "'yes'"),
     "deduction below 0": (lambda: Tiers([0, 10], [0.01, 0.02], [0, -0.1]), "deductions", "-0.1 (at index 1)"),
     "one deduction too few": (lambda: Tiers([0, 10, 20], [0.01, 0.02, 0.03], [0, 1]), "deductions", "(2,)"),
     "no deductions in contracts": (

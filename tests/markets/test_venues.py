@@ -169,22 +169,30 @@ def test_an_unknown_venue_is_refused_with_the_known_ones(bad):
 
 
 @pytest.mark.parametrize("name", venue_names())
-@pytest.mark.parametrize("bad", ["XRPUSDT", "btcusdt", "", None])
-def test_an_unknown_symbol_is_refused_with_the_known_ones_each_once(name, bad):
-    symbols = list(dict.fromkeys(table.contract.symbol for table in venue(name).tables))
-    for ask in (venue(name).table, venue(name).contract):
+@pytest.mark.parametrize("bad", ["NOUSDT", "btcusdt", "", None, 5, ["BTCUSDT"]])
+def test_an_unknown_symbol_is_refused_with_some_of_the_known_ones(name, bad):
+    one = venue(name)
+    for ask in (one.table, one.contract):
         with pytest.raises(ValueError, match=r"^symbol must be one of ") as refusal:
             ask(bad)
-        listed = ", ".join(repr(symbol) for symbol in symbols)
-        assert str(refusal.value) == f"symbol must be one of {listed}, not {bad!r}"
+        said = str(refusal.value)
+        assert repr(one.tables[0].contract.symbol) in said
+        assert said.endswith(f", not {bad!r}")
+        assert len(said) < 300
 
 
-@pytest.mark.parametrize("bad", ["2019", "2021-03-19", "", 2021])
-def test_an_unknown_date_is_refused_with_the_known_ones_of_the_symbol(bad):
-    with pytest.raises(ValueError, match=r"^date must be one of ") as refusal:
+def test_a_symbol_that_is_nearly_right_is_told_what_it_is_like():
+    with pytest.raises(ValueError, match=r"^symbol must be one of 'WIFUSDT', .* more, not 'WIF-USDT'$"):
+        venue("binance").table("WIF-USDT")
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "21", "2025-13", "2025-02-30", "2025-1-1", "2025-10-10 ", "newest", 2021, True, ["2021"]]
+)
+def test_what_is_no_date_is_refused(bad):
+    with pytest.raises(ValueError, match=r"^date must be a day, a month or a year such as ") as refusal:
         venue("binance").table("ETHUSDT", date=bad)
-    listed = "'2026-09', '2024-11-28', '2024-04-25', '2023-03-28', '2022-09-27', '2021'"
-    assert str(refusal.value) == f"date must be one of {listed}, not {bad!r}"
+    assert str(refusal.value).endswith(f", not {bad!r}")
 
 
 # --- how they liquidate ---------------------------------------------------------------------------------------

@@ -166,8 +166,8 @@ def problems(payload, **options):
     return [(one.row, one.field, one.reason) for one in refusal.value.problems]
 
 
-def contract(name, symbol):
-    return venue(name).contract(symbol)
+def contract(name, symbol, date=None):
+    return venue(name).contract(symbol, date=date)
 
 
 # --- what is imported -----------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ CHANGED = [
     ({"symbol": "BTC/USDT"}, "symbol", "must be a unified one"),
     ({"symbol": "BTC/USDT:USDT-261225"}, "symbol", "must be a perpetual, not one with a delivery date"),
     ({"symbol": "BTC/USDT:USDT-261225-90000-C"}, "symbol", "must be a perpetual"),
-    ({"symbol": "XRP/USDT:USDT"}, "symbol", "must be one whose brackets are known at Binance USD-M (BTCUSDT, ETHUSDT"),
+    ({"symbol": "NO/USDT:USDT"}, "symbol", "must be one whose brackets are known at Binance USD-M, not 'NO/USDT:USDT'"),
     ({"symbol": "BTC/USDT:BTC"}, "symbol", "must be one whose brackets are known"),
     ({"symbol": "btc/usdt:usdt"}, "symbol", "must be one whose brackets are known"),
     ({"side": None}, "side", "must be one of 'long', 'short', not None"),
@@ -383,8 +383,18 @@ def test_what_the_positions_do_not_tell_is_checked_as_well(options, field, reaso
     assert found[0][2].startswith(reason)
 
 
-def test_a_date_without_brackets_is_refused():
-    assert [(row, field) for row, field, _ in problems(BINANCE, date="1999")] == [(0, "date"), (1, "date")]
+@pytest.mark.parametrize("date", ["last year", "2025-13", "2025-02-30"])
+def test_what_is_no_date_is_refused(date):
+    assert [(row, field) for row, field, _ in problems(BINANCE, date=date)] == [(0, "date"), (1, "date")]
+
+
+def test_a_market_is_found_by_its_unified_name_in_the_brackets_of_its_date():
+    other = {**BINANCE[0], "symbol": "WIF/USDT:USDT", "contracts": 100, "entryPrice": 2.0, "markPrice": 2.0}
+    (position,) = imported([other], date="2025-10-10").positions
+    assert position.contract == contract("binance", "WIFUSDT", date="2025-10-10")
+    # What OKX calls ETH-USDT-SWAP is known of 2025, and of 2021 under the name that was set out by hand.
+    for date, symbol in ((None, "ETH-USDT-SWAP"), ("2021-06-11", "ETHUSDT")):
+        assert imported(OKX, venue="okx", date=date).positions[0].contract.symbol == symbol
 
 
 def test_positions_that_settle_differently_are_refused():
@@ -397,3 +407,20 @@ def test_positions_that_settle_differently_are_refused():
 def test_everything_that_is_wrong_is_said_at_once():
     found = problems([{**BINANCE[0], "side": None, "entryPrice": 0}, BINANCE[1], {**BINANCE[1], "marginMode": "x"}])
     assert [(row, field) for row, field, _ in found] == [(0, "side"), (0, "entryPrice"), (2, "marginMode")]
+
+
+# --- brackets of one's own --------------------------------------------------------------------------------------
+
+FETCHED = [
+    {"minNotional": 0, "maxNotional": 5_000, "maintenanceMarginRate": 0.01, "maxLeverage": 50},
+    {"minNotional": 5_000, "maxNotional": None, "maintenanceMarginRate": 0.02, "maxLeverage": 25},
+]
+
+
+@pytest.mark.parametrize("symbol", ["NEW/USDT:USDT", "NEWUSDT"])
+def test_a_market_that_is_not_known_comes_with_its_brackets(symbol):
+    held = {**BINANCE[0], "symbol": "NEW/USDT:USDT", "contracts": 100, "entryPrice": 2.0, "markPrice": 2.0}
+    found = imported([held, BINANCE[1]], brackets={symbol: FETCHED})
+    assert found.positions[0].contract.tiers.rates == (0.01, 0.02)
+    assert found.positions[1].contract == contract("binance", "ETHUSDT")
+    assert problems([held], brackets={symbol: []})[0][:2] == (None, "brackets")

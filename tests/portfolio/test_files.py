@@ -301,3 +301,40 @@ def test_a_row_says_what_its_figure_is_of(found, rows):
 def test_every_part_is_there_in_order(rows):
     parts = list(dict.fromkeys(row["part"] for row in rows))
     assert parts == ["position", "account", "refusal", "event", "closing", "shock", "finding"]
+
+
+# --- brackets of one's own --------------------------------------------------------------------------------------
+
+OWN = Portfolio.of_rows(
+    [{"symbol": "NEWUSDT", "side": "long", "size": 3, "entry": 2.5, "rate": 0.02}], venue="binance", wallet=100
+)
+
+
+@every_way
+def test_an_account_in_brackets_of_ones_own_comes_back_without_loss(write, read):
+    again = read(write(OWN))
+    assert again == OWN
+    assert again.brackets.contract("NEWUSDT").tiers.rates == (0.02,)
+
+
+def test_an_account_without_them_is_written_as_before():
+    assert set(json.loads(to_json(BET))) == {"version", "venue", "date", "wallet", "title", "note", "positions"}
+    assert to_csv(BET).splitlines()[0] == HEAD
+
+
+def test_a_file_may_say_a_rate_or_hold_what_was_fetched():
+    head, row = "venue,wallet,symbol,side,size,entry,rate", "binance,100,NEWUSDT,long,3,2.5,0.02"
+    assert from_csv(f"{head}\n{row}") == OWN
+    told = json.loads(to_json(OWN))
+    told["brackets"] = {"NEWUSDT": [{"minNotional": 0, "maxNotional": None, "maintenanceMarginRate": 0.02}]}
+    assert from_json(json.dumps(told)).positions == OWN.positions
+
+
+def test_a_file_names_no_other_file():
+    told = {**json.loads(to_json(OWN)), "brackets": "other.json"}
+    ((row, field, reason), *_) = problems(from_json, json.dumps(told))
+    assert (row, field, reason) == (
+        None,
+        "brackets",
+        "must be JSON, or a symbol and a rate a line, not 'other.json'",
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginlab import Position, venue, venue_names
+from marginlab import ArgumentError, Brackets, Position, Tiers, venue, venue_names
+from marginlab.comparison import compare
 from marginlab.portfolio import EntryError, Portfolio, Problem
 from marginlab.portfolio.portfolio import FIELDS, MOST_POSITIONS
 
@@ -139,7 +143,7 @@ def test_positions_and_marks_are_kept_as_they_were_given_whatever_they_came_in()
 @pytest.mark.parametrize(
     ("changed", "field", "reason"),
     [
-        ({"symbol": "XRPUSDT"}, "symbol", "must be one of 'BTCUSDT', 'ETHUSDT'"),
+        ({"symbol": "NOUSDT"}, "symbol", "must be one of "),
         ({"symbol": None}, "symbol", "must be one of"),
         ({"side": "buy"}, "side", "must be one of 'long', 'short', not 'buy'"),
         ({"side": ""}, "side", "must be one of 'long', 'short', not None"),
@@ -193,10 +197,24 @@ def test_a_bad_account_is_refused_without_blaming_a_position(account, field, rea
     assert problems(BTC, **account) == [(None, field, reason)]
 
 
-def test_a_date_without_a_table_is_refused_with_those_there_are():
-    ((row, field, reason),) = problems(BTC, date="1999")
-    assert (row, field) == (0, "date")
-    assert "'2026-09'" in reason
+def test_what_is_no_date_is_refused():
+    assert problems(BTC, date="soon") == [
+        (0, "date", "must be a day, a month or a year such as '2025-10-10' or '2025', not 'soon'")
+    ]
+
+
+def test_where_no_brackets_are_as_old_the_contract_says_so():
+    contract = entered(BTC, date="1999").positions[0].contract
+    assert contract.note.endswith("The oldest that are known; asked for were those of 1999.")
+
+
+def test_a_date_at_which_a_contract_was_not_listed_is_refused_beside_the_date():
+    row = {"symbol": "1000BTTCUSDT", "side": "long", "size": 1, "entry": 1}
+    ((_, field, reason),) = problems(row, date="2024")
+    assert (field, reason) == (
+        "date",
+        "must be one at which 1000BTTCUSDT was listed: it had left by 2022-05-21, not '2024'",
+    )
 
 
 def test_contracts_that_settle_differently_cannot_share_an_account():
@@ -243,3 +261,90 @@ def test_a_portfolio_that_does_not_fit_together_is_refused(changed, message):
     held = entered(BTC)
     with pytest.raises(ValueError, match=f"^{message}"):
         Portfolio(**{"venue": "binance", "wallet": 5.0, "positions": held.positions, "marks": held.marks, **changed})
+
+
+# --- brackets of one's own --------------------------------------------------------------------------------------
+
+NEW = {"symbol": "NEWUSDT", "side": "long", "size": 1_000, "entry": 2.0}
+TIERS = [
+    {"minNotional": 0, "maxNotional": 5_000, "maintenanceMarginRate": 0.01, "maxLeverage": 50},
+    {"minNotional": 5_000, "maxNotional": 50_000, "maintenanceMarginRate": 0.02, "maxLeverage": 25},
+]
+
+
+def test_a_contract_that_nobody_knows_is_entered_by_a_symbol_and_a_rate():
+    held = entered({**NEW, "rate": "0.02"}, BTC)
+    contract = held.positions[0].contract
+    assert (contract.symbol, contract.tiers, contract.currency) == ("NEWUSDT", Tiers.flat(0.02), "USDT")
+    assert held.brackets.symbols == ("NEWUSDT",)
+    # 1,000 at 2 % of what they are worth.
+    assert held.account.maintenance_margin(held.marks)[0] == pytest.approx(40)
+    assert Portfolio.of_rows(held.rows(), venue="binance", wallet=5_000, brackets=held.brackets) == held
+    assert (
+        entered(NEW, brackets={"symbol": "NEWUSDT", "rate": 0.02, "currency": "USDT"}).positions[0].contract == contract
+    )
+
+
+def test_a_rate_settles_in_what_the_venue_settles_in():
+    assert entered({**NEW, "rate": 0.02}, venue="dydx").currency == "USDC"
+
+
+@pytest.mark.parametrize("way", [{"NEWUSDT": TIERS}, Brackets.read({"NEWUSDT": TIERS}), json.dumps({"NEWUSDT": TIERS})])
+def test_brackets_of_ones_own_come_in_as_they_were_fetched(way):
+    held = entered(NEW, brackets=way)
+    assert held.positions[0].contract.tiers.deductions == (0, 50)
+    assert compare(held.account, held.marks, venue="binance").symbols == ("NEWUSDT",)
+
+
+def test_brackets_of_ones_own_stand_for_the_venues():
+    held = entered(BTC, ETH, brackets="BTCUSDT 0.03")
+    assert held.positions[0].contract.tiers == Tiers.flat(0.03)
+    assert held.positions[1].contract == venue("binance").contract("ETHUSDT")
+
+
+def test_brackets_that_do_not_say_it_settle_in_what_the_venue_settles_in():
+    meta = {"universe": [{"name": "NEW", "maxLeverage": 3}]}
+    assert entered({**NEW, "symbol": "NEW"}, venue="hyperliquid", brackets=meta).currency == "USDC"
+
+
+def test_two_rows_of_one_contract_may_tell_one_rate_and_not_two():
+    row = {**NEW, "rate": 0.02}
+    assert entered(row, {**row, "side": "short", "rate": ""}).brackets == entered(row).brackets
+    assert problems(row, {**row, "rate": 0.03}) == [
+        (1, "rate", "must be left out, or say what is said of NEWUSDT elsewhere")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "reason"),
+    [(-0.1, "must be 0 or more"), ("much", "must be a number"), (1.5, "rates must lie in [0, 1)")],
+)
+def test_a_rate_that_cannot_be_is_refused_beside_the_rate(rate, reason):
+    found = problems({**NEW, "rate": rate})
+    assert (found[0][1], found[0][2].startswith(reason)) == ("rate", True)
+
+
+def test_a_rate_without_a_symbol_is_refused_for_the_symbol():
+    assert [field for _, field, _ in problems({**NEW, "symbol": "", "rate": 0.02})] == ["symbol"]
+    assert [field for _, field, _ in problems(5, {**NEW, "rate": 0.02})] == ["position"]
+    assert [field for _, field, _ in problems({**NEW, "rate": 0.02}, venue="nyse")] == ["venue"]
+
+
+@pytest.mark.parametrize(
+    ("brackets", "reason"),
+    [
+        ({"NEWUSDT": []}, "are refused: NEWUSDT: brackets must be a list of one or more, not []"),
+        ("somewhere.json", "must be JSON, or a symbol and a rate a line, not 'somewhere.json'"),
+        (5, "are refused: brackets must be a reply of ccxt or of a venue, not 5"),
+    ],
+)
+def test_brackets_that_cannot_be_are_refused_as_a_whole(brackets, reason):
+    assert (None, "brackets", reason) in problems(BTC, brackets=brackets)
+
+
+def test_a_portfolio_is_in_contracts_of_its_brackets():
+    held = entered({**NEW, "rate": 0.02})
+    for bad, named in ((None, "symbol"), ("NEWUSDT 0.02", "brackets"), (Brackets.read("NEWUSDT 0.03"), "positions")):
+        with pytest.raises(ArgumentError) as refusal:
+            dataclasses.replace(held, brackets=bad)
+        assert refusal.value.argument == named

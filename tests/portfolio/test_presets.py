@@ -27,10 +27,8 @@ def test_there_are_six_presets():
 def test_a_preset_says_what_it_is_for_and_whose_marks_it_stands_at(name):
     what, marks = preset(name).note.split(" Marks: ")
     assert what.endswith(".")
-    known = {
-        "october-2025": "opens of Binance's perpetuals on 9 October 2025; brackets of 28 November 2024, ",
-        "basket-of-longs": "opens of Binance's perpetuals on 10 October 2025; brackets of 28 November 2024, ",
-    }
+    opens = "opens of Binance's perpetuals on {} October 2025; the brackets are those in force on 10 October 2025, "
+    known = {"october-2025": opens.format(9), "basket-of-longs": opens.format(10)}
     assert marks.startswith(known.get(name, "Binance's last trades of 22 August 2026."))
 
 
@@ -96,7 +94,9 @@ def test_the_market_maker_holds_both_sides_at_a_loss_and_ten_times_its_equity():
 def test_the_victim_of_october_holds_one_long_in_each_mode_in_the_brackets_of_its_time():
     one = preset("october-2025")
     assert one.account.mode == ("isolated", "cross")
-    assert one.positions[0].contract == venue("binance").contract("BTCUSDT", date="2024-11-28")
+    tiers = one.positions[0].contract.tiers
+    assert one.positions[0].contract == venue("binance").contract("BTCUSDT", date="2025-10-10")
+    assert (tiers.floors[1], tiers.rates[0]) == (300_000, 0.004)
 
 
 @pytest.mark.parametrize("bad", ["Hedged pair", "", None])
