@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import TypeVar
@@ -13,6 +14,8 @@ from ._typing import Bools, Floats, Numbers
 
 Kind = TypeVar("Kind")
 
+# What a number looks like as text. Thousands separators are not guessed at: 1,500 may be one and a half.
+AS_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # What rounding may move, as a share of the numbers involved: differences below it decide nothing.
 ROUNDING = 1e-12
 

@@ -144,6 +144,11 @@ def controls(given: Mapping[str, Control | Iterable[Value]]) -> dict[str, Contro
     }
 
 
+def starts(controls: Mapping[str, Control]) -> dict[str, Value]:
+    """Return the values that controls start with."""
+    return {name: control.start for name, control in controls.items()}
+
+
 def grid(controls: Mapping[str, Control]) -> Iterator[dict[str, Value]]:
     """Yield every combination of values, the last control moving fastest."""
     for values in product(*(control.values for control in controls.values())):

@@ -16,7 +16,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
-from .controls import Control, Draw, Tabulate, Value, controls, grid
+from .controls import Control, Draw, Tabulate, Value, controls, grid, starts
 from .page import PAGE_VARIABLE, island
 from .widgets import Live
 
@@ -63,7 +63,7 @@ class Explorer:
     @property
     def start(self) -> dict[str, Value]:
         """The values it starts with."""
-        return {name: control.start for name, control in self.controls.items()}
+        return starts(self.controls)
 
     def states(self) -> Iterator[dict[str, Value]]:
         """Yield every combination of values, the last control moving fastest.

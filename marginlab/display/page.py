@@ -18,7 +18,7 @@ import numpy as np
 
 from .._checks import ArgumentError
 from ..formatting import Link, Table
-from .controls import Control, Draw, Tabulate, Value, grid
+from .controls import Control, Draw, Tabulate, grid, starts
 
 # Set by the book's build, so that the kernel it starts writes pages rather than widgets.
 PAGE_VARIABLE = "MARGINLAB_PAGE"
@@ -56,7 +56,7 @@ def island(name: str, title: str, controls: Mapping[str, Control], draw: Draw, t
     tables = [] if table is None else [table(**values) for values in states]
     for state, one in zip(drawn, tables, strict=False):
         state["table"] = rows_of(one)
-    first = states.index(_start(controls))
+    first = states.index(starts(controls))
     data = {"controls": _described(controls), **differences(drawn, first, _shape(controls))}
     stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     layout = drawn[first]["layout"]
@@ -175,10 +175,6 @@ def _is_list_of_parts(part: object) -> TypeGuard[list[object]]:
     return isinstance(part, list) and any(isinstance(item, dict) for item in part)
 
 
-def _start(controls: Mapping[str, Control]) -> dict[str, Value]:
-    return {name: control.start for name, control in controls.items()}
-
-
 def _shape(controls: Mapping[str, Control]) -> tuple[int, ...]:
     return tuple(len(control.values) for control in controls.values())
 
@@ -238,7 +234,7 @@ def _table(controls: Mapping[str, Control], draw: Draw) -> str:
     shown = sorted({round(last * part / 4) for part in range(5)})
     rows = "".join(
         f"<tr><td>{escape(control.written[i])}</td>"
-        f"<td>{escape(draw(**{**_start(controls), key: control.values[i]})[1])}</td></tr>"
+        f"<td>{escape(draw(**{**starts(controls), key: control.values[i]})[1])}</td></tr>"
         for i in shown
     )
     head = f"<tr><th>{escape(control.label)}</th><th>What it shows</th></tr>"

@@ -257,10 +257,11 @@ class Account:
         caps, units = np.array([one.cap for one in tables]), np.array([one.measured_in for one in tables])
         cut_off = np.array([one.cut_off for one in tables])
         yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units, cut_off)
+        fee = self.closing_fee(entry)
         margins = opening.margin_refusal(
             self.margin,
-            self.requirement(entry),
-            self.closing_fee(entry),
+            maintenance + fee,
+            fee,
             self.convention,
             at_stake=self._at_stake(entry),
         )

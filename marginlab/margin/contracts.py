@@ -81,7 +81,7 @@ class Contract:
         _checks.single("multiplier", self.multiplier, _checks.positive)
         if not isinstance(self.follows, str):
             raise ArgumentError("follows", f"must be the name of a coin, not {self.follows!r}")
-        if self.follows == _named_in(self.symbol):
+        if self.follows and self.follows == _named_in(self.symbol):
             object.__setattr__(self, "follows", "")  # the same contract, whether it says so or not
 
     @property

@@ -23,7 +23,6 @@ DEDUCTIONS = ("continuous", "none")
 # BTC/USDT:USDT, which says what a contract settles in; a delivery date may follow.
 _UNIFIED = re.compile(r"([^/]+)/([^:]+):([^-]+)(-.+)?")
 _QUOTED = re.compile(r".+?[-_]?(USDT|USDC|BUSD|USD1|FDUSD)")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # A symbol and its rate.
 _LINE = re.compile(r"([^\s,;:=]+)[\s,;:=]+([\d.]+)")
 # Some lists count in whole numbers: the next bracket begins up to one above the last. In money that is next to nothing.
@@ -603,7 +602,7 @@ def _number(name: str, value: object) -> float | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
+        if not _checks.AS_TEXT.fullmatch(value):
             raise ArgumentError(name, f"must be a number, not {value!r:.60}")
         value = float(value)
     return _checks.single(name, cast(float, value), _checks.not_negative)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -21,8 +20,6 @@ FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "levera
 # Of a position in a contract that nobody knows: its maintenance rate.
 RATE = "rate"
 SIDES = ("long", "short")
-# What a number looks like in a form or a file. Thousands separators are not guessed at: 1,500 may be one and a half.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def as_number(field: str, value: object) -> ArrayLike:
     """Return a number that may stand there as text: digits with a point, no separators of thousands."""
     if not isinstance(value, str):
         return cast(ArrayLike, value)
-    if not _NUMBER.fullmatch(value):
+    if not _checks.AS_TEXT.fullmatch(value):
         raise ArgumentError(field, f"must be a number such as 1500 or 0.25, without separators, not {value!r}")
     return float(value)
 

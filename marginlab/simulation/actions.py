@@ -161,10 +161,9 @@ class Open(Action):
 
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what the wallet cannot carry, and an isolated position that would fail at once."""
-        tied, left = state.tied_and_there(valued)
-        _, there = state.tied_and_there(before)
+        there = state.there(before)
         # What has left the wallet, for the margin and the fee, is part of what was needed.
-        needed, what = tied + there - left, "the margins and the fee"
+        needed, what = state.tied(valued) + there - state.there(valued), "the margins and the fee"
         yield opening.wallet_refusal(needed, there, at_stake=_at_stake(valued), what=what)
         yield _at_once(state, valued, self.position)
 
@@ -324,7 +323,7 @@ def _refusal(where: Bools, argument: str, reason: str) -> opening.Refusals:
 
 def _short(state: State, valued: Valuation) -> Bools:
     """Return where the wallet has given away what the pool needs."""
-    return opening.wallet_refusal(*state.tied_and_there(valued), at_stake=_at_stake(valued)).where
+    return opening.wallet_refusal(state.tied(valued), state.there(valued), at_stake=_at_stake(valued)).where
 
 
 def _at_once(state: State, valued: Valuation, row: int) -> opening.Refusals:

@@ -186,16 +186,17 @@ class State:
         limit = self.in_bracket(self.limits, bracket)
         return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], limit, valued.required)
 
-    def tied_and_there(self, valued: Valuation) -> tuple[Floats, Floats]:
-        """Return what the cross positions tie up and what there is for it, profits not counted, shapes (k,)."""
-        pool = valued.pool
-        loss = np.minimum(total(np.where(pool, valued.pnl, 0.0)), 0.0)
-        return total(np.where(pool, self.needed_to_open(valued), 0.0)), valued.wallet + loss
+    def tied(self, valued: Valuation) -> Floats:
+        """Return what the cross positions tie up, shape (k,)."""
+        return total(np.where(valued.pool, self.needed_to_open(valued), 0.0))
+
+    def there(self, valued: Valuation) -> Floats:
+        """Return what there is for it, the wallet less losses, profits not counted, shape (k,)."""
+        return valued.wallet + np.minimum(total(np.where(valued.pool, valued.pnl, 0.0)), 0.0)
 
     def spare(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet, negative where it is short, shape (k,)."""
-        tied, there = self.tied_and_there(valued)
-        return there - tied
+        return self.there(valued) - self.tied(valued)
 
     def watch(self, valued: Valuation) -> None:
         """Set the prices between which nothing can fail, so that no path is looked at before one is passed.
