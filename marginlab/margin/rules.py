@@ -16,7 +16,10 @@ from .._checks import ArgumentError
 from .._typing import Bools, Numbers
 
 MAINTENANCE_AT = ("liquidation", "entry", "mark")
-CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "margin")
+CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "leverage", "margin")
+CLOSING_FEE_IN = ("both", "cross")
+BRACKETS_COUNT = ("leg", "net", "larger", "both")
+CHARGED = ("each", "net", "larger")
 CLOSE = ("takeover", "market")
 PARTS = ("whole", "share", "bracket", "restore")
 CLOSING_ORDERS = ("largest loss", "largest maintenance", "as given")
@@ -38,9 +41,18 @@ class Convention:
     closing_fee_at
         ``"none"``: not counted. ``"liquidation"``: required on top of maintenance, on the
         notional there. ``"bankruptcy"``: on the notional at the bankruptcy price, which then
-        includes it too. ``"margin"``: already inside the margin that was set aside.
+        includes it too. ``"leverage"``: on the notional at the bankruptcy price that the leverage implies,
+        whatever stands behind the position. ``"margin"``: already inside the margin that was set aside.
+    closing_fee_in
+        ``"both"`` modes, or ``"cross"`` alone, where an isolated margin contains the fee and it cancels.
     at_equality
         Whether equity exactly equal to the requirement is liquidated.
+    brackets_count
+        What decides the bracket of a market's cross legs: each ``"leg"`` by its own notional, the ``"net"`` of long
+        and short, the ``"larger"`` of the two, or ``"both"`` added up. An isolated leg stands for itself.
+    charged
+        What of a market's cross legs maintenance is charged on: ``"each"`` leg, the ``"net"``, or the ``"larger"``
+        side alone.
 
     Examples
     --------
@@ -54,10 +66,16 @@ class Convention:
     closing_fee: float = 0.0
     closing_fee_at: str = "none"
     at_equality: bool = True
+    closing_fee_in: str = "both"
+    brackets_count: str = "leg"
+    charged: str = "each"
 
     def __post_init__(self) -> None:
         _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
         _checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
+        _checks.one_of("closing_fee_in", self.closing_fee_in, CLOSING_FEE_IN)
+        _checks.one_of("brackets_count", self.brackets_count, BRACKETS_COUNT)
+        _checks.one_of("charged", self.charged, CHARGED)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
             raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
         _checks.truth("at_equality", self.at_equality)
