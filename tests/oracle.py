@@ -99,6 +99,116 @@ def backing(wallet, legs, marks, convention, i):
     return total
 
 
+def sides(legs, values):
+    """Return the sums of the values of the long and of the short legs."""
+    long = sum((value for (_, size, _), value in zip(legs, values, strict=True) if size > 0), Fraction(0))
+    return long, sum(values, Fraction(0)) - long
+
+
+def together(how, long, short, own):
+    """Return what counts where a venue looks at a leg of its own, at the net, the larger side, or both added."""
+    return {"leg": own, "net": abs(long - short), "larger": max(long, short), "both": long + short}[how]
+
+
+def market_maintenance(legs, prices, convention):
+    """Return what the open cross legs of one contract must hold together, each valued at a price of its own."""
+    legs, prices = zip(*[pair for pair in zip(legs, prices, strict=True) if pair[0][1] != 0], strict=True)
+    contract = legs[0][0]
+    values = [notional(contract, size, price) for (_, size, _), price in zip(legs, prices, strict=True)]
+    amounts = [abs(Fraction(size)) for _, size, _ in legs] if contract.tiers.measured_in == "contracts" else values
+    larger = 1 if sides(legs, values)[0] >= sides(legs, values)[1] else -1
+    needed = Fraction(0)
+    for (_, size, _), value, amount_ in zip(legs, values, amounts, strict=True):
+        counted = together(convention.brackets_count, *sides(legs, values), value)
+        if counted == 0 or (convention.charged != "each" and size * larger < 0):
+            on = Fraction(0) if convention.charged != "each" else value
+        elif convention.charged == "net":
+            on = value * abs(sides(legs, values)[0] - sides(legs, values)[1]) / max(sides(legs, values))
+        else:
+            on = value
+        where = together(convention.brackets_count, *sides(legs, amounts), amount_)
+        _, _, rate, deduction = bracket_of(contract.tiers, where)
+        needed += rate * on - (deduction * on / counted if counted else 0)
+    return needed
+
+
+def leverage_fee(contract, size, entry, leverage, convention):
+    """Return the closing fee at the price at which a position's initial margin alone would be used up."""
+    q, entry, leverage = amount(contract, size), Fraction(entry), Fraction(leverage)
+    if convention.closing_fee_at != "leverage" or q == 0:
+        return Fraction(0)
+    if contract.kind == "linear":
+        price = entry - entry / leverage * (1 if q > 0 else -1)
+        return Fraction(convention.closing_fee) * abs(q) * max(price, Fraction(0))
+    coins = 1 / entry + 1 / (entry * leverage) * (1 if q > 0 else -1)
+    return Fraction(convention.closing_fee) * abs(q) * max(coins, Fraction(0))
+
+
+def market_spare(cash, legs, leverages, price, mark, convention):
+    """Return equity less requirement of a pool of which one market is at a price; `cash` is all the rest of it."""
+    at = {"liquidation": [price] * len(legs), "mark": [mark] * len(legs), "entry": [leg[2] for leg in legs]}
+    left = Fraction(cash) - market_maintenance(legs, at[convention.maintenance_at], convention)
+    for leg, leverage in zip(legs, leverages, strict=True):
+        left += pnl(*leg, price) - _fee(convention, "liquidation") * notional(leg[0], leg[1], price)
+        left -= leverage_fee(*leg, leverage, convention)
+    return left
+
+
+def market_prices(cash, legs, leverages, mark, convention):
+    """Return the prices below and above the mark at which a market takes its pool along; ``None`` for none.
+
+    Where it fails already, these are the ends of that: above what fell too far, below what rose too far.
+    """
+    legs, leverages = zip(*[pair for pair in zip(legs, leverages, strict=True) if pair[0][1] != 0], strict=True)
+
+    def spare(price):
+        return market_spare(cash, legs, leverages, price, mark, convention)
+
+    edges = _market_edges(legs, convention)
+    crossings = {edge for edge in edges if 0 < edge < INFINITY}
+    for start, stop in pairwise(edges):
+        crossings |= set(_roots(spare, start, stop, legs[0][0].kind))
+    steps = sorted(crossings)
+    inside = [middle(*pair) for pair in pairwise([Fraction(0), *steps, INFINITY])]
+    fails = [spare(price) <= 0 for price in inside]
+    changes = [price for price, before, after in zip(steps, fails, fails[1:], strict=False) if before != after]
+    at = sum(price < mark for price in steps)
+    below, above = [price for price in changes if price <= mark], [price for price in changes if price >= mark]
+    down, up = max(below, default=None), min(above, default=None)
+    return (up, down) if fails[at] else (down, up)
+
+
+def middle(start, stop):
+    """Return a price between two."""
+    return 2 * start + 1 if stop == INFINITY else (start + stop) / 2
+
+
+def _market_edges(legs, convention):
+    """Return the prices at which some leg enters another bracket, with 0 and infinity."""
+    contract, found = legs[0][0], set()
+    amounts = [abs(amount(contract, size)) for _, size, _ in legs]
+    if contract.tiers.measured_in != "contracts":
+        for own in amounts:
+            counted = together(convention.brackets_count, *sides(legs, amounts), own)
+            for floor in map(Fraction, contract.tiers.floors[1:]):
+                if counted:
+                    found.add(floor / counted if contract.kind == "linear" else counted / floor)
+    return [Fraction(0), *sorted(found), INFINITY]
+
+
+def _roots(spare, start, stop, kind):
+    """Return where a line in the price (inverse: in one over it) crosses zero between two edges."""
+    one, two = (middle(start, middle(start, stop)), middle(middle(start, stop), stop))
+    flipped = kind == "inverse"
+    x, y = (1 / one, 1 / two) if flipped else (one, two)
+    steep = (spare(two) - spare(one)) / (y - x)
+    if steep == 0 or (root := x - spare(one) / steep) <= 0:
+        return
+    price = 1 / root if flipped else root
+    if start <= price <= stop:
+        yield price
+
+
 def equity(wallet, legs, marks):
     """Return wallet and profit and loss of all positions."""
     return Fraction(wallet) + sum(pnl(*leg, mark) for leg, mark in zip(legs, marks, strict=True))

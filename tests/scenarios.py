@@ -14,9 +14,9 @@ import numpy as np
 
 from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Rules, Switch, Tiers, TopUp
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import CLOSING_FEE_AT, MAINTENANCE_AT
+from marginlab.margin.rules import MAINTENANCE_AT
 
-from .strategies import size_of
+from .strategies import OF_POSITION, size_of
 
 INF = float("inf")
 
@@ -96,7 +96,7 @@ def draw_account(rng, start, values):
         convention=Convention(
             maintenance_at=pick(rng, *MAINTENANCE_AT),
             closing_fee=between(rng, 0, 0.02),
-            closing_fee_at=pick(rng, *CLOSING_FEE_AT),
+            closing_fee_at=pick(rng, *OF_POSITION),
             at_equality=bool(rng.random() < 0.5),
         ),
     )

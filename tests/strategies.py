@@ -6,6 +6,7 @@ the same money, so that prices cross brackets often. Rates and fees stay below 1
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from marginlab import Account, Contract, Convention, Position, Tiers
 from marginlab.margin.account import MODES
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import CLOSING_FEE_AT, MAINTENANCE_AT
+from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT
+
+# Where a closing fee counts that asks for nothing but the position and its backing.
+OF_POSITION = tuple(one for one in CLOSING_FEE_AT if one != "leverage")
 
 
 def shares(low, high):
@@ -76,7 +80,7 @@ def contracts(tables=tables, kinds=KINDS):
     )
 
 
-def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=CLOSING_FEE_AT, fees=closing_fees):
+def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=OF_POSITION, fees=closing_fees):
     """Draw a venue's way of counting."""
     return st.builds(
         Convention,
@@ -87,8 +91,19 @@ def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=CLOSING_FEE_AT, fe
     )
 
 
+leverages = st.sampled_from([1.0, 1.25, 2.0])
 any_contract = contracts()
 any_convention = conventions()
+together = st.builds(
+    Convention,
+    maintenance_at=st.sampled_from(MAINTENANCE_AT),
+    closing_fee=closing_fees,
+    closing_fee_at=st.sampled_from(["none", "liquidation", "leverage", "margin"]),
+    at_equality=st.booleans(),
+    closing_fee_in=st.sampled_from(CLOSING_FEE_IN),
+    brackets_count=st.sampled_from(BRACKETS_COUNT),
+    charged=st.sampled_from(CHARGED),
+)
 any_share = shares(-0.2, 2.5)
 
 
@@ -174,9 +189,33 @@ def accounts(draw, *, tables=tables, kinds=KINDS, modes=MODES, conventions=any_c
     )
     value = sum(position.contract.notional(position.size, position.entry) for position in held)
     wallet = value * draw(shares(-0.05, 1.5))
+    # One position a market: what several legs of one do is asked of `hedged_accounts`.
+    held = [
+        replace(one, contract=replace(one.contract, symbol=f"{one.contract.symbol}{i}")) for i, one in enumerate(held)
+    ]
     account = Account.of(held, wallet=wallet, convention=draw(conventions))
     moves = draw(st.lists(st.floats(0.5, 2), min_size=len(held), max_size=len(held)))
     return Held(account, account.entry * moves)
+
+
+@st.composite
+def hedged_accounts(draw, *, tables=tables, kinds=KINDS, modes=("cross", "cross", "isolated"), conventions=None):
+    """Draw an account with two to three legs in a first market, and up to two in another; each market has one mark."""
+    kind = draw(st.sampled_from(kinds))
+    held, marks = [], []
+    for symbol, count in (("BTC", draw(st.integers(2, 3))), ("ETH", draw(st.integers(0, 2)))):
+        contract = replace(draw(contracts(tables, [kind])), symbol=symbol)
+        price = draw(prices)
+        for _ in range(count):
+            notional, entry = draw(notionals), price * draw(st.floats(0.7, 1.4))
+            size, mode = draw(sides) * size_of(contract, notional, entry), draw(st.sampled_from(modes))
+            margin = notional * draw(st.floats(0.001, 1.5)) if mode == "isolated" else None
+            held.append(Position(contract, size, entry, mode=mode, margin=margin, leverage=draw(leverages)))
+            marks.append(price)
+    value = sum(position.contract.notional(position.size, position.entry) for position in held)
+    ways = together if conventions is None else conventions
+    account = Account.of(held, wallet=value * draw(shares(-0.05, 1.5)), convention=draw(ways))
+    return Held(account, np.array(marks))
 
 
 @st.composite

@@ -17,11 +17,12 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
-from . import liquidation, opening
+from . import legs, liquidation, opening
 from .contracts import Contract, check_alike
 from .rules import Convention
 
 MODES = ("cross", "isolated")
+TOWARD = ("down", "up")
 
 
 @dataclass(frozen=True)
@@ -252,11 +253,11 @@ class Account:
             Of leverages, sizes and isolated margins, with an entry a position.
         """
         entry, tables = self.entry, [contract.tiers for contract in self.contracts]
-        limit, maintenance = self._each(Contract.leverage_limit, entry), self.maintenance_margin(entry)
+        limit, maintenance = self._leverage_limit(entry), self.maintenance_margin(entry)
         yield opening.leverage_refusal(self.leverage, limit, self.notional(entry), maintenance)
         caps, units = np.array([one.cap for one in tables]), np.array([one.measured_in for one in tables])
         cut_off = np.array([one.cut_off for one in tables])
-        yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units, cut_off)
+        yield opening.size_refusal(self.bracket_amount(entry), caps, units, cut_off)
         fee = self.closing_fee(entry)
         margins = opening.margin_refusal(
             self.margin,
@@ -281,8 +282,8 @@ class Account:
             For a cross position with neither a leverage nor a limit in its bracket.
         """
         entry, cross = self.entry, ~self.isolated
-        leverage, limit = self._leverage(entry, cross), self._each(Contract.leverage_limit, entry)
-        needed = opening.needed_to_open(self.notional(entry), leverage, limit, self.requirement(entry))
+        leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
+        needed = opening.needed_to_open(self._charged(entry), leverage, limit, self.requirement(entry))
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -352,11 +353,38 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        at_entry = self.convention.maintenance_at == "entry"
-        return self._each(Contract.maintenance_margin, self.entry + 0 * prices if at_entry else prices)
+        at = self.entry + 0 * prices if self.convention.maintenance_at == "entry" else prices
+        needed = self._each(Contract.maintenance_margin, at)
+        for contract, rows in self._markets:
+            size = np.broadcast_to(self.size, needed.shape)[..., rows]
+            notional = np.asarray(contract.notional(size, at[..., rows]))
+            needed[..., rows] = legs.maintenance_margin(contract, size, notional, self.convention)
+        return needed
+
+    def bracket_amount(self, marks: ArrayLike) -> Floats:
+        """Return what decides the bracket of each position at the marks.
+
+        Its notional, or its size where brackets count contracts; where the venue counts the cross legs of a market
+        together, what they are together.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n), 0 or more.
+        """
+        amount = self._each(Contract.bracket_amount, self.as_marks(marks))
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, amount.shape)[..., rows]
+            amount[..., rows] = legs.counted(self.convention.brackets_count, size, amount[..., rows])
+        return amount
 
     def initial_margin(self, marks: ArrayLike) -> Floats:
-        """Return notional / leverage of each position at the marks.
+        """Return notional / leverage of each position at the marks, as far as its market's legs are charged.
 
         Parameters
         ----------
@@ -388,11 +416,18 @@ class Account:
         array
             Shape (..., n).
         """
-        if not self.convention.fee_at("bankruptcy"):
-            return self.convention.fee_at("liquidation") * self.notional(marks)
-        return self._each(
-            liquidation.bankruptcy_fee, self.entry, self.backing(marks, requirement=0.0), convention=self.convention
-        )
+        prices, convention = self.as_marks(marks), self.convention
+        if convention.fee_at("bankruptcy"):
+            backing = self.backing(prices, requirement=0.0)
+            fee = self._each(liquidation.bankruptcy_fee, self.entry, backing, convention=convention)
+            for contract, rows in self._markets:
+                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
+        elif convention.fee_at("leverage"):
+            leverage = self._leverage(self.entry, self._pays_to_close)
+            fee = 0 * prices + self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
+        else:
+            fee = convention.fee_at("liquidation") * self.notional(prices)
+        return np.where(self._pays_to_close, fee, 0.0)
 
     def requirement(self, marks: ArrayLike) -> Floats:
         """Return maintenance margin plus the closing fee where the venue counts it.
@@ -457,8 +492,8 @@ class Account:
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
 
-        The margin set aside in isolated mode; in cross the wallet, plus the PnL of the other
-        cross positions, less what those must themselves hold.
+        The margin set aside in isolated mode; in cross the wallet, plus the PnL of the cross positions in other
+        markets, less what those must themselves hold: the same for both sides of one market.
 
         Parameters
         ----------
@@ -473,7 +508,8 @@ class Account:
             Shape (..., n).
         """
         spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
-        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - spare)
+        of_others = self.pooled(spare) - self.of_market(spare)
+        return np.where(self.isolated, self.margin, self._cash + of_others)
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
         """Return what is left to open with: pool equity less cross initial margins.
@@ -544,49 +580,100 @@ class Account:
         failing = self.convention.liquidates(self.position_equity(marks), self.position_requirement(marks))
         return np.asarray(failing & (self.size != 0))
 
-    def liquidation_price(self, marks: ArrayLike | None = None) -> Floats:
-        """Return the price at which each position is liquidated while the other marks stand still.
+    def liquidation_price(self, marks: ArrayLike | None = None, *, toward: str | None = None) -> Floats:
+        """Return the price at which each position is liquidated while the other markets stand still.
 
-        For all marks moving together, see :func:`marginlab.liquidation_move`.
+        In cross that price belongs to the market: all its cross legs move together, and have one answer. With both
+        sides of it held, a pool may fail below, above, or both ways. For all markets moving together, see
+        :func:`marginlab.liquidation_move`.
 
         Parameters
         ----------
         marks
             Shape (..., n), above 0; the entries if left out.
+        toward
+            ``"down"`` or ``"up"``; the nearer by price if left out.
 
         Returns
         -------
         array
-            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
-        """
-        prices = self.as_marks(self.entry if marks is None else marks)
-        return self._each(
-            liquidation.liquidation_price, self.entry, self.backing(prices), mark=prices, convention=self.convention
-        )
+            Shape (..., n). ``nan`` where there is no such price, as in :func:`marginlab.liquidation_price`. What is
+            liquidatable already is given the boundary that it has crossed.
 
-    def bankruptcy_price(self, marks: ArrayLike | None = None) -> Floats:
+        Raises
+        ------
+        ArgumentError
+            For marks that differ between open legs of one market, or none where their entries do; another direction.
+
+        Examples
+        --------
+        Long and short of 1 BTC from 60,000 in cross, with 5,000 behind them: nothing happens below.
+
+        >>> from marginlab import Tiers
+        >>> btc = Contract("BTCUSDT", Tiers.flat(0.005))
+        >>> hedged = Account.of([Position(btc, 1, 60_000), Position(btc, -1, 60_000)], wallet=5_000)
+        >>> hedged.liquidation_price([60_000, 60_000]), hedged.liquidation_price([60_000, 60_000], toward="down")
+        (array([500000., 500000.]), array([nan, nan]))
+        """
+        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
+        backing, own, settings = self.backing(prices), self.convention, {}
+        if own.fee_at("leverage"):
+            settings["leverage"] = self._leverage(self.entry, self._pays_to_close)
+        answers = self._each(
+            liquidation.liquidation_price, self.entry, backing, mark=prices, convention=own, **settings
+        )
+        if own.closing_fee_in == "cross":
+            alone = self._each(
+                liquidation.liquidation_price, self.entry, backing, mark=prices, convention=own.of_isolated
+            )
+            answers = np.where(self.isolated, alone, answers)
+        answers = self._toward(way, answers)
+        for contract, rows in self._markets:
+            needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
+            market = self._market(contract, rows, prices, backing, fixed=needed)
+            answers[..., rows] = market.liquidation_price(way)[..., None]
+        return np.where(self.size != 0, answers, np.nan)
+
+    def bankruptcy_price(self, marks: ArrayLike | None = None, *, toward: str | None = None) -> Floats:
         """Return the price at which each position has used up all that stands behind it.
 
         Parameters
         ----------
-        marks
-            Shape (..., n), above 0; the entries if left out.
+        marks, toward
+            As in `liquidation_price`.
 
         Returns
         -------
         array
-            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
+            Shape (..., n), in cross the same for both sides of a market. For ``nan`` see
+            :func:`marginlab.liquidation_price`.
+
+        Raises
+        ------
+        ArgumentError
+            As in `liquidation_price`.
         """
-        prices = self.as_marks(self.entry if marks is None else marks)
+        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
         backing = self.backing(prices, requirement=0.0)
-        return self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
+        answers = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
+        if self.convention.closing_fee_in == "cross":
+            of_isolated = self.convention.of_isolated
+            alone = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=of_isolated)
+            answers = np.where(self.isolated, alone, answers)
+        answers = self._toward(way, answers)
+        for contract, rows in self._markets:
+            answers[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
+        return np.where(self.size != 0, answers, np.nan)
 
     def pooled(self, column: Floats) -> Floats:
         """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
         return np.where(self.isolated, column, np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True))
 
     def as_marks(self, marks: ArrayLike) -> Floats:
-        """Return marks whose last axis is the positions'; for one position a number will do."""
+        """Return marks whose last axis is the positions'; for one position a number will do.
+
+        A market has one mark, so that its open legs must agree; only the entries themselves may differ.
+        """
         prices, n = _checks.positive("marks", marks), len(self.contracts)
         prices = prices[None] if prices.ndim == 0 and n == 1 else prices
         if not prices.ndim or prices.shape[-1] != n:
@@ -594,6 +681,9 @@ class Account:
                 "marks", f"must have one value a position in the last axis ({n}), not shape {prices.shape}"
             )
         _checks.broadcastable(marks=prices.shape, account=(self._cash + self.size).shape)
+        for rows in self.rows_of.values() if marks is not self.entry else ():
+            if len(rows) > 1:
+                legs.one_mark(self.size[..., rows], prices[..., rows])
         return prices
 
     def _of_equity(self, amount: Floats, marks: ArrayLike) -> Floats:
@@ -613,11 +703,27 @@ class Account:
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
         prices = self.as_marks(marks)
-        return self.notional(prices) / self._leverage(prices, asked)
+        return self._charged(prices) / self._leverage(prices, asked)
+
+    def _charged(self, prices: Floats) -> Floats:
+        """Return the notional that each position is charged on, shape (..., n)."""
+        notional = self._each(Contract.notional, prices)
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, notional.shape)[..., rows]
+            notional[..., rows] = legs.charged(self.convention.charged, size, notional[..., rows])
+        return notional
+
+    def _leverage_limit(self, prices: Floats) -> Floats:
+        """Return the highest leverage of each position's bracket, shape (..., n)."""
+        if not self._markets:
+            return self._each(Contract.leverage_limit, prices)
+        amount = self.bracket_amount(prices)
+        limits = [contract.tiers.leverage_limit(amount[..., i]) for i, contract in enumerate(self.contracts)]
+        return np.stack([np.asarray(limit) for limit in limits], axis=-1)
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
         """Return the leverage set, or where none is the bracket's limit."""
-        leverage = np.where(self.leverage == np.inf, self._each(Contract.leverage_limit, prices), self.leverage)
+        leverage = np.where(self.leverage == np.inf, self._leverage_limit(prices), self.leverage)
         if (np.isinf(leverage) & asked & (self.size != 0)).any():
             raise ArgumentError(
                 "leverage", "must be given where the brackets set no limit, to work out an initial margin"
@@ -628,18 +734,56 @@ class Account:
         """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""
         values = np.broadcast_arrays(self.size, *columns, *(v for v in named.values() if isinstance(v, np.ndarray)))
         answers = np.empty(values[0].shape)
-        for contract, rows in self._rows_of.items():
+        for contract, rows in self.rows_of.items():
             own = {k: v[..., rows] if isinstance(v, np.ndarray) else v for k, v in named.items()}
             answers[..., rows] = question(contract, *(v[..., rows] for v in (self.size, *columns)), **own)
         return answers
 
+    def of_market(self, column: Floats) -> Floats:
+        """Return each position's own value, and for the cross legs of one market their sum, shape (..., n)."""
+        together = column.copy()
+        for _, rows in self._markets:
+            together[..., rows] = column[..., rows].sum(axis=-1, keepdims=True)
+        return together
+
+    def _market(
+        self, contract: Contract, rows: list[int], prices: Floats, backing: Floats, fixed: Numbers = 0.0
+    ) -> legs.Market:
+        """Return the cross legs of a contract, with `backing` behind them and `fixed` to be held whatever happens."""
+        columns = np.broadcast_arrays(self.size, self.entry, prices, backing)
+        size, entry, marks, behind = (column[..., rows] for column in columns)
+        held = np.broadcast_to(fixed, size.shape).sum(axis=-1)
+        return legs.Market(contract, size, entry, behind[..., 0] - held, legs.one_mark(size, marks), self.convention)
+
+    def _toward(self, way: str | None, answers: Floats) -> Floats:
+        """Return the answers that lie in a direction: a lone long fails as the price falls, a short as it rises."""
+        if way is None:
+            return answers
+        return np.where((self.size > 0) == (way == "down"), answers, np.nan)
+
     @cached_property
-    def _rows_of(self) -> dict[Contract, list[int]]:
+    def _pays_to_close(self) -> Bools:
+        """Whose closing fee counts."""
+        return np.asarray(~self.isolated | (self.convention.closing_fee_in == "both"))
+
+    @cached_property
+    def _markets(self) -> list[tuple[Contract, list[int]]]:
+        """Contracts with more than one cross leg, which stand and fall together, and the rows of those."""
+        cross = [(contract, [i for i in rows if not self.isolated[i]]) for contract, rows in self.rows_of.items()]
+        return [(contract, rows) for contract, rows in cross if len(rows) > 1]
+
+    @cached_property
+    def rows_of(self) -> dict[Contract, list[int]]:
         """Which positions are in each contract."""
         rows: dict[Contract, list[int]] = {}
         for i, contract in enumerate(self.contracts):
             rows.setdefault(contract, []).append(i)
         return rows
+
+
+def _toward(toward: str | None) -> str | None:
+    """Return the direction asked for, checked."""
+    return toward if toward is None else _checks.one_of("toward", toward, TOWARD)
 
 
 def _raise(refusal: opening.Refusals) -> None:

@@ -31,6 +31,7 @@ def liquidation_price(
     backing: ArrayLike,
     *,
     mark: ArrayLike | None = None,
+    leverage: ArrayLike | None = None,
     convention: Convention | None = None,
 ) -> Numbers:
     """Return the price at which a position's backing plus its profit meets its requirement.
@@ -46,6 +47,8 @@ def liquidation_price(
         Current price; entry if left out. It decides where maintenance frozen at the mark is
         taken and, for brackets without deductions, which of two solutions is met first. One that
         fails already is given the price beyond which it is safe for good.
+    leverage
+        Its setting: needed where the venue takes the closing fee on the value which that implies.
     convention
         How the venue counts.
 
@@ -84,6 +87,13 @@ def liquidation_price(
             "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
         )
     backing = backing - bankruptcy_fee(contract, size, entry, backing, convention)
+    if convention.fee_at("leverage"):
+        if leverage is None:
+            raise ArgumentError("leverage", "must be given where the closing fee is on the value that it implies")
+        times = _checks.positive("leverage", leverage)
+        _checks.broadcastable(positions=size.shape, leverage=times.shape)
+        backing = backing - leverage_fee(contract, size, entry, times, convention)
+        size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
     fee = convention.fee_at("liquidation")
     if convention.maintenance_at == "liquidation":
         notional = _first_failing(contract, size, entry, backing, mark, fee)
@@ -142,6 +152,16 @@ def bankruptcy_fee(contract: Contract, size: Floats, entry: Floats, backing: Flo
         return 0.0
     notional = _bankruptcy_notional(contract, size, entry, backing, convention)
     return fee * np.where(np.asarray(size) != 0, np.maximum(notional, 0.0), 0.0)
+
+
+def leverage_fee(contract: Contract, size: Floats, entry: Floats, leverage: Floats, convention: Convention) -> Floats:
+    r"""Return the closing fee on the value at the bankruptcy price that the leverage implies; 0 where that is none.
+
+    With nothing but its initial margin :math:`V_E / L` behind it a position is used up at the notional
+    :math:`V_E (1 - \delta / L)`. Unchecked.
+    """
+    share = np.where(np.asarray(size) != 0, np.maximum(1 - contract.direction(size) / leverage, 0.0), 0.0)
+    return np.asarray(convention.fee_at("leverage") * contract.notional(size, entry) * share)
 
 
 def _solve(

@@ -63,6 +63,9 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
         raise ArgumentError("beta", f"must be one number or one a position, not of shape {beta.shape}")
     _checks.one_each(len(account.contracts), beta=beta)
     beta = np.broadcast_to(beta, (len(account.contracts),))
+    for rows in account.rows_of.values():
+        if (beta[rows] != beta[rows[0]]).any():
+            raise ArgumentError("beta", f"must be one for all legs of a market, not {beta[rows].tolist()}")
     inverse = account.contracts[0].kind == "inverse"
     if inverse and ((beta != beta[0]).any() or beta[0] <= 0):
         raise ArgumentError("beta", f"must be one positive number for inverse contracts, not {beta.tolist()}")
@@ -104,12 +107,12 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
 def _edges(account: Account, marks: Floats, slope: Floats) -> tuple[Floats, float]:
     """Return where the requirement has a kink or a jump, from 0 to the end of the line, in order."""
     end = float((-1 / slope[slope < 0]).min()) if (slope < 0).any() else np.inf
-    notional = account.notional(marks)
-    kinks: list[Floats] = [np.full(notional.shape, end)]
+    amount = account.bracket_amount(marks)
+    kinks: list[Floats] = [np.full(amount.shape, end)]
     with np.errstate(divide="ignore", invalid="ignore"):
         for i, contract in enumerate(account.contracts):
             if contract.tiers.measured_in == "notional":
-                kinks += [(floor / notional[..., i : i + 1] - 1) / slope[i] for floor in contract.tiers.floors[1:]]
+                kinks += [(floor / amount[..., i : i + 1] - 1) / slope[i] for floor in contract.tiers.floors[1:]]
         if account.convention.fee_at("bankruptcy"):
             kinks.append(_bankruptcy_edges(account, marks, slope, end))
     shape = np.broadcast_shapes(*(kink.shape[:-1] for kink in kinks))
@@ -125,7 +128,7 @@ def _bankruptcy_edges(account: Account, marks: Floats, slope: Floats, end: float
         account.backing(_moved(account, marks, slope, np.array(t)), requirement=0.0) for t in (0.0, far)
     )
     contract = account.contracts[0]
-    at_entry = contract.direction(account.size) * account.notional(account.entry)
+    at_entry = account.of_market(contract.direction(account.size) * account.notional(account.entry))
     return np.asarray((at_entry - near_backing) / (far_backing - near_backing) * far)
 
 

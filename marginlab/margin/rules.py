@@ -7,7 +7,7 @@ and whether equality is enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,11 @@ class Convention:
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
             raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
         _checks.truth("at_equality", self.at_equality)
+
+    @property
+    def of_isolated(self) -> Convention:
+        """The same as an isolated position meets it: without a closing fee where that counts in cross alone."""
+        return self if self.closing_fee_in == "both" else replace(self, closing_fee_at="none", closing_fee_in="both")
 
     def fee_at(self, price: str) -> float:
         """Return the closing fee that is counted at a price.

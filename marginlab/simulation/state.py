@@ -7,6 +7,7 @@ The formulas are those of :class:`~marginlab.Account`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from .. import _checks
 from .._checks import ROUNDING
 from .._typing import Bools, Floats, Integers, Numbers
-from ..margin import liquidation, opening
+from ..margin import legs, liquidation, opening
 from ..margin.account import Account
-from ..margin.contracts import profit_of, value_of
+from ..margin.contracts import Contract, profit_of, value_of
 from ..margin.rules import Rules
 from .results import Balance, Ledger, LedgerEntry
 
@@ -31,8 +32,8 @@ class Valuation:
     """What some paths are worth at their marks: arrays of shape (n, k), or (k,) for `paths`, `step` and `wallet`.
 
     `equity` and `need` are those of the unit a position belongs to: itself if isolated, else the
-    cross pool. `maintenance` is each position's own, on the notional `basis` in its `bracket`; `fee` is the
-    closing fee that counts beside it.
+    cross pool. `maintenance` is each position's own, on the notional `basis` in its `bracket`, which `counted`
+    decides; `fee` is the closing fee that counts beside it.
     """
 
     paths: Integers
@@ -44,6 +45,7 @@ class Valuation:
     isolated: Bools
     notional: Floats
     basis: Floats
+    counted: Floats
     pnl: Floats
     bracket: Integers
     maintenance: Floats
@@ -91,6 +93,10 @@ class State:
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
         self._stack_brackets()
+        # Markets of which an account may hold both sides: their rows, one after the other.
+        self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
+        convention = account.convention
+        self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
@@ -145,19 +151,24 @@ class State:
         pnl = profit_of(self.kind, amount, entry, marks)
         frozen = self.convention.maintenance_at == "entry"
         basis = value_of(self.kind, np.abs(amount), entry) if frozen else notional
-        bracket = self.bracket(np.where(self.by_size, np.abs(size), basis))
+        counted = np.where(self.by_size, np.abs(size), basis)
+        pool, held, share = ~isolated, size != 0, np.ones(())
+        if not self.by_leg:
+            cross = np.where(pool, size, 0.0)
+            counted, basis, share = self._together(cross, counted), *self._charged(cross, basis)
+            held = basis > 0
+        bracket = self.bracket(counted)
         rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
-        maintenance = np.where(size != 0, rate * basis - deduction, 0.0)
-        pool = ~isolated
+        maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         cash = wallet + total(np.where(pool, pnl, 0.0))
-        fee = self._closing_fee(size, entry, notional, np.where(isolated, margin, cash - pnl))
+        fee = self._closing_fee(paths, marks, notional, np.where(isolated, margin, cash - self._of_market(pool, pnl)))
         required = maintenance + fee
         equity = np.where(isolated, margin + pnl, cash)
         need = np.where(isolated, required, total(np.where(pool, required, 0.0)))
         fails = self.convention.liquidates(equity, need) & (size != 0)
         return Valuation(
             paths, step, marks, wallet, size, margin, isolated,
-            notional, basis, pnl, bracket, maintenance, fee, equity, need, fails,
+            notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
 
     def bracket(self, amount: Floats) -> Integers:
@@ -170,21 +181,76 @@ class State:
                 bracket[row] = contract.tiers.bracket_unchecked(amount[row])
         return bracket
 
-    def _closing_fee(self, size: Floats, entry: Floats, notional: Floats, backing: Floats) -> Floats:
-        if not self.convention.fee_at("bankruptcy"):
-            return self.convention.fee_at("liquidation") * notional
-        return np.stack(
-            [
-                liquidation.bankruptcy_fee(contract, size[row], entry[row], backing[row], self.convention)
-                for row, contract in enumerate(self.contracts)
-            ]
-        )
+    def _legs(self, cross: Floats, *columns: Floats) -> Iterator[tuple[Contract, list[int], list[Floats]]]:
+        """Yield each market of several legs, with their rows, sizes and columns as `margin.legs` takes them."""
+        for contract, rows in self.markets:
+            yield contract, rows, [column[rows].T for column in (cross, *columns)]
+
+    def _together(self, cross: Floats, amount: Floats) -> Floats:
+        """Return what decides each row's bracket, where the cross legs of a market are counted together."""
+        counted = amount.copy()
+        for _, rows, (size, own) in self._legs(cross, amount):
+            both = legs.counted(self.convention.brackets_count, size, own)
+            counted[rows] = np.where(size != 0, both, own).T
+        return counted
+
+    def _charged(self, cross: Floats, notional: Floats) -> tuple[Floats, Floats]:
+        """Return the notional that each row is charged on, and its share of what the bracket counts."""
+        basis, share = notional.copy(), np.ones(notional.shape)
+        for _, rows, (size, own) in self._legs(cross, notional):
+            on, part = legs.charge(size, own, self.convention)
+            basis[rows], share[rows] = np.where(size != 0, on, own).T, np.where(size != 0, part, 1.0).T
+        return basis, share
+
+    def _of_market(self, pool: Bools, column: Floats) -> Floats:
+        """Return each row's own value, and for the cross legs of one market their sum."""
+        if not self.markets:
+            return column
+        summed = column.copy()
+        for _, rows in self.markets:
+            summed[rows] = np.where(pool[rows], total(np.where(pool[rows], column[rows], 0.0)), column[rows])
+        return summed
+
+    def _closing_fee(self, paths: Integers, marks: Floats, notional: Floats, backing: Floats) -> Floats:
+        """Return the fee for closing each row, as far as the venue counts it as required."""
+        convention, size, entry = self.convention, self.size[:, paths], self.entry[:, paths]
+        isolated = self.isolated[:, paths]
+        if convention.fee_at("bankruptcy"):
+            fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
+            for contract, rows, columns in self._legs(np.where(isolated, 0.0, size), entry, backing, marks):
+                held, since, behind, mark = columns
+                # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
+                first = isolated[rows].argmin(axis=0)
+                cash, at = behind[np.arange(len(first)), first], mark[:, 0]
+                together = legs.Market(contract, held, since, cash, at, convention).bankruptcy_fee()
+                fee[rows] = np.where(isolated[rows], fee[rows], together.T)
+        elif convention.fee_at("leverage"):
+            fee = self._each(liquidation.leverage_fee, size, entry, self._leverage(paths, size, entry))
+        else:
+            fee = convention.fee_at("liquidation") * notional
+        return fee if convention.closing_fee_in == "both" else np.where(isolated, 0.0, fee)
+
+    def _each(self, question: Callable[..., Numbers], *columns: Floats) -> Floats:
+        """Ask a question of each row's contract."""
+        rows = enumerate(self.contracts)
+        return np.stack([question(one, *(column[row] for column in columns), self.convention) for row, one in rows])
+
+    def _leverage(self, paths: Integers, size: Floats, entry: Floats) -> Floats:
+        """Return the leverage set, or where none is the limit of the bracket at entry."""
+        value = value_of(self.kind, np.abs(size) * self.multiplier, entry)
+        amount = np.where(self.by_size, np.abs(size), value)
+        if not self.by_leg:
+            amount = self._together(np.where(self.isolated[:, paths], 0.0, size), amount)
+        return np.minimum(self.leverage[:, paths], self.in_bracket(self.limits, self.bracket(amount)))
 
     def needed_to_open(self, valued: Valuation) -> Floats:
         """Return what each position ties up to be opened, shape (n, k)."""
-        bracket = self.bracket(np.where(self.by_size, np.abs(valued.size), valued.notional))
-        limit = self.in_bracket(self.limits, bracket)
-        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], limit, valued.required)
+        amount, notional = np.where(self.by_size, np.abs(valued.size), valued.notional), valued.notional
+        if not self.by_leg:
+            cross = np.where(valued.isolated, 0.0, valued.size)
+            amount, notional = self._together(cross, amount), self._charged(cross, notional)[0]
+        limit = self.in_bracket(self.limits, self.bracket(amount))
+        return opening.needed_to_open(notional, self.leverage[:, valued.paths], limit, valued.required)
 
     def tied(self, valued: Valuation) -> Floats:
         """Return what the cross positions tie up, shape (k,)."""
@@ -208,7 +274,17 @@ class State:
             return  # these fees depend on the other marks as well: every step is looked at
         loose = self.convention.maintenance_at != "entry"
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
-        slope = np.sign(valued.size) * self.sign - rate - self.convention.fee_at("liquidation")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # What part of its notional a row is charged on, and how much of what its bracket counts it is.
+            charged, own = (
+                (1.0, 1.0)
+                if self.by_leg
+                else (
+                    valued.basis / valued.notional,
+                    valued.notional / np.where(valued.counted > 0, valued.counted, np.inf),
+                )
+            )
+        slope = np.sign(valued.size) * self.sign - rate * charged - self.convention.fee_at("liquidation")
         pool = valued.pool
         value = np.where(pool, total(np.where(pool, valued.notional, 0.0)), valued.notional)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -221,10 +297,10 @@ class State:
             if loose and self.floors.shape[1] > 1:
                 fixed = self.by_size
                 low = np.maximum(
-                    low, np.where(fixed, 0.0, self.in_bracket(self.floors, valued.bracket) * (1 + ROUNDING))
+                    low, np.where(fixed, 0.0, self.in_bracket(self.floors, valued.bracket) * own * (1 + ROUNDING))
                 )
                 high = np.minimum(
-                    high, np.where(fixed, np.inf, self.in_bracket(self.uppers, valued.bracket) * (1 - ROUNDING))
+                    high, np.where(fixed, np.inf, self.in_bracket(self.uppers, valued.bracket) * own * (1 - ROUNDING))
                 )
             amount = np.abs(valued.size) * self.multiplier
             low, high = (low / amount, high / amount) if self.kind == "linear" else (amount / high, amount / low)

@@ -131,10 +131,10 @@ def test_an_inverse_account_worked_out_by_hand():
     assert account.maintenance_margin(marks) == pytest.approx([0.0025, 0.00125])
     # (0.0025 + 0.00125) / 0.45
     assert account.margin_ratio(marks) == pytest.approx([1 / 120, 1 / 120])
-    # 0.5 + 0 − 0.00125; 0.5 − 0.05 − 0.0025
-    assert account.backing(marks) == pytest.approx([0.49875, 0.4475])
-    # 10,000 × 1.01 / (0.49875 + 0.2); the short holds more coin than it owes: never
-    assert account.liquidation_price(marks) == pytest.approx([10_100 / 0.69875, NAN], nan_ok=True)
+    # There is no other market
+    assert account.backing(marks) == pytest.approx([0.5, 0.5])
+    # Both legs together: 0.5 + 0.2 − 0.125 = (10,000 − 5,000 + 1 % of 15,000) / P
+    assert account.liquidation_price(marks) == pytest.approx([5_150 / 0.575] * 2)
 
 
 def test_the_closing_fee_counts_on_the_notional_at_the_marks():
@@ -175,7 +175,7 @@ def test_an_account_keeps_a_contract_and_a_mode_for_each_position_and_its_wallet
 
 def test_an_account_of_two_positions_in_one_contract_asks_it_about_both():
     beside = Account.of([Position(BTC, 1, 10_000), Position(ETH, 1, 500), Position(BTC, -2, 9_000)])
-    assert beside.unrealized_pnl([11_000, 400, 10_000]).tolist() == [1_000, -100, -2_000]
+    assert beside.unrealized_pnl([11_000, 400, 11_000]).tolist() == [1_000, -100, -4_000]
 
 
 def test_an_account_cannot_be_changed_and_is_equal_to_itself_only():

@@ -135,7 +135,8 @@ def test_what_gains_with_its_notional_and_is_backed_by_all_of_it_never_fails(hel
 
 def test_inverse_shorts_backed_by_all_of_their_value_never_fail_though_a_fee_is_due_at_bankruptcy():
     convention = Convention(closing_fee=0.02, closing_fee_at="bankruptcy")
-    account = Account(1_620, [COIN, COIN], [-100, -1_520 * 20.6], [1, 20.6], convention=convention)
+    dated = dataclasses.replace(COIN, symbol="BTCUSD-DATED")
+    account = Account(1_620, [COIN, dated], [-100, -1_520 * 20.6], [1, 20.6], convention=convention)
     assert np.isnan(liquidation_move(account, [1, 20.6], toward="up")).all()
 
 
@@ -332,8 +333,8 @@ def test_the_fee_at_bankruptcy_sets_in_once_a_position_can_go_bankrupt():
     # Two longs of 100 with 150 behind both: fallen by t, each is backed by 150 − 100 t. From t = 1/2 on it can be
     # bankrupt, at (100 t − 50) / 0.98, and pays 2 % of that: 150 − 200 t = 0.04 (100 t − 50) / 0.98, so t = 149 / 200.
     convention = Convention(closing_fee=0.02, closing_fee_at="bankruptcy")
-    free = Contract("X", Tiers.flat(0))
-    account = Account.of([Position(free, 1, 100), Position(free, 1, 100)], wallet=150, convention=convention)
+    free = [Contract(symbol, Tiers.flat(0)) for symbol in ("X", "Y")]
+    account = Account.of([Position(one, 1, 100) for one in free], wallet=150, convention=convention)
     assert liquidation_move(account, [100, 100]) == pytest.approx([-0.745, -0.745], rel=1e-12)
 
 
@@ -373,7 +374,8 @@ def test_with_the_fee_at_bankruptcy_the_pool_fails_at_its_joint_move_too(held, t
 
 LONG = Account.of([Position(BTC, 1, 10_000)], wallet=1_000)
 PAIR = Account.of([Position(BTC, 1, 10_000), Position(ETH, 1, 500)], wallet=1_000)
-COINS = Account.of([Position(COIN, 100, 10_000), Position(COIN, 100, 10_000)], wallet=1)
+DATED = dataclasses.replace(COIN, symbol="BTCUSD-DATED")
+COINS = Account.of([Position(COIN, 100, 10_000), Position(DATED, 100, 10_000)], wallet=1)
 AT = [10_000, 500]
 
 MALFORMED = {
