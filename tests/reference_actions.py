@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from marginlab import AddMargin, Close, Open, Switch
+from marginlab import AddMargin, Close, Deleverage, Open, Switch
 
-from .oracle import INFINITY, notional
+from .oracle import INFINITY, notional, pnl
 
 
 class RefusedError(Exception):
@@ -15,7 +15,9 @@ class RefusedError(Exception):
 
 
 def act(path, action, on_refusal):
-    """Do what the user asks at this step, or leave everything as it was and count a refusal."""
+    """Do what the user asks at this step, or leave everything as it was and count a refusal; or what ADL does."""
+    if isinstance(action, Deleverage):
+        return deleverage(path, action, path.rows[action.position])
     take = {AddMargin: add_margin, Open: open_position, Close: close_position, Switch: switch}[type(action)]
     row = None if action.position is None else path.rows[action.position]
     wallet, rows, entries = path.wallet, [replace(one) for one in path.rows], len(path.ledger)
@@ -29,6 +31,7 @@ def act(path, action, on_refusal):
         path.refused += 1
         row = None if row is None else rows[row.index]
         path.enter("refused", row, path.balance(row))
+    return None
 
 
 def demand(condition, reason):
@@ -133,3 +136,27 @@ def switch(path, action, row):
         demand(path.free() >= 0, "what is left in cross mode would not cover its initial margins")
         for one in open_ones:
             demand(not path.too_little(path.equity_of(one), path.need_of(one)), "it would be liquidated at once")
+
+
+def deleverage(path, action, row):
+    """Close a share of a winner at the price of those liquidated, without a fee; pass over who has not won."""
+    if action.paths is not None and path.number not in action.paths:
+        return
+    share, before, held = Fraction(action.share), path.balance(row), row.size
+    if not row.size or row.pnl <= 0:
+        path.enter("passed over", row, before)
+        return
+    price = row.mark if action.price is None else Fraction(action.price)
+    paid = share * pnl(row.contract, row.size, row.entry, price)
+    forgone, returned = share * row.pnl - paid, share * row.margin
+    # What is closed must leave no debt: to an isolated position's margin, or to the pool.
+    if (returned + paid if row.isolated else path.equity_of(row) - forgone) < 0:
+        path.enter("passed over", row, before)
+        return
+    path.wallet += returned + paid
+    row.margin -= returned
+    row.size -= share * row.size
+    row.realized += paid + forgone
+    row.forgone += forgone
+    row.deleveraged += abs(row.size - held)
+    path.enter("auto-deleveraged", row, before, paid + forgone, row.size - held, price, impact=forgone)

@@ -37,6 +37,8 @@ class Row:
     funding: Fraction = Fraction(0)
     fees: Fraction = Fraction(0)
     impact: Fraction = Fraction(0)
+    deleveraged: Fraction = Fraction(0)
+    forgone: Fraction = Fraction(0)
     liquidated: int = -1
 
     @property
@@ -85,7 +87,7 @@ class State:
         self.wallet, self.fund = Fraction(account.wallet), exact(rules.fund)
         self.balance_at_start = self.wallet + sum(row.margin for row in self.rows)
         self.forfeited = self.shortfall = self.fund_received = self.fund_paid = Fraction(0)
-        self.deleveraged = self.uncovered = Fraction(0)
+        self.uncovered = Fraction(0)
         self.refused, self.step, self.ledger = 0, 0, []
         self.money, self.largest = abs(self.wallet), [abs(row.size) for row in self.rows]
 
@@ -203,8 +205,8 @@ def result_of(path, recorded):
 
     Beside them what rounding is measured against: the money involved, and the largest size of each position.
     """
-    totals = "wallet fund forfeited shortfall fund_received fund_paid deleveraged uncovered refused"
-    each = "margin size entry isolated liquidated realized funding fees impact"
+    totals = "wallet fund forfeited shortfall fund_received fund_paid uncovered refused"
+    each = "margin size entry isolated liquidated realized funding fees impact deleveraged forgone"
     equity_path, requirement_path, size_path = (list(column) for column in zip(*recorded, strict=True))
     return SimpleNamespace(
         **{name: getattr(path, name) for name in [*totals.split(), "ledger", "money", "largest"]},

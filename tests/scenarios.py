@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Rules, Switch, Tiers, TopUp
+from marginlab import Account, AddMargin, Close, Contract, Convention, Deleverage, Open, Rules, Switch, Tiers, TopUp
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import MAINTENANCE_AT
+from marginlab.margin.rules import CLOSING_ORDERS, MAINTENANCE_AT
 
 from .strategies import OF_POSITION, size_of
 
@@ -42,7 +42,7 @@ def scenario(seed):
     """Return the scenario of this number, the same every time."""
     rng = np.random.default_rng(seed)
     n, steps = pick(rng, 1, 2, 3, 4, 4, 5, 5, 5), int(rng.integers(10, 41))
-    start = short(2 ** rng.uniform(0, 14, n))
+    start = draw_starts(rng, n)
     values = short(2 ** rng.uniform(10, 14, n))
     account = draw_account(rng, start, values)
     prices, rules, funding = draw_prices(rng, start, steps), draw_rules(rng, values), draw_funding(rng, n, steps)
@@ -56,7 +56,7 @@ def scenario(seed):
         rules,
         funding,
         top_up,
-        tuple(draw_action(rng, account, values, steps) for _ in range(rng.integers(0, 9))),
+        tuple(draw_action(rng, account, values, steps) for _ in range(rng.integers(0, 11))),
     )
 
 
@@ -76,11 +76,27 @@ def between(rng, low, high):
     return float(short(rng.uniform(low, high)))
 
 
+def draw_starts(rng, n):
+    """Draw the prices things start from; of two that are equal both positions are of one market."""
+    start = short(2 ** rng.uniform(0, 14, n))
+    if n > 1 and rng.random() < 0.5:
+        start[1] = start[0]
+    return start
+
+
+def markets(start):
+    """Return for each position the first of its market."""
+    return [start.tolist().index(price) for price in start]
+
+
 def draw_account(rng, start, values):
     """Draw an account whose positions are near their entries, and about a fifth of its rows closed."""
     n, kind = len(start), pick(rng, *KINDS)
     contracts = [draw_contract(rng, kind, f"C{i}", *of) for i, of in enumerate(zip(start, values, strict=True))]
+    contracts = [contracts[first] for first in markets(start)]
     sides = rng.choice([-1, -1, 0, 1, 1], n)
+    if len(set(start)) < n and rng.random() < 0.8:
+        sides[:2] = 1, -1
     size = [size_of(*of) for of in zip(contracts, values, start, strict=True)] * sides
     isolated = rng.random(n) < pick(rng, 0.0, 0.0, 0.5, 0.5, 1.0)
     held = values * np.abs(sides)
@@ -132,7 +148,7 @@ def draw_prices(rng, start, steps):
     for before, now in pairwise(prices):
         # The next number up with as many digits.
         now[now == before] = short(now[now == before] * (1 + 2.0**-10))
-    return prices
+    return prices[:, markets(start)]
 
 
 def draw_rules(rng, values):
@@ -146,12 +162,12 @@ def draw_rules(rng, values):
         brackets=pick(rng, 1, 1, 2, 3),
         restore_to=pick(rng, 1.0, 1.25, 1.5, 2.0),
         rounds=pick(rng, None, None, None, 1, 2, 3),
-        order=pick(rng, "largest loss", "largest maintenance", "as given"),
+        order=pick(rng, *CLOSING_ORDERS),
+        net_first=bool(rng.random() < 0.5),
         takeover_below=pick(rng, 0.0, 0.0, 0.25, 0.5),
         liquidation_fee=pick(rng, 0.0, between(rng, 0.001, 0.02), between(rng, 0.01, 0.06)),
         fund_share=pick(rng, 0.0, 0.5, 1.0),
         fund=pick(rng, INF, 0.0, 0.0, 0.0, float(short(value * rng.uniform(0, 0.2)))),
-        deleveraging=bool(rng.random() < 0.8),
         depth=draw_depth(rng, values),
         isolated_funding=pick(rng, "margin", "wallet"),
         trading_fee=pick(rng, 0.0, between(rng, 0.0001, 0.002)),
@@ -183,6 +199,8 @@ def draw_action(rng, account, values, steps):
     step, i = int(rng.integers(steps)), int(rng.integers(len(values)))
     if rng.random() < 0.25:
         return draw_switch(rng, account, values, step, i)
+    if rng.random() < 0.15:
+        return draw_deleverage(rng, account, step, i)
     money, held, isolated = float(values[i]), account.size[i], account.isolated[i]
     if not held:
         return draw_open(rng, account, values, step, i)
@@ -202,6 +220,12 @@ def draw_switch(rng, account, values, step, i):
     return Switch(step=step, mode=mode, position=position, margin=margin)
 
 
+def draw_deleverage(rng, account, step, i):
+    """Draw that ADL comes to a position, which it takes if that has won: at the mark, or at a price near its entry."""
+    price = pick(rng, None, float(short(account.entry[i] * rng.uniform(0.9, 1.1))))
+    return Deleverage(step=step, position=i, share=pick(rng, 0.25, 0.5, 1.0), price=price)
+
+
 def draw_open(rng, account, values, step, i):
     """Draw a position to open, or to add to one: as a rule in its direction and at a leverage its bracket allows."""
     contract, held = account.contracts[i], account.size[i]
@@ -214,9 +238,9 @@ def draw_open(rng, account, values, step, i):
 
 
 # What is paid out of what is left can leave a speck in floating point where the referee has nothing.
-SPECKS = ("topped up", "fund received", "fund paid", "auto-deleveraged", "uncovered")
+SPECKS = ("topped up", "fund received", "fund paid", "uncovered")
 MONEY = ("wallet", "balance", "equity", "forfeited", "shortfall", "fund", "fund_received", "fund_paid")
-MONEY += ("deleveraged", "uncovered", "margin", "realized", "funding", "fees", "impact")
+MONEY += ("uncovered", "forgone", "margin", "realized", "funding", "fees", "impact")
 
 
 def differences(outcome, result, tolerance=1e-9):
@@ -232,6 +256,7 @@ def differences(outcome, result, tolerance=1e-9):
         **dict.fromkeys(("refused", "liquidated", "isolated"), 0.0),
         **dict.fromkeys(MONEY, money),
         "size": largest,
+        "deleveraged": largest,
         "entry": np.array(entries),
         "equity_path": money,
         "requirement_path": money,

@@ -22,7 +22,7 @@ BRACKETS_COUNT = ("leg", "net", "larger", "both")
 CHARGED = ("each", "net", "larger")
 CLOSE = ("takeover", "market")
 PARTS = ("whole", "share", "bracket", "restore")
-CLOSING_ORDERS = ("largest loss", "largest maintenance", "as given")
+CLOSING_ORDERS = ("largest loss", "random", "all at once", "as given")
 ISOLATED_FUNDING = ("margin", "wallet")
 SWITCHING = ("open", "flat", "account", "order")
 
@@ -145,8 +145,14 @@ class Rules:
     rounds
         Most market closings of one position or pool in one step; ``None`` for no limit.
     order
-        In cross, which position goes first: the one with the ``"largest loss"``, with the ``"largest
-        maintenance"``, or ``"as given"``.
+        In cross, which position goes first: the one with the ``"largest loss"`` (BingX documents it); one drawn at
+        ``"random"``, anew in each step (dYdX's is pseudo-random); or ``"as given"``. ``"all at once"``: all of
+        them as a whole, one after the other at the same marks, without looking again (BitMEX). Most venues
+        document none: then draw at random, and look at the spread.
+    net_first
+        Whether, when the pool fails, its long and short of one contract are closed against each other before
+        anything else, as far as they overlap (BingX, MEXC, OKX, Bitget, HTX): at the mark, and as no order reaches
+        the market, without impact. No fee for it is documented, so none is charged.
     takeover_below
         Equity at or below this share of the requirement is taken over even where `close` says market,
         and forfeited. At 0 or below a position is taken over in any case.
@@ -154,11 +160,9 @@ class Rules:
         Fee on notional closed by force, a fraction of it, never more than is left; and the share of
         the fee that goes to the insurance fund rather than to the venue.
     fund
-        What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one.
-    deleveraging
-        Whether, once the fund is empty, the account's winning positions are closed and their profit
-        taken (ADL). A venue takes it from whoever wins; here there is one account only, so that an
-        isolated loss may reach its winners. What is missing then still is recorded as uncovered.
+        What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one. What
+        an empty one cannot pay is borne by others, by ADL or socialised, and recorded as uncovered. What
+        others' liquidations do to this account is an event: :class:`~marginlab.Deleverage`.
     depth
         Notional that the order book takes within 1 % of the mark, on one side; one number or one
         a position. Selling *X* into a book of even depth *D* fills at :math:`X / (200 D)`
@@ -191,11 +195,11 @@ class Rules:
     restore_to: float = 1.0
     rounds: int | None = None
     order: str = "largest loss"
+    net_first: bool = False
     takeover_below: float = 0.0
     liquidation_fee: float = 0.0
     fund_share: float = 0.0
     fund: float = np.inf
-    deleveraging: bool = True
     depth: float | Sequence[float] = np.inf
     isolated_funding: str = "margin"
     trading_fee: float = 0.0
@@ -220,7 +224,7 @@ class Rules:
         _checks.count("brackets", self.brackets)
         if self.rounds is not None:
             _checks.count("rounds", self.rounds)
-        _checks.truth("deleveraging", self.deleveraging)
+        _checks.truth("net_first", self.net_first)
         _checks.between("fund", self.fund, 0, np.inf)
         depth = _checks.positive_or_endless("depth", self.depth)
         if depth.ndim > 1 or not depth.size:

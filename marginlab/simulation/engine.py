@@ -43,6 +43,7 @@ def simulate(
     actions: Sequence[Action] = (),
     record: Sequence[str] = (),
     on_refusal: str = "raise",
+    seed: int = 0,
 ) -> Outcome:
     """Return what becomes of an account along prices.
 
@@ -62,11 +63,14 @@ def simulate(
     top_up
         Refilling of isolated margins.
     actions
-        What the trader does, in this order where the steps are the same.
+        What the trader does, and ADL of what is held here, in this order where the steps are the same.
     record
         What to keep of every step: ``"equity"``, ``"requirement"``, ``"size"``.
     on_refusal
         ``"raise"`` where the venue refuses an action on any path, or ``"record"`` it and go on.
+    seed
+        Whole number of 0 or more, for each path with its number. Where closings have a random order, it is drawn
+        from that.
 
     Returns
     -------
@@ -97,10 +101,11 @@ def simulate(
     if top_up is not None:
         _checks.instance("top_up", top_up, TopUp)
     _checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
+    seed = _checks.count("seed", seed, least=0)
     given = Prices(account, prices)
     plan = Plan(account, funding, top_up, actions, record)
     plan.check(given.count, given.paths)
-    state = State(account, rules, given.paths, ledger=Ledger() if given.single else None)
+    state = State(account, rules, given.paths, seed=seed, ledger=Ledger() if given.single else None)
     runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
     for start, block in given.blocks(plan):
         rates = plan.rates(start)

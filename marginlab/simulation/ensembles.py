@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from functools import partial
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ArgumentError
-from .._typing import Floats
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.price_models import PriceModel
 from .actions import Action, TopUp
+from .deleveraging import Deleverage
 from .engine import simulate
 from .results import Outcome
 
@@ -50,7 +50,8 @@ def run_many(
         How many paths K, and steps of each.
     seed
         Whole number of 0 or more. Each chunk draws from a seed spawned from it, so that the paths depend on
-        `seed` and `chunk`, but neither on the executor nor on which chunk is done first.
+        `seed` and `chunk`, but neither on the executor nor on which chunk is done first. From seeds of their own
+        the closings are drawn that have a random order.
     chunk
         Paths at a time. Their prices are streamed, never all in memory.
     executor
@@ -99,7 +100,7 @@ def run_many(
         rules=rules,
         funding=None if funding is None else _checks.numbers("funding", funding),
         top_up=top_up,
-        actions=tuple(actions),
+        actions=_of_all_paths(actions),
         record=tuple(record),
         on_refusal=on_refusal,
     )
@@ -107,10 +108,18 @@ def run_many(
     return Outcome.joined(_all(jobs, executor, progress))
 
 
+def _of_all_paths(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Refuse what names paths: their numbers begin anew in each chunk."""
+    for action in actions:
+        if isinstance(action, Deleverage) and action.paths is not None:
+            raise ArgumentError("actions", f"must not name paths, which are drawn here, as {action!r} does")
+    return tuple(actions)
+
+
 class _Job(NamedTuple):
     """One chunk, as it can be sent to another process."""
 
-    along: Callable[[Iterator[Floats]], Outcome]
+    along: Callable[..., Outcome]
     model: PriceModel
     paths: int
     steps: int
@@ -118,8 +127,9 @@ class _Job(NamedTuple):
 
     def outcome(self) -> Outcome:
         """Return what becomes of the account on this chunk's paths."""
-        rng = np.random.default_rng(self.seed)
-        return self.along(self.model.stream(rng, paths=self.paths, steps=self.steps))
+        rng, (own,) = np.random.default_rng(self.seed), self.seed.spawn(1)
+        prices = self.model.stream(rng, paths=self.paths, steps=self.steps)
+        return self.along(prices, seed=int(own.generate_state(1, np.uint64)[0]))
 
 
 def _all(jobs: list[_Job], executor: Executor | None, progress: bool | None) -> list[Outcome]:

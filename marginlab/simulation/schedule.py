@@ -14,8 +14,10 @@ from .._checks import ArgumentError
 from .._typing import Floats
 from ..margin.account import Account
 from .actions import Action, TopUp
+from .deleveraging import Deleverage
 from .results import RECORD
 
+ACTIONS = "AddMargin, Open, Close, Switch or Deleverage"
 # Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
 BLOCK_STEPS, BLOCK_NUMBERS = 32, 16_000_000
 # Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
@@ -35,11 +37,11 @@ class Plan:
     ) -> None:
         n = len(account.contracts)
         if not isinstance(actions, Iterable):
-            raise ArgumentError("actions", f"must be a sequence of AddMargin, Open, Close or Switch, not {actions!r}")
+            raise ArgumentError("actions", f"must be a sequence of {ACTIONS}, not {actions!r}")
         self.n, self.top_up, self.actions, self.paths = n, top_up, tuple(actions), 1
         for action in self.actions:
             if not isinstance(action, Action):
-                raise ArgumentError("actions", f"must be AddMargin, Open, Close or Switch, not {action!r}")
+                raise ArgumentError("actions", f"must be {ACTIONS}, not {action!r}")
             if action.position is not None and action.position >= n:
                 raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
         if isinstance(record, str) or not isinstance(record, Iterable):
@@ -59,6 +61,9 @@ class Plan:
     def check(self, steps: int | None, paths: int) -> None:
         """Refuse rates of another number of steps or paths than the prices, and actions beyond them."""
         rates, self.paths = self.funding, paths
+        for action in self.actions:
+            if isinstance(action, Deleverage):
+                action.check(paths)
         if rates is not None and rates.ndim > 1 and steps is not None and rates.shape[-2] != steps:
             raise ArgumentError("funding", f"must have one rate a step ({steps}), not {rates.shape[-2]}")
         if rates is not None and rates.ndim == 3 and rates.shape[0] not in (1, paths):

@@ -25,6 +25,8 @@ from ..margin.rules import Rules
 from .results import Balance, Ledger, LedgerEntry
 
 Kind = TypeVar("Kind", bound=np.generic)
+# By which numbers that are mixed lie apart, and the bits that are kept of a seed.
+STRIDE, LOW_BITS = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
 
 
 @dataclass(slots=True)
@@ -84,7 +86,9 @@ OF_VALUATION = tuple(one.name for one in fields(Valuation))
 class State:
     """Wallets (K,), positions (n, K), and what has flowed since the start."""
 
-    def __init__(self, account: Account, rules: Rules, paths: int, *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, account: Account, rules: Rules, paths: int, *, seed: int = 0, ledger: Ledger | None = None
+    ) -> None:
         contracts, n = account.contracts, len(account.contracts)
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
         self.contracts, self.kind = contracts, contracts[0].kind
@@ -108,9 +112,13 @@ class State:
         self.liquidated = np.full((n, paths), -1, dtype=np.int32)
         self.realized, self.funding, self.fees, self.impact = np.zeros((4, n, paths))
         self.fund = np.full(paths, float(rules.fund))
-        self.forfeited, self.shortfall, self.deleveraged, self.uncovered = np.zeros((4, paths))
+        self.deleveraged, self.forgone = np.zeros((2, n, paths))
+        self.forfeited, self.shortfall, self.uncovered = np.zeros((3, paths))
         self.fund_received, self.fund_paid = np.zeros((2, paths))
         self.refused = np.zeros(paths, dtype=np.int32)
+        self.number = np.arange(paths)
+        # What is drawn depends on the path, not on which others go with it or when it is looked at.
+        self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
 
@@ -345,8 +353,15 @@ class State:
 _OF_PATHS = (
     *("wallet", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
     *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
-    *("forfeited", "shortfall", "deleveraged", "uncovered"),
+    *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
 )
+
+
+def mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return numbers of 64 bits that look random, the same for the same ones (the last step of SplitMix64)."""
+    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return number ^ (number >> np.uint64(31))
 
 
 def depths(rules: Rules, positions: int) -> Floats:
