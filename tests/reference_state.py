@@ -38,6 +38,8 @@ class Row:
     fees: Fraction = Fraction(0)
     impact: Fraction = Fraction(0)
     liquidated: int = -1
+    # The price and the share of a stop that stands.
+    stop: tuple = None
 
     @property
     def side(self):

@@ -135,8 +135,8 @@ class Portfolio:
             where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
             one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` is the entry if left out, the
             ``mode`` ``"cross"``, the ``leverage`` the limit of the bracket, and an isolated position's ``margin``
-            its initial margin at entry; a margin below 0 is one that profit was taken out of. A ``rate`` makes a contract that nobody knows: that maintenance rate at every
-            size, in what the venue's contracts settle in.
+            its initial margin at entry; it may stand below 0, where profit was taken out. A ``rate`` makes a contract
+            that nobody knows: that maintenance rate at every size, in what the venue's contracts settle in.
         venue, wallet, date, title, note
             Of the account.
         brackets

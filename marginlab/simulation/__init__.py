@@ -3,18 +3,23 @@
 from .actions import AddMargin, Close, Open, Switch, TopUp
 from .engine import simulate
 from .ensembles import run_many
+from .orders import AutoMargin, SetLeverage, Stop, Trade
 from .results import Balance, Ledger, LedgerEntry, Outcome
 
 __all__ = [
     "AddMargin",
+    "AutoMargin",
     "Balance",
     "Close",
     "Ledger",
     "LedgerEntry",
     "Open",
     "Outcome",
+    "SetLeverage",
+    "Stop",
     "Switch",
     "TopUp",
+    "Trade",
     "run_many",
     "simulate",
 ]

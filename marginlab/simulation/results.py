@@ -40,7 +40,7 @@ class Outcome:
     ----------
     balance
         Wallet and margins put in at the start (...).
-    wallet, margin, size, entry, isolated
+    wallet, margin, size, entry, leverage, isolated
         What is held at the end; all but the wallet (..., n).
     equity
         What that is worth at the last marks (...).
@@ -75,6 +75,7 @@ class Outcome:
     margin: Floats
     size: Floats
     entry: Floats
+    leverage: Floats
     isolated: Bools
     equity: Numbers
     liquidated: Integers
@@ -172,7 +173,8 @@ class LedgerEntry:
         Which step of the prices.
     kind
         ``"funding"``, ``"opened"``, ``"closed"``, ``"margin added"``, ``"margin removed"``,
-        ``"switched"``, ``"refused"``, ``"topped up"``; by force ``"reduced"`` (in part), ``"liquidated"``
+        ``"leverage changed"``, ``"switched"``, ``"stop placed"``, ``"stopped"``, ``"refused"``, ``"topped up"``,
+        ``"replenished"``; by force ``"reduced"`` (in part), ``"liquidated"``
         (in the market), ``"taken over"``, ``"auto-deleveraged"``; between account and venue ``"fund
         received"``, ``"fund paid"``, ``"uncovered"``.
     position, symbol
@@ -180,7 +182,8 @@ class LedgerEntry:
     size
         Change of its signed size.
     price
-        The mark, or the fill where it was closed in the market by force; ``None`` without a position.
+        The mark, or the fill where it was closed in the market by force, or where a stop was placed; ``None``
+        without a position.
     amount
         Money: funding received, profit realised before fee and impact, margin moved, or what the
         fund received or paid, what was taken from a winner, what nobody covered.
