@@ -2,7 +2,8 @@
 
 Slow and plain on purpose, and written from the rules alone: accounts, contracts, conventions and rules are read
 as data, and no formula is taken from marginlab. Here is what happens at a step, in this order: funding, what the
-user does (`reference_actions`), top-ups, liquidations. `reference_state` says what is true at given marks.
+user does (`reference_actions`), top-ups, replenishments, stops, liquidations. `reference_state` says what is true at
+given marks.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from .oracle import INFINITY
-from .reference_actions import act
+from .oracle import INFINITY, notional
+from .reference_actions import act, can_pay, close
 from .reference_state import State, exact, result_of, table
 
 # How far below a bound a position is brought to be surely in the bracket below it.
@@ -56,6 +57,35 @@ class Path(State):
                 budget -= amount
                 self.enter("topped up", row, before, amount=amount)
         return budget
+
+    def replenish(self, auto):
+        """Help isolated positions out of a liquidation with one initial margin at entry after the other."""
+        for index in range(len(self.rows)) if auto.positions is None else auto.positions:
+            row = self.rows[index]
+            while row.isolated and self.fails(self.unit(row)) and self.available() > 0:
+                before, amount = self.balance(row), min(self.initial_at_entry(row), self.available())
+                if not amount:
+                    break
+                self.wallet -= amount
+                row.margin += amount
+                self.enter("replenished", row, before, amount=amount)
+
+    def initial_at_entry(self, row):
+        """Return the initial margin at the entry price, and at least what is required now."""
+        value = notional(row.contract, row.size, row.entry)
+        limit = exact(row.contract.tiers.max_leverage[row.bracket(row.counted(value))])
+        leverage = min(row.leverage, limit)
+        return max(Fraction(0) if leverage == INFINITY else value / leverage, self.requirement(row))
+
+    def stop_out(self):
+        """Close what has reached its stop, where the venue does not come first and the loss can be paid."""
+        for row in self.rows:
+            if not row.size or row.stop is None:
+                continue
+            price, share = row.stop
+            if row.side * (row.mark - price) <= 0 and not self.fails(self.unit(row)) and can_pay(self, row, share):
+                row.stop = None
+                close(self, row, share, "stopped")
 
     # Liquidation.
 
@@ -150,7 +180,8 @@ class Path(State):
 
         In each bracket, from that of the whole position downwards, what is covered beyond need is room + slope x.
         """
-        target, equity = Fraction(self.rules.restore_to), self.equity_of(row)
+        rules = self.rules
+        target, equity = Fraction(rules.restore_to), self.equity_of(row)
         others = self.need_of(row) - self.requirement(row)
         fee, value = self.closing_fee(row), self.value_for_maintenance(row)
         amount = row.counted(value)
@@ -158,8 +189,8 @@ class Path(State):
             if floor >= amount:
                 continue
             start, end = (0 if amount <= upper else 1 - upper * BELOW / amount), 1 - floor / amount
-            room = equity - target * (others + rate * value - deduction + fee)
-            slope = target * (rate * value + fee) - Fraction(self.rules.liquidation_fee) * row.notional
+            room = equity - target * (others + rate * value - deduction + fee) - Fraction(rules.flat_liquidation_fee)
+            slope = target * (rate * value + fee) - Fraction(rules.liquidation_fee) * row.notional
             if room + slope * start >= 0:
                 return cut_up(start)
             if slope > 0 and -room / slope < end:
@@ -167,8 +198,9 @@ class Path(State):
         return Fraction(1)
 
     def liquidation_fee(self, value, left):
-        """Return the fee on a value closed by force, at most what is left."""
-        return min(Fraction(self.rules.liquidation_fee) * value, max(left, Fraction(0)))
+        """Return the fee on a value closed by force and the flat one, at most what is left."""
+        fee = Fraction(self.rules.liquidation_fee) * value + Fraction(self.rules.flat_liquidation_fee)
+        return min(fee, max(left, Fraction(0)))
 
     def impact(self, row, value):
         """Return the cost of closing a value in the market, as a share of it."""
@@ -268,7 +300,18 @@ def splitmix(number):
     return number ^ number >> 31
 
 
-def run(account, prices, rules, funding=None, top_up=None, actions=(), on_refusal="raise", seed=0, number=0):
+def run(
+    account,
+    prices,
+    rules,
+    funding=None,
+    top_up=None,
+    actions=(),
+    on_refusal="raise",
+    auto_margin=None,
+    seed=0,
+    number=0,
+):
     """Take an account along one path of prices (T, n), the one of this number; return what became of it."""
     path = Path(account, rules)
     path.seed, path.number = seed, number
@@ -286,6 +329,11 @@ def run(account, prices, rules, funding=None, top_up=None, actions=(), on_refusa
                 path.measure()
         if top_up and path.step % top_up.every == 0:
             budget = path.top_up(Fraction(top_up.target), budget)
+        if auto_margin:
+            path.replenish(auto_margin)
+        path.stop_out()
         path.liquidate_where_due()
+        for row in path.rows:
+            row.stop = row.stop if row.size else None
         recorded.append((path.equity(), path.total_requirement(), [row.size for row in path.rows]))
     return result_of(path, recorded)

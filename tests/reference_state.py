@@ -40,6 +40,8 @@ class Row:
     deleveraged: Fraction = Fraction(0)
     forgone: Fraction = Fraction(0)
     liquidated: int = -1
+    # The price and the share of a stop that stands.
+    stop: tuple = None
 
     @property
     def side(self):

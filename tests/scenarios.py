@@ -12,9 +12,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marginlab import Account, AddMargin, Close, Contract, Convention, Deleverage, Open, Rules, Switch, Tiers, TopUp
+from marginlab import (
+    Account,
+    AddMargin,
+    AutoMargin,
+    Close,
+    Contract,
+    Convention,
+    Deleverage,
+    Open,
+    Rules,
+    SetLeverage,
+    Stop,
+    Switch,
+    Tiers,
+    TopUp,
+    Trade,
+)
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import CLOSING_ORDERS, MAINTENANCE_AT
+from marginlab.margin.rules import CLOSING_ORDERS, LEVERAGE_CHANGE, MAINTENANCE_AT, WITHDRAWAL
 
 from .strategies import OF_POSITION, size_of
 
@@ -31,6 +47,7 @@ class Scenario(NamedTuple):
     top_up: TopUp | None
     actions: tuple
     on_refusal: str = "record"
+    auto_margin: AutoMargin | None = None
 
     @property
     def options(self):
@@ -237,8 +254,56 @@ def draw_open(rng, account, values, step, i):
     return Open(step=step, position=i, size=size, leverage=pick(rng, None, 3.0, 8.0, 20.0), margin=margin)
 
 
+def traded(seed):
+    """Return the scenario of this number with orders of every kind besides, and what a venue may rule about them.
+
+    Drawn from numbers of their own, so that `scenario` stays what it is.
+    """
+    rng, case = np.random.default_rng([seed, 1]), scenario(seed)
+    account = case.account
+    values = np.abs(account.notional(account.entry)) + 1_000.0
+    auto_margin = AutoMargin(pick(rng, None, [0])) if rng.random() < 0.4 else None
+    drained = auto_margin is not None or case.top_up is not None
+    if drained:
+        # As in `scenario`: what is left of the wallet is more than the bare requirements.
+        account = replace(account, leverage=np.minimum(account.leverage, 5))
+    rules = replace(
+        case.rules,
+        flat_liquidation_fee=pick(rng, 0.0, between(rng, 0.001, 0.03) * float(short(values.mean()))),
+        withdrawal=pick(rng, "profit", *WITHDRAWAL),
+        withdrawal_leaves=pick(rng, 0.0, 0.125),
+        leverage_in_cross=pick(rng, "any", *LEVERAGE_CHANGE),
+        leverage_in_isolated=pick(rng, "any", *LEVERAGE_CHANGE),
+    )
+    orders = [draw_order(rng, account, values, len(case.prices), drained) for _ in range(rng.integers(3, 10))]
+    actions = [*case.actions, *orders]
+    rng.shuffle(actions)
+    return case._replace(account=account, rules=rules, actions=tuple(actions), auto_margin=auto_margin)
+
+
+def draw_order(rng, account, values, steps, drained):
+    """Draw a trade, another leverage, a stop, or margin to be taken out."""
+    step, i = int(rng.integers(steps)), int(rng.integers(len(values)))
+    contract, entry, held = account.contracts[i], account.entry[i], float(account.size[i])
+    kind = pick(rng, "trade", "trade", "leverage", "stop", "stop", "withdrawal")
+    if kind == "trade":
+        beside = float(size_of(contract, float(values[i]), entry)) * pick(rng, 1.0, -1.0)
+        size = float(short(-held * pick(rng, 0.25, 0.75, 1.5, 2.25) if held else beside * between(rng, 0.1, 0.5)))
+        margin = float(short(values[i] * 0.25)) if account.isolated[i] and rng.random() < 0.3 else None
+        return Trade(step=step, position=i, size=size, leverage=pick(rng, None, None, 4.0, 16.0), margin=margin)
+    if kind == "leverage":
+        return SetLeverage(step=step, position=i, leverage=pick(rng, 2.0, 4.0, 8.0, 20.0, 4.0 if drained else INF))
+    if kind == "stop":
+        side = np.sign(held) or pick(rng, 1.0, -1.0)
+        price = float(short(entry * (1 - side * between(rng, -0.02, 0.1))))
+        return Stop(step=step, position=i, price=price, share=pick(rng, 0.5, 1.0, 1.0))
+    alone = np.flatnonzero(account.isolated & (account.size != 0))
+    i = int(alone[0]) if alone.size else i
+    return AddMargin(step=step, position=i, amount=-between(rng, 0.005, 0.15) * float(short(values[i])))
+
+
 # What is paid out of what is left can leave a speck in floating point where the referee has nothing.
-SPECKS = ("topped up", "fund received", "fund paid", "uncovered")
+SPECKS = ("topped up", "replenished", "fund received", "fund paid", "uncovered")
 MONEY = ("wallet", "balance", "equity", "forfeited", "shortfall", "fund", "fund_received", "fund_paid")
 MONEY += ("uncovered", "forgone", "margin", "realized", "funding", "fees", "impact")
 

@@ -159,10 +159,10 @@ def backed(draw, contracts=any_contract, conventions=any_convention, backing=any
 
 @st.composite
 def positions(draw, contracts=any_contract, modes=MODES):
-    """Draw a position as it is held; isolated ones with a margin of up to 1.5 times their notional."""
+    """Draw a position as it is held; isolated ones with a margin from -0.3 to 1.5 times their notional."""
     contract, entry, notional = draw(contracts), draw(prices), draw(notionals)
     mode = draw(st.sampled_from(modes))
-    margin = notional * draw(st.floats(0.001, 1.5)) if mode == "isolated" else None
+    margin = notional * draw(shares(-0.3, 1.5)) if mode == "isolated" else None
     return Position(contract, draw(sides) * size_of(contract, notional, entry), entry, mode=mode, margin=margin)
 
 

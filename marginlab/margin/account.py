@@ -43,7 +43,8 @@ class Position:
     leverage
         The setting it was opened with; initial margin is notional / leverage.
     margin
-        Isolated only: what is set aside now. If left out, the initial margin at entry.
+        Isolated only: what is set aside now, without profit; below 0 where profit was taken out or funding paid from
+        it. If left out, the initial margin at entry.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class Position:
             if self.margin is not None:
                 raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {self.margin!r}")
         elif self.margin is not None:
-            _checks.single("margin", self.margin, _checks.not_negative)
+            _checks.single("margin", self.margin)
         elif self.leverage is None:
             raise ArgumentError("margin", "must be given in isolated mode, or leverage to work it out from")
         else:
@@ -112,7 +113,7 @@ class Account:
     mode
         ``"cross"`` or ``"isolated"``: one for all, or one a position.
     margin
-        What is set aside for each isolated position, shape (..., n); 0 in cross.
+        What is set aside for each isolated position, shape (..., n), any sign; 0 in cross.
     leverage
         Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
     convention
@@ -122,7 +123,7 @@ class Account:
     ------
     ArgumentError
         For columns that do not hold one value a position, numbers that are not finite, prices of 0 or below, a
-        margin below 0 or in cross, an unknown mode, and contracts that cannot share an account.
+        margin in cross, an unknown mode, and contracts that cannot share an account.
     """
 
     wallet: Numbers
@@ -148,7 +149,7 @@ class Account:
         columns = {
             "size": _checks.numbers("size", self.size),
             "entry": _checks.positive("entry", self.entry),
-            "margin": _checks.not_negative("margin", self.margin),
+            "margin": _checks.numbers("margin", self.margin),
             "leverage": _checks.positive_or_endless("leverage", self.leverage),
         }
         _checks.one_each(n, **columns)

@@ -25,6 +25,8 @@ PARTS = ("whole", "share", "bracket", "restore")
 CLOSING_ORDERS = ("largest loss", "random", "all at once", "as given")
 ISOLATED_FUNDING = ("margin", "wallet")
 SWITCHING = ("open", "flat", "account", "order")
+WITHDRAWAL = ("initial", "maintenance", "zero", "profit", "none")
+LEVERAGE_CHANGE = ("any", "raise", "none")
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,17 @@ class Rules:
         When the mode may be changed. ``"open"``: at any time. ``"flat"``: only without a position.
         ``"account"``: for the whole account at once. ``"order"``: chosen with each order, so a
         position keeps the mode it was opened with.
+    flat_liquidation_fee
+        Money charged for each closing by force, beside the fee on notional, and like it never more than is left.
+    withdrawal
+        What must stay when margin is taken out of an open isolated position. ``"initial"``: the initial margin at
+        the mark, losses deducted and profits not counted. With the other words profits count towards the initial
+        margin: ``"maintenance"``: the margin itself must hold the maintenance margin besides. ``"zero"``: it
+        may go down to 0. ``"profit"``: below 0, so that profit is taken out. ``"none"``: nothing may be taken out.
+    withdrawal_leaves
+        The least that must stay, a share of notional, where that is more than the initial margin.
+    leverage_in_cross, leverage_in_isolated
+        How the leverage of an open position may be changed: ``"any"``, ``"raise"`` it only, or ``"none"``.
 
     Examples
     --------
@@ -204,6 +217,11 @@ class Rules:
     isolated_funding: str = "margin"
     trading_fee: float = 0.0
     switching: str = "flat"
+    flat_liquidation_fee: float = 0.0
+    withdrawal: str = "initial"
+    withdrawal_leaves: float = 0.0
+    leverage_in_cross: str = "any"
+    leverage_in_isolated: str = "any"
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -212,15 +230,19 @@ class Rules:
             ("order", CLOSING_ORDERS),
             ("isolated_funding", ISOLATED_FUNDING),
             ("switching", SWITCHING),
+            ("withdrawal", WITHDRAWAL),
+            ("leverage_in_cross", LEVERAGE_CHANGE),
+            ("leverage_in_isolated", LEVERAGE_CHANGE),
         ):
             _checks.one_of(name, getattr(self, name), allowed)
         for name in ("liquidation_fee", "trading_fee"):
             _checks.between(name, getattr(self, name), 0, 0.5, open_above=True)
-        for name in ("fund_share", "takeover_below"):
+        for name in ("fund_share", "takeover_below", "withdrawal_leaves"):
             _checks.between(name, getattr(self, name), 0, 1)
         _checks.between("share", self.share, 0, 1, open_below=True)
         _checks.between("restore_to", self.restore_to, 1, np.inf, open_above=True)
-        _checks.single("share_above", self.share_above, _checks.not_negative)
+        for name in ("share_above", "flat_liquidation_fee"):
+            _checks.single(name, getattr(self, name), _checks.not_negative)
         _checks.count("brackets", self.brackets)
         if self.rounds is not None:
             _checks.count("rounds", self.rounds)

@@ -226,6 +226,6 @@ def _margin(ask: Asked, money: Mapping[str, float | None]) -> float | None:
     if margin is None and collateral is not None:
         margin = collateral if collateral == initial else collateral - (money["unrealizedPnl"] or 0.0)
     margin = initial if margin is None else margin
-    if margin is None or margin < 0:
-        ask.refuse("positionMargin", "must be given and 0 or more, or a collateral or an initialMargin that tells it")
+    if margin is None:
+        ask.refuse("positionMargin", "must be given, or a collateral or an initialMargin that tells it")
     return margin

@@ -135,8 +135,8 @@ class Portfolio:
             where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
             one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` is the entry if left out, the
             ``mode`` ``"cross"``, the ``leverage`` the limit of the bracket, and an isolated position's ``margin``
-            its initial margin at entry. A ``rate`` makes a contract that nobody knows: that maintenance rate at every
-            size, in what the venue's contracts settle in.
+            its initial margin at entry; it may stand below 0, where profit was taken out. A ``rate`` makes a contract
+            that nobody knows: that maintenance rate at every size, in what the venue's contracts settle in.
         venue, wallet, date, title, note
             Of the account.
         brackets
@@ -240,7 +240,7 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
     entry = ask.number("entry", _checks.positive)
     mark = ask.number("mark", _checks.positive, needed=False)
     leverage = ask.number("leverage", _checks.positive, needed=False)
-    margin = ask.number("margin", _checks.not_negative, needed=False)
+    margin = ask.number("margin", _checks.numbers, needed=False)
     size = _size(ask, contract, entry)
     if len(ask.problems) > before or contract is None or size is None or entry is None or mode is None:
         return None

@@ -18,6 +18,7 @@ from ..markets.price_models import PriceModel
 from .actions import Action, TopUp
 from .deleveraging import Deleverage
 from .engine import simulate
+from .orders import AutoMargin
 from .results import Outcome
 
 
@@ -34,6 +35,7 @@ def run_many(
     rules: Rules | None = None,
     funding: ArrayLike | None = None,
     top_up: TopUp | None = None,
+    auto_margin: AutoMargin | None = None,
     actions: Sequence[Action] = (),
     record: Sequence[str] = (),
     on_refusal: str = "raise",
@@ -42,7 +44,7 @@ def run_many(
 
     Parameters
     ----------
-    account, rules, funding, top_up, actions, record, on_refusal
+    account, rules, funding, top_up, auto_margin, actions, record, on_refusal
         As for :func:`simulate`; one account, and funding the same for all paths: () or (n,) or (T, n).
     model
         What prices are drawn from.
@@ -100,6 +102,7 @@ def run_many(
         rules=rules,
         funding=None if funding is None else _checks.numbers("funding", funding),
         top_up=top_up,
+        auto_margin=auto_margin,
         actions=_of_all_paths(actions),
         record=tuple(record),
         on_refusal=on_refusal,

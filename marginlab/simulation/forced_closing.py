@@ -153,9 +153,9 @@ def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
 def _restoring(state: State, valued: Valuation) -> Floats:
     r"""Return the smallest share of each position whose closing lets equity cover the requirement, 1 where none does.
 
-    Closing *x* costs the liquidation fee :math:`x V f` and leaves the requirement of :math:`1 - x` of the
-    position. In each bracket both are linear in *x*, so each is solved for itself; entering a lower
-    bracket may already be enough where maintenance jumps.
+    Closing *x* costs the liquidation fee :math:`x V f` and the flat one, and leaves the requirement of
+    :math:`1 - x` of the position. In each bracket both are linear in *x*, so each is solved for itself;
+    entering a lower bracket may already be enough where maintenance jumps.
     """
     rules = state.rules
     amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
@@ -166,6 +166,7 @@ def _restoring(state: State, valued: Valuation) -> Floats:
         begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, [bracket]] * JUST_BELOW / amount)
         others = valued.need - valued.required
         left = valued.equity - rules.restore_to * (others + rate * valued.basis - deduction + valued.fee)
+        left -= rules.flat_liquidation_fee
         gain = rules.restore_to * (rate * valued.basis + valued.fee) - valued.notional * rules.liquidation_fee
         solved = np.where(gain > 0, -left / gain, np.inf)
         found = np.where(left + gain * begin >= 0, begin, np.where(solved > begin, solved, np.inf))
@@ -176,12 +177,12 @@ def _restoring(state: State, valued: Valuation) -> Floats:
 
 def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Floats) -> None:
     """Close a share of one row a path at the mark, less impact and fee."""
-    rules, paths, own = state.rules, valued.paths, (rows, np.arange(rows.size))
+    paths, own = valued.paths, (rows, np.arange(rows.size))
     isolated, marks, size = valued.isolated[own], valued.marks[own], valued.size[own]
     closed, profit = share * valued.notional[own], share * valued.pnl[own]
     slip = np.minimum(closed / (200 * state.depth[rows, 0]), 0.5)
     impact = closed * slip
-    fee = np.minimum(rules.liquidation_fee * closed, np.maximum(valued.equity[own] - impact, 0.0))
+    fee = _liquidation_fee(state, closed, valued.equity[own] - impact)
     row = int(rows[0])
     before = state.balance_of(row, valued)
 
@@ -219,7 +220,7 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
             continue
         now, at = valued.only(held), np.flatnonzero(held)
         before = state.balance_of(taken, now)
-        fee = np.minimum(state.rules.liquidation_fee * now.notional[taken], np.maximum(left[at], 0.0))
+        fee = _liquidation_fee(state, now.notional[taken], left[at])
         left[at] -= fee
         cash = now.pnl[taken] - fee
         if row is None:
@@ -237,6 +238,12 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
         some = sign * rest > nothing
         if some.any():
             settle(state, valued.only(some), row, sign * rest[some])
+
+
+def _liquidation_fee(state: State, closed: Floats, left: Floats) -> Floats:
+    """Return the fee for closing so much by force, never more than is left."""
+    fee = state.rules.liquidation_fee * closed + state.rules.flat_liquidation_fee
+    return np.minimum(fee, np.maximum(left, 0.0))
 
 
 def _book(

@@ -40,7 +40,7 @@ class Outcome:
     ----------
     balance
         Wallet and margins put in at the start (...).
-    wallet, margin, size, entry, isolated
+    wallet, margin, size, entry, leverage, isolated
         What is held at the end; all but the wallet (..., n).
     equity
         What that is worth at the last marks (...).
@@ -79,6 +79,7 @@ class Outcome:
     margin: Floats
     size: Floats
     entry: Floats
+    leverage: Floats
     isolated: Bools
     equity: Numbers
     liquidated: Integers
@@ -178,17 +179,17 @@ class LedgerEntry:
         Which step of the prices.
     kind
         ``"funding"``, ``"opened"``, ``"closed"``, ``"margin added"``, ``"margin removed"``,
-        ``"switched"``, ``"refused"``, ``"topped up"``; by force ``"netted"`` (long against short), ``"reduced"``
-        (in part), ``"liquidated"`` (in the market), ``"taken over"``; when others are liquidated
-        ``"auto-deleveraged"``, or ``"passed over"`` by ADL; between account and venue ``"fund received"``,
-        ``"fund paid"``, ``"uncovered"`` (borne by others).
+        ``"leverage changed"``, ``"switched"``, ``"stop placed"``, ``"stopped"``, ``"refused"``, ``"topped up"``,
+        ``"replenished"``; by force ``"netted"`` (long against short), ``"reduced"`` (in part), ``"liquidated"`` (in
+        the market), ``"taken over"``; when others are liquidated ``"auto-deleveraged"``, or ``"passed over"`` by
+        ADL; between account and venue ``"fund received"``, ``"fund paid"``, ``"uncovered"`` (borne by others).
     position, symbol
         Number of the position, ``None`` where it concerns the whole account; and its symbol, ``""``.
     size
         Change of its signed size.
     price
-        The mark, the fill where it was closed in the market by force, or the price of ADL; ``None`` without a
-        position.
+        The mark, the fill where it was closed in the market by force, the price of ADL, or where a stop was
+        placed; ``None`` without a position.
     amount
         Money: funding received, profit realised before fee and impact, margin moved, or what the
         fund received or paid, what others bear.

@@ -15,9 +15,9 @@ from .._typing import Floats
 from ..margin.account import Account
 from .actions import Action, TopUp
 from .deleveraging import Deleverage
+from .orders import AutoMargin, Stop
 from .results import RECORD
 
-ACTIONS = "AddMargin, Open, Close, Switch or Deleverage"
 # Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
 BLOCK_STEPS, BLOCK_NUMBERS = 32, 16_000_000
 # Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
@@ -34,14 +34,19 @@ class Plan:
         top_up: TopUp | None,
         actions: Sequence[Action],
         record: Sequence[str],
+        auto_margin: AutoMargin | None = None,
     ) -> None:
         n = len(account.contracts)
         if not isinstance(actions, Iterable):
-            raise ArgumentError("actions", f"must be a sequence of {ACTIONS}, not {actions!r}")
+            raise ArgumentError("actions", f"must be a sequence of actions such as Open or Close, not {actions!r}")
         self.n, self.top_up, self.actions, self.paths = n, top_up, tuple(actions), 1
+        self.auto_margin, self.stops = auto_margin, any(isinstance(action, Stop) for action in self.actions)
+        for row in auto_margin.positions or () if auto_margin else ():
+            if row >= n:
+                raise ArgumentError("positions", f"must be among 0 to {n - 1}, not {row!r}, in {auto_margin!r}")
         for action in self.actions:
             if not isinstance(action, Action):
-                raise ArgumentError("actions", f"must be {ACTIONS}, not {action!r}")
+                raise ArgumentError("actions", f"must be actions such as Open or Close, not {action!r}")
             if action.position is not None and action.position >= n:
                 raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
         if isinstance(record, str) or not isinstance(record, Iterable):

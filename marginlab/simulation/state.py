@@ -87,7 +87,14 @@ class State:
     """Wallets (K,), positions (n, K), and what has flowed since the start."""
 
     def __init__(
-        self, account: Account, rules: Rules, paths: int, *, seed: int = 0, ledger: Ledger | None = None
+        self,
+        account: Account,
+        rules: Rules,
+        paths: int,
+        *,
+        seed: int = 0,
+        ledger: Ledger | None = None,
+        stops: bool = False,
     ) -> None:
         contracts, n = account.contracts, len(account.contracts)
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
@@ -119,6 +126,9 @@ class State:
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
         self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
+        # At which price the trader gets out, and with which share; nan for none, and no room where none is planned.
+        self.stops, none = stops, np.broadcast_to(np.nan, (n, paths))
+        self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
 
@@ -278,6 +288,9 @@ class State:
         Within its bracket what a unit has to spare is linear in each notional. An isolated position may use all
         of it; in the pool each may use its share by notional, so that together they use no more than there is.
         """
+        closed = valued.size == 0
+        if self.stops:
+            self.stop[:, valued.paths] = np.where(closed, np.nan, self.stop[:, valued.paths])
         if self.convention.fee_at("bankruptcy"):
             return  # these fees depend on the other marks as well: every step is looked at
         loose = self.convention.maintenance_at != "entry"
@@ -312,7 +325,10 @@ class State:
                 )
             amount = np.abs(valued.size) * self.multiplier
             low, high = (low / amount, high / amount) if self.kind == "linear" else (amount / high, amount / low)
-        closed = valued.size == 0
+        if self.stops:
+            stop = self.stop[:, valued.paths]
+            low = np.fmax(low, np.where(valued.size > 0, stop * (1 + ROUNDING), np.nan))
+            high = np.fmin(high, np.where(valued.size < 0, stop * (1 - ROUNDING), np.nan))
         self.low[:, valued.paths] = np.where(closed, 0.0, low)
         self.high[:, valued.paths] = np.where(closed, np.inf, high)
 
@@ -352,6 +368,7 @@ class State:
 
 _OF_PATHS = (
     *("wallet", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
+    *("stop", "stop_share"),
     *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
     *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
 )

@@ -93,7 +93,8 @@ def test_all_columns_hold_the_same_money_and_the_same_positions(case):
     for standing in columns_of(account, marks, BINANCE):
         assert np.isclose(standing.equity, account.equity(marks), rtol=1e-12, atol=1e-9 * case.scale)
         assert (standing.account.size == account.size).all()
-        assert (standing.account.margin >= 0).all()
+        # Nobody is made to owe a margin; one that stands below 0 stays there.
+        assert (standing.account.margin >= np.minimum(account.margin, 0)).all()
 
 
 # --- its figures ----------------------------------------------------------------------------------------------

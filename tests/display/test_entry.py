@@ -42,6 +42,12 @@ def test_every_change_is_handed_on_once():
     assert [one.positions[0].size for one in seen] == [0.4, 0.5]
 
 
+def test_a_margin_may_stand_below_0(entry):
+    put(entry, 0, "mode", "isolated")
+    put(entry, 0, "margin", "-125")
+    assert entry.portfolio.positions[0].margin == -125
+
+
 def test_an_amount_can_be_what_it_is_worth_at_entry(entry):
     put(entry, 0, "unit", "worth at entry")
     put(entry, 0, "size", "38542.25")

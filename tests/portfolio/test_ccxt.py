@@ -232,6 +232,9 @@ def test_a_mode_that_is_told_is_not_replaced():
     [
         ({"positionMargin": 1_200.0}, 1_200),
         ({"positionMargin": 0.0}, 0),
+        # Profit was taken out, or funding paid from it: with the profit of 500 there are 375.
+        ({"positionMargin": -125.0}, -125),
+        ({"positionMargin": None, "collateral": 375.0, "unrealizedPnl": 500.0}, -125),
         ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": 100.0}, 1_200),
         ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": None}, 1_300),
         # Some venues report the margin itself as collateral.
@@ -317,12 +320,8 @@ CHANGED = [
     ({"leverage": 0}, "leverage", "must be greater than 0, not 0.0"),
     ({"leverage": -10}, "leverage", "must be greater than 0"),
     ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
-    ({"positionMargin": -5.0}, "positionMargin", "must be given and 0 or more"),
-    (
-        {"positionMargin": None, "collateral": None, "initialMargin": None},
-        "positionMargin",
-        "must be given and 0 or more",
-    ),
+    ({"positionMargin": float("-inf")}, "positionMargin", "must be finite, not -inf"),
+    ({"positionMargin": None, "collateral": None, "initialMargin": None}, "positionMargin", "must be given"),
     ({"positionMargin": None, "collateral": "much"}, "collateral", "must be a number such as"),
     ({"unrealizedPnl": float("nan")}, "unrealizedPnl", "must be finite, not nan"),
 ]

@@ -71,7 +71,7 @@ def portfolios(draw):
                     "size": st.floats(1e-9, 1e3),
                 }
                 | {"entry": price, "mark": price, "leverage": st.none() | st.floats(0.1, 1)}
-                | {"mode": st.just("isolated"), "margin": st.floats(0, 1e9)}
+                | {"mode": st.just("isolated"), "margin": st.floats(-1e9, 1e9)}
             ),
             min_size=1,
             max_size=8,

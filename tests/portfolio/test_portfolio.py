@@ -115,7 +115,7 @@ def test_every_contract_of_every_venue_can_be_entered_and_its_rows_give_it_again
     st.floats(1e-3, 1e6),
     st.sampled_from(["long", "short"]),
     st.none() | st.floats(0.1, 1),
-    st.none() | st.floats(0, 1e9),
+    st.none() | st.floats(-1e9, 1e9),
 )
 def test_rows_of_a_portfolio_enter_it_again_without_loss(size, entry, mark, side, leverage, margin):
     row = {"symbol": "ETHUSDT", "side": side, "size": size, "entry": entry, "mark": mark, "leverage": leverage}
@@ -164,7 +164,8 @@ def test_positions_and_marks_are_kept_as_they_were_given_whatever_they_came_in()
         ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
         ({"leverage": "ten"}, "leverage", "must be a number such as"),
         ({"margin": 100}, "margin", "must be left out in cross mode, where none is set aside, not 100.0"),
-        ({"mode": "isolated", "margin": -1}, "margin", "must be 0 or more, not -1.0"),
+        ({"mode": "isolated", "margin": "-inf"}, "margin", "must be a number such as"),
+        ({"margin": -100}, "margin", "must be left out in cross mode, where none is set aside, not -100.0"),
         ({"price": 3}, "price", "is no field: they are symbol, side, size"),
     ],
 )

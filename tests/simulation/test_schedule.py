@@ -544,12 +544,11 @@ MALFORMED = {
     ),
     "an action that is none": (
         sim(ONE, PATH, actions=["close"]),
-        "actions must be AddMargin, Open, Close, Switch or Deleverage, not 'close'",
+        "actions must be actions such as Open or Close, not 'close'",
     ),
     "an action beside one that is none": (
         sim(ONE, PATH, actions=[Close(step=0, position=0), Close]),
-        "actions must be AddMargin, Open, Close, Switch or Deleverage, "
-        "not <class 'marginlab.simulation.actions.Close'>",
+        "actions must be actions such as Open or Close, not <class 'marginlab.simulation.actions.Close'>",
     ),
     "an action at a position that there is not": (
         sim(ONE, PATH, actions=[Close(step=0, position=1)]),
@@ -569,11 +568,11 @@ MALFORMED = {
     ),
     "an action that is no sequence": (
         sim(ONE, PATH, actions=Close(step=0, position=1)),
-        f"actions must be a sequence of AddMargin, Open, Close, Switch or Deleverage, not {SHOWN_CLOSE}",
+        f"actions must be a sequence of actions such as Open or Close, not {SHOWN_CLOSE}",
     ),
     "no sequence of actions": (
         sim(ONE, PATH, actions=None),
-        "actions must be a sequence of AddMargin, Open, Close, Switch or Deleverage, not None",
+        "actions must be a sequence of actions such as Open or Close, not None",
     ),
     "no record": (
         sim(ONE, PATH, record=None),
