@@ -116,20 +116,29 @@ def market_maintenance(legs, prices, convention):
     contract = legs[0][0]
     values = [notional(contract, size, price) for (_, size, _), price in zip(legs, prices, strict=True)]
     amounts = [abs(Fraction(size)) for _, size, _ in legs] if contract.tiers.measured_in == "contracts" else values
-    larger = 1 if sides(legs, values)[0] >= sides(legs, values)[1] else -1
-    needed = Fraction(0)
-    for (_, size, _), value, amount_ in zip(legs, values, amounts, strict=True):
-        counted = together(convention.brackets_count, *sides(legs, values), value)
-        if counted == 0 or (convention.charged != "each" and size * larger < 0):
-            on = Fraction(0) if convention.charged != "each" else value
-        elif convention.charged == "net":
-            on = value * abs(sides(legs, values)[0] - sides(legs, values)[1]) / max(sides(legs, values))
-        else:
-            on = value
-        where = together(convention.brackets_count, *sides(legs, amounts), amount_)
-        _, _, rate, deduction = bracket_of(contract.tiers, where)
-        needed += rate * on - (deduction * on / counted if counted else 0)
-    return needed
+    return sum(
+        leg_maintenance(contract.tiers, size, value, amount_, sides(legs, values), sides(legs, amounts), convention)
+        for (_, size, _), value, amount_ in zip(legs, values, amounts, strict=True)
+    )
+
+
+def leg_maintenance(tiers, size, value, amount_, both_values, both_amounts, convention):
+    """Return the part of a market's maintenance that is one open leg's, given what both sides come to."""
+    counted = together(convention.brackets_count, *both_values, value)
+    on = charged_on(size, value, both_values, convention)
+    where = together(convention.brackets_count, *both_amounts, amount_)
+    _, _, rate, deduction = bracket_of(tiers, where)
+    return rate * on - (deduction * on / counted if counted else 0)
+
+
+def charged_on(size, value, both_values, convention):
+    """Return how much of a leg's value is charged."""
+    long, short = both_values
+    if convention.charged == "each":
+        return value
+    if (size > 0) != (long >= short):
+        return Fraction(0)
+    return value if convention.charged == "larger" else value * abs(long - short) / max(long, short)
 
 
 def leverage_fee(contract, size, entry, leverage, convention):

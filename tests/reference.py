@@ -171,9 +171,13 @@ class Path(State):
 
     def close_bracket(self, row, _began):
         """Close down to the top of a lower bracket."""
-        amount = row.counted(row.notional)
+        amount, own = self.counted(row), row.counted(row.notional)
         lower = row.bracket(amount) - self.rules.brackets
-        return 1 - table(row.contract.tiers)[lower + 1][0] * BELOW / amount if lower >= 0 else Fraction(1)
+        long, short = self.both(row, lambda one: one.counted(one.notional))
+        smaller = self.convention.brackets_count in ("net", "larger") and (row.side > 0) != (long >= short)
+        if lower < 0 or smaller:
+            return Fraction(1)
+        return min(Fraction(1), (amount - table(row.contract.tiers)[lower + 1][0] * BELOW) / own)
 
     def close_restore(self, row, _began):
         """Close the smallest share after which equity covers what is then required, `restore_to` times.

@@ -94,7 +94,7 @@ def trade(path, action, row):
 
 def set_leverage(path, action, row):
     """Change the setting of a position, where the venue does, and set aside what a lower one asks for."""
-    before, limit = path.balance(row), row.leverage_limit()
+    before, limit = path.balance(row), path.leverage_limit(row)
     old, wanted = min(row.leverage, limit), exact(action.leverage)
     new = min(wanted, limit)
     allowed = path.rules.leverage_in_isolated if row.isolated else path.rules.leverage_in_cross
@@ -131,8 +131,8 @@ def add(path, action, row, size):
         row.leverage = INFINITY if action.leverage == INFINITY else Fraction(action.leverage)
     row.entry = average_entry(row, size)
     row.size += size
-    demand(row.counted(row.notional) <= row.contract.tiers.cap, "it would be above the cap")
-    limit = row.leverage_limit()
+    demand(path.counted(row) <= row.contract.tiers.cap, "it would be above the cap")
+    limit = path.leverage_limit(row)
     demand(row.leverage == INFINITY or row.leverage <= limit, "the bracket allows less leverage")
     demand(
         row.leverage == INFINITY or row.leverage * row.maintenance_on(row.notional) <= row.notional,

@@ -8,7 +8,17 @@ from fractions import Fraction
 from functools import cache
 from types import SimpleNamespace
 
-from .oracle import INFINITY, bankruptcy_price, brackets, notional, pnl
+from .oracle import (
+    INFINITY,
+    bankruptcy_price,
+    brackets,
+    charged_on,
+    leg_maintenance,
+    leverage_fee,
+    notional,
+    pnl,
+    together,
+)
 
 Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
 LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
@@ -71,9 +81,9 @@ class Row:
         _, _, rate, deduction = table(self.contract.tiers)[self.bracket(self.counted(value))]
         return rate * value - deduction
 
-    def leverage_limit(self):
-        """Return the highest leverage of the bracket the position is in at the mark."""
-        return exact(self.contract.tiers.max_leverage[self.bracket(self.counted(self.notional))])
+    def limit(self, amount):
+        """Return the highest leverage of the bracket that an amount is in."""
+        return exact(self.contract.tiers.max_leverage[self.bracket(amount)])
 
 
 class State:
@@ -103,9 +113,40 @@ class State:
         """Return the unrealized profit or loss of the cross pool."""
         return sum((row.pnl for row in self.open_rows(isolated=False)), Fraction(0))
 
+    def market_of(self, row):
+        """Return the open legs that are counted together with this one: itself, or its contract's in the pool."""
+        pool = [one for one in self.rows if one.size and not one.isolated and one.contract == row.contract]
+        return [row] if row.isolated or not row.size else pool
+
+    def both(self, row, value_of):
+        """Return what the long and what the short legs of a row's market come to."""
+        legs = self.market_of(row)
+        return tuple(sum((value_of(one) for one in legs if one.side == side), Fraction(0)) for side in (1, -1))
+
+    def counted(self, row):
+        """Return what decides the bracket of a row at the mark."""
+        own = row.counted(row.notional)
+        both = self.both(row, lambda one: one.counted(one.notional))
+        return together(self.convention.brackets_count, *both, own) if row.size else own
+
+    def leverage_limit(self, row):
+        """Return the highest leverage of the bracket that a row is in at the mark."""
+        return row.limit(self.counted(row))
+
     def maintenance(self, row):
-        """Return r V - c, at the mark or frozen at entry."""
-        return row.maintenance_on(self.value_for_maintenance(row))
+        """Return r V - c, at the mark or frozen at entry, of what the venue counts and charges."""
+        value = self.value_for_maintenance(row)
+        if not row.size:
+            return row.maintenance_on(value)
+        return leg_maintenance(
+            row.contract.tiers,
+            row.size,
+            value,
+            row.counted(value),
+            self.both(row, self.value_for_maintenance),
+            self.both(row, lambda one: one.counted(self.value_for_maintenance(one))),
+            self.convention,
+        )
 
     def value_for_maintenance(self, row):
         """Return the value that the maintenance margin is counted on."""
@@ -114,14 +155,37 @@ class State:
 
     def closing_fee(self, row):
         """Return the fee for closing as far as it is required: on the value at the mark or at bankruptcy."""
-        rate = Fraction(self.convention.closing_fee)
-        if not rate or self.convention.closing_fee_at not in ("liquidation", "bankruptcy"):
+        rate, at = Fraction(self.convention.closing_fee), self.convention.closing_fee_at
+        if not rate or (row.isolated and self.convention.closing_fee_in == "cross"):
             return Fraction(0)
-        if self.convention.closing_fee_at == "liquidation":
+        if at == "liquidation":
             return rate * row.notional
-        backing = row.margin if row.isolated else self.wallet + self.cross_pnl() - row.pnl
-        price = bankruptcy_price(row.contract, row.size, row.entry, backing, self.convention)
+        if at == "leverage":
+            legs = self.market_of(row)
+            amounts = [one.counted(notional(one.contract, one.size, one.entry)) for one in legs]
+            both = [sum(a for one, a in zip(legs, amounts, strict=True) if one.side == side) for side in (1, -1)]
+            own = row.counted(notional(row.contract, row.size, row.entry))
+            counted = together(self.convention.brackets_count, *both, own)
+            return leverage_fee(
+                row.contract, row.size, row.entry, min(row.leverage, row.limit(counted)), self.convention
+            )
+        price = self.bankruptcy(row) if at == "bankruptcy" else None
         return Fraction(0) if price is None else rate * notional(row.contract, row.size, price)
+
+    def bankruptcy(self, row):
+        """Return the price at which nothing is left behind a row: of an isolated one its own, in cross its market's."""
+        legs = self.market_of(row)
+        if len(legs) < 2:
+            backing = row.margin if row.isolated else self.wallet + self.cross_pnl() - row.pnl
+            return bankruptcy_price(row.contract, row.size, row.entry, backing, self.convention)
+        rate, m = Fraction(self.convention.closing_fee), Fraction(row.contract.multiplier)
+        cash = self.wallet + self.cross_pnl() - sum(one.pnl for one in legs)
+        net, gross = m * sum(one.size for one in legs), m * sum(abs(one.size) for one in legs)
+        if row.contract.kind == "linear":
+            above, below = m * sum(one.size * one.entry for one in legs) - cash, net - rate * gross
+        else:
+            above, below = net + rate * gross, cash + m * sum(one.size / one.entry for one in legs)
+        return above / below if below and above / below > 0 else None
 
     def requirement(self, row):
         """Return maintenance and the closing fee where it counts; nothing for a closed position."""
@@ -129,8 +193,11 @@ class State:
 
     def initial_margin(self, row):
         """Return value / leverage, the bracket's limit on leverage kept, and at least the requirement."""
-        leverage = min(row.leverage, row.leverage_limit())
-        at_leverage = 0 if leverage == INFINITY else row.notional / leverage
+        leverage = min(row.leverage, self.leverage_limit(row))
+        value = row.notional
+        if row.size and not row.isolated:
+            value = charged_on(row.size, value, self.both(row, lambda one: one.notional), self.convention)
+        at_leverage = 0 if leverage == INFINITY else value / leverage
         return max(at_leverage, self.requirement(row)) if row.size else Fraction(0)
 
     def free(self):

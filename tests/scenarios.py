@@ -30,7 +30,16 @@ from marginlab import (
     Trade,
 )
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import CLOSING_ORDERS, LEVERAGE_CHANGE, MAINTENANCE_AT, WITHDRAWAL
+from marginlab.margin.rules import (
+    BRACKETS_COUNT,
+    CHARGED,
+    CLOSING_FEE_AT,
+    CLOSING_FEE_IN,
+    CLOSING_ORDERS,
+    LEVERAGE_CHANGE,
+    MAINTENANCE_AT,
+    WITHDRAWAL,
+)
 
 from .strategies import OF_POSITION, size_of
 
@@ -63,6 +72,7 @@ def scenario(seed):
     values = short(2 ** rng.uniform(10, 14, n))
     account = draw_account(rng, start, values)
     prices, rules, funding = draw_prices(rng, start, steps), draw_rules(rng, values), draw_funding(rng, n, steps)
+    account = fitted(account, rules)
     top_up = draw_top_up(rng, values) if rng.random() < 0.3 else None
     if top_up:
         # It may take all but the initial margins: were those the bare requirements, the pool would be at equality.
@@ -75,6 +85,13 @@ def scenario(seed):
         top_up,
         tuple(draw_action(rng, account, values, steps) for _ in range(rng.integers(0, 11))),
     )
+
+
+def fitted(account, rules):
+    """Return the account, its legs counted each by its own where rules restore: together, that is refused."""
+    if rules.part != "restore":
+        return account
+    return replace(account, convention=replace(account.convention, brackets_count="leg", charged="each"))
 
 
 def short(number, bits=11):
@@ -118,6 +135,7 @@ def draw_account(rng, start, values):
     isolated = rng.random(n) < pick(rng, 0.0, 0.0, 0.5, 0.5, 1.0)
     held = values * np.abs(sides)
     wallet = np.sum(held * ~isolated) * rng.uniform(0.02, 0.15) + np.sum(values) * pick(rng, 0.0, 0.0, 0.1, 0.2)
+    at = pick(rng, *OF_POSITION, *CLOSING_FEE_AT)
     return Account(
         wallet=float(short(wallet)),
         contracts=contracts,
@@ -125,12 +143,15 @@ def draw_account(rng, start, values):
         entry=short(start * rng.uniform(0.97, 1.03, n)),
         mode=np.where(isolated, "isolated", "cross").tolist(),
         margin=short(held * isolated * rng.uniform(0.02, 0.2, n)),
-        leverage=[pick(rng, INF, 5.0, 10.0, 20.0) for _ in range(n)],
+        leverage=[min(pick(rng, INF, 5.0, 10.0, 20.0), 50.0 if at == "leverage" else INF) for _ in range(n)],
         convention=Convention(
             maintenance_at=pick(rng, *MAINTENANCE_AT),
             closing_fee=between(rng, 0, 0.02),
-            closing_fee_at=pick(rng, *OF_POSITION),
+            closing_fee_at=at,
             at_equality=bool(rng.random() < 0.5),
+            closing_fee_in=pick(rng, *CLOSING_FEE_IN),
+            brackets_count=pick(rng, "leg", *BRACKETS_COUNT),
+            charged=pick(rng, "each", *CHARGED),
         ),
     )
 

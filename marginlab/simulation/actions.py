@@ -325,12 +325,13 @@ class Added(NamedTuple):
 
     def _leverage(self, state: State, valued: Valuation) -> tuple[Floats, Floats, Floats]:
         """Return the setting, the bracket's limit and the amount that decides the bracket, once it is open."""
-        row, tiers = self.row, state.contracts[self.row].tiers
-        by_size = tiers.measured_in == "contracts"
-        amount = np.abs(valued.size[row] + self.size) if by_size else valued.notional[row] + self._value(state, valued)
+        row, size, notional = self.row, valued.size.copy(), valued.notional.copy()
+        size[row] += self.size
+        notional[row] += self._value(state, valued)
+        counted = state.counted(size, valued.isolated, notional)
         held = state.leverage[row, valued.paths]
         setting = held if self.leverage is None else np.full(held.shape, float(self.leverage))
-        return setting, tiers.table[3][tiers.bracket_unchecked(amount)], amount
+        return setting, np.broadcast_to(state.limit(counted), counted.shape)[row], counted[row]
 
 
 def close_part(state: State, valued: Valuation, row: int, share: Floats, kind: str = "closed") -> None:

@@ -23,7 +23,7 @@ from .actions import Action, TopUp
 from .forced_closing import liquidate_failing
 from .orders import AutoMargin, replenish, stop_out
 from .results import Ledger, Outcome
-from .schedule import Plan, Prices, bounds
+from .schedule import Plan, Prices, bounds, one_price
 from .state import State, Valuation, recorded_of
 
 # Paths that are gone through together.
@@ -132,6 +132,7 @@ class _Run:
     def __init__(self, state: State, first: int, plan: Plan, on_refusal: str) -> None:
         self.part = slice(first, first + PATHS_AT_ONCE)
         self.state, self.plan, self.on_refusal = state.part(self.part), plan, on_refusal
+        self.markets = plan.markets(state.account)
         self.recorded: dict[str, list[Floats]] = {name: [] for name in plan.record}
         self.paths = np.arange(self.state.wallet.size)
         self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else float(plan.top_up.budget))
@@ -140,6 +141,7 @@ class _Run:
         """Go through a block of steps (B, n, K), of which only the first may have something due."""
         block = block[:, :, self.part]
         lowest, highest = bounds(block, start, self.part.start)
+        one_price(block, start, self.part.start, self.markets)
         first = int(self.plan.due(start))
         if first:
             self._scheduled(start, block[0], rates if rates is None or rates.shape[-1] == 1 else rates[:, self.part])

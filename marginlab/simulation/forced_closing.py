@@ -143,10 +143,10 @@ def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
         if rules.part == "share":
             return np.where(valued.notional <= rules.share_above, 1.0, rules.share * begun / np.abs(valued.size))
         if rules.part == "bracket":
-            amount = np.where(state.by_size, np.abs(valued.size), valued.notional)
+            amount = state.counted(valued.size, valued.isolated, valued.notional)
             bracket = state.bracket(amount)
             target = state.in_bracket(state.floors, np.maximum(bracket - rules.brackets + 1, 0)) * JUST_BELOW
-            return np.where(bracket >= rules.brackets, 1 - target / amount, 1.0)
+            return np.where(bracket >= rules.brackets, state.share_to_reach(valued, amount, target), 1.0)
         return _restoring(state, valued)
 
 

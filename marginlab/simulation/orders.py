@@ -152,9 +152,8 @@ class SetLeverage(OfPosition):
         return np.where(new > old, more, 0.0)
 
     def _limit(self, state: State, valued: Valuation) -> Floats:
-        tiers, row = state.contracts[self.position].tiers, self.position
-        amount = np.abs(valued.size[row]) if tiers.measured_in == "contracts" else valued.notional[row]
-        return np.asarray(tiers.table[3][tiers.bracket_unchecked(amount)])
+        counted = state.counted(valued.size, valued.isolated, valued.notional)
+        return np.asarray(np.broadcast_to(state.limit(counted), counted.shape)[self.position])
 
     def _effective(self, state: State, valued: Valuation) -> tuple[Floats, Floats]:
         """Return the leverage that holds so far, and the one asked for, both within the bracket."""

@@ -107,6 +107,13 @@ class Plan:
         rates = np.broadcast_to(rates, (*rates.shape[:-1], self.n))
         return np.atleast_2d(rates).T if rates.any() else None
 
+    def markets(self, account: Account) -> list[list[int]]:
+        """Return the rows of each contract that several positions are in, those left out that are never open."""
+        ever = np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0)
+        ever[[action.position for action in self.actions if action.position is not None]] = True
+        markets = [[row for row in rows if ever[row]] for rows in account.rows_of.values()]
+        return [rows for rows in markets if len(rows) > 1]
+
     def due(self, step: int) -> bool:
         """Return whether anything besides prices happens at a step."""
         return bool(
@@ -215,6 +222,17 @@ class Prices:
         if array.dtype.kind not in "iuf":
             raise ArgumentError("prices", f"must be numbers, not {array.dtype}{where}")
         return array
+
+
+def one_price(block: Floats, start: int, number: int, markets: list[list[int]]) -> None:
+    """Refuse prices (B, n, k) at which a market has more than one; the first path is that of this number."""
+    for first, *others in markets:
+        differs = block[:, others] != block[:, [first]]
+        if differs.any():
+            step, other, path = (int(axis[0]) for axis in np.nonzero(differs))
+            shown = [f"{block[step, row, path]:,.10g}" for row in (first, others[other])]
+            where = f"step {start + step}, path {number + path}"
+            raise ArgumentError("prices", f"must be one for all legs of a market, not {' and '.join(shown)} at {where}")
 
 
 def bounds(block: Floats, start: int, first: int) -> tuple[Floats, Floats]:

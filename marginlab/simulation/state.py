@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _checks
-from .._checks import ROUNDING
+from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats, Integers, Numbers
 from ..margin import legs, liquidation, opening
 from ..margin.account import Account
@@ -108,6 +108,13 @@ class State:
         self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
         convention = account.convention
         self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
+        if rules.part == "restore" and not self.by_leg:
+            raise ArgumentError(
+                "part",
+                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
+            )
+        if convention.fee_at("leverage"):
+            account.closing_fee(account.entry)  # refused here where a leverage is missing
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
@@ -169,11 +176,9 @@ class State:
         pnl = profit_of(self.kind, amount, entry, marks)
         frozen = self.convention.maintenance_at == "entry"
         basis = value_of(self.kind, np.abs(amount), entry) if frozen else notional
-        counted = np.where(self.by_size, np.abs(size), basis)
-        pool, held, share = ~isolated, size != 0, np.ones(())
+        counted, pool, held, share = self.counted(size, isolated, basis), ~isolated, size != 0, np.ones(())
         if not self.by_leg:
-            cross = np.where(pool, size, 0.0)
-            counted, basis, share = self._together(cross, counted), *self._charged(cross, basis)
+            basis, share = self._charged(size, isolated, basis)
             held = basis > 0
         bracket = self.bracket(counted)
         rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
@@ -199,25 +204,43 @@ class State:
                 bracket[row] = contract.tiers.bracket_unchecked(amount[row])
         return bracket
 
-    def _legs(self, cross: Floats, *columns: Floats) -> Iterator[tuple[Contract, list[int], list[Floats]]]:
-        """Yield each market of several legs, with their rows, sizes and columns as `margin.legs` takes them."""
+    def _legs(
+        self, size: Floats, isolated: Bools, *columns: Floats
+    ) -> Iterator[tuple[Contract, list[int], list[Floats]]]:
+        """Yield each market of several legs: rows, sizes in cross and columns, as `margin.legs` takes them."""
         for contract, rows in self.markets:
-            yield contract, rows, [column[rows].T for column in (cross, *columns)]
+            yield contract, rows, [np.where(isolated[rows], 0.0, size[rows]).T, *(one[rows].T for one in columns)]
 
-    def _together(self, cross: Floats, amount: Floats) -> Floats:
-        """Return what decides each row's bracket, where the cross legs of a market are counted together."""
-        counted = amount.copy()
-        for _, rows, (size, own) in self._legs(cross, amount):
-            both = legs.counted(self.convention.brackets_count, size, own)
-            counted[rows] = np.where(size != 0, both, own).T
-        return counted
+    def counted(self, size: Floats, isolated: Bools, value: Floats) -> Floats:
+        """Return what decides each row's bracket (n, k): its value or size, or that of its market's cross legs."""
+        amount = np.where(self.by_size, np.abs(size), value)
+        for _, rows, (held, own) in self._legs(size, isolated, amount) if not self.by_leg else ():
+            both = legs.counted(self.convention.brackets_count, held, own)
+            amount[rows] = np.where(held != 0, both, own).T
+        return amount
 
-    def _charged(self, cross: Floats, notional: Floats) -> tuple[Floats, Floats]:
+    def limit(self, counted: Floats) -> Floats:
+        """Return the highest leverage of the brackets of what is counted."""
+        return self.in_bracket(self.limits, self.bracket(counted))
+
+    def share_to_reach(self, valued: Valuation, counted: Floats, target: Floats) -> Floats:
+        """Return the share of each row whose closing brings what is counted down to a target, 1 where none does."""
+        share = 1 - target / counted
+        own = np.where(self.by_size, np.abs(valued.size), valued.notional)
+        for _, rows, (held, amount) in self._legs(valued.size, valued.isolated, own) if not self.by_leg else ():
+            how = self.convention.brackets_count
+            counts = held != 0 if how in ("leg", "both") else legs.charged("larger", held, amount) > 0
+            of_market = np.minimum((counted[rows] - np.broadcast_to(target, counted.shape)[rows]) / own[rows], 1.0)
+            apart = (held == 0).T | (own[rows] == counted[rows])
+            share[rows] = np.where(apart, share[rows], np.where(counts.T, of_market, 1.0))
+        return share
+
+    def _charged(self, size: Floats, isolated: Bools, notional: Floats) -> tuple[Floats, Floats]:
         """Return the notional that each row is charged on, and its share of what the bracket counts."""
         basis, share = notional.copy(), np.ones(notional.shape)
-        for _, rows, (size, own) in self._legs(cross, notional):
-            on, part = legs.charge(size, own, self.convention)
-            basis[rows], share[rows] = np.where(size != 0, on, own).T, np.where(size != 0, part, 1.0).T
+        for _, rows, (held, own) in self._legs(size, isolated, notional):
+            on, part = legs.charge(held, own, self.convention)
+            basis[rows], share[rows] = np.where(held != 0, on, own).T, np.where(held != 0, part, 1.0).T
         return basis, share
 
     def _of_market(self, pool: Bools, column: Floats) -> Floats:
@@ -235,7 +258,7 @@ class State:
         isolated = self.isolated[:, paths]
         if convention.fee_at("bankruptcy"):
             fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
-            for contract, rows, columns in self._legs(np.where(isolated, 0.0, size), entry, backing, marks):
+            for contract, rows, columns in self._legs(size, isolated, entry, backing, marks):
                 held, since, behind, mark = columns
                 # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
                 first = isolated[rows].argmin(axis=0)
@@ -256,18 +279,14 @@ class State:
     def _leverage(self, paths: Integers, size: Floats, entry: Floats) -> Floats:
         """Return the leverage set, or where none is the limit of the bracket at entry."""
         value = value_of(self.kind, np.abs(size) * self.multiplier, entry)
-        amount = np.where(self.by_size, np.abs(size), value)
-        if not self.by_leg:
-            amount = self._together(np.where(self.isolated[:, paths], 0.0, size), amount)
-        return np.minimum(self.leverage[:, paths], self.in_bracket(self.limits, self.bracket(amount)))
+        return np.minimum(self.leverage[:, paths], self.limit(self.counted(size, self.isolated[:, paths], value)))
 
     def needed_to_open(self, valued: Valuation) -> Floats:
         """Return what each position ties up to be opened, shape (n, k)."""
-        amount, notional = np.where(self.by_size, np.abs(valued.size), valued.notional), valued.notional
+        size, isolated, notional = valued.size, valued.isolated, valued.notional
+        limit = self.limit(self.counted(size, isolated, notional))
         if not self.by_leg:
-            cross = np.where(valued.isolated, 0.0, valued.size)
-            amount, notional = self._together(cross, amount), self._charged(cross, notional)[0]
-        limit = self.in_bracket(self.limits, self.bracket(amount))
+            notional, _ = self._charged(size, isolated, notional)
         return opening.needed_to_open(notional, self.leverage[:, valued.paths], limit, valued.required)
 
     def tied(self, valued: Valuation) -> Floats:

@@ -36,6 +36,11 @@ def test_unless_told_otherwise_a_venue_takes_over_charges_nothing_and_pays_for_e
         "isolated_funding": "margin",
         "trading_fee": 0.0,
         "switching": "flat",
+        "flat_liquidation_fee": 0.0,
+        "withdrawal": "initial",
+        "withdrawal_leaves": 0.0,
+        "leverage_in_cross": "any",
+        "leverage_in_isolated": "any",
     }
 
 

@@ -16,7 +16,7 @@ from marginlab.simulation import engine
 from marginlab.simulation.results import RECORD
 
 from .. import reference
-from ..scenarios import differences, draw_account, draw_funding, draw_prices, draw_rules, draw_starts, scenario
+from ..scenarios import differences, draw_account, draw_funding, draw_prices, draw_rules, draw_starts, fitted, scenario
 
 FLOWS = ("realized", "funding", "fees", "impact")
 
@@ -43,7 +43,8 @@ def many(seed, paths, steps=16):
         margin=account.margin * rng.uniform(0.2, 3, (paths, n)),
     )
     prices = np.stack([draw_prices(rng, start, steps) for _ in range(paths)])
-    return account, prices, draw_rules(rng, values), draw_funding(rng, n, steps), rng
+    rules = draw_rules(rng, values)
+    return fitted(account, rules), prices, rules, draw_funding(rng, n, steps), rng
 
 
 # --- conservation ---------------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def test_where_nothing_is_liquidated_both_modes_end_with_the_same_wealth(seed):
     account, prices, rules, funding = holding(seed, "isolated", {})
     rich = replace(account, margin=4 * account.notional(account.entry))
     pooled = replace(account, mode="cross", margin=0.0, wallet=rich.wallet + rich.margin.sum(axis=1))
-    small = account.entry[:, None, :] * (prices / prices[:, :1]) ** 0.05
+    small = prices[:, :1] * (prices / prices[:, :1]) ** 0.05
     isolated, cross = (simulate(one, small, rules=rules, funding=funding) for one in (rich, pooled))
     assert isolated.survived.all()
     assert cross.survived.all()
