@@ -26,7 +26,7 @@ ROOMS = {
     "": ("_typing _checks formatting", {"numpy"}),
     "margin": ("tiers contracts rules liquidation opening account market_move", {"numpy"}),
     "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
-    "simulation": ("results state forced_closing actions schedule engine ensembles", {"numpy", "tqdm"}),
+    "simulation": ("results state forced_closing actions orders schedule engine ensembles", {"numpy", "tqdm"}),
     "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),
     "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
     "display": (
@@ -204,7 +204,7 @@ def functions():
 PUBLIC = dict(functions())
 # What takes part in a simulation only, and is called by the engine.
 INNER = re.compile(
-    r"\.(AddMargin|Open|Close|Switch|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
+    r"\.(AddMargin|Open|Close|Switch|Trade|SetLeverage|Stop|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
 )
 
 

@@ -36,6 +36,11 @@ def test_unless_told_otherwise_a_venue_takes_over_charges_nothing_and_pays_for_e
         "isolated_funding": "margin",
         "trading_fee": 0.0,
         "switching": "flat",
+        "flat_liquidation_fee": 0.0,
+        "withdrawal": "initial",
+        "withdrawal_leaves": 0.0,
+        "leverage_in_cross": "any",
+        "leverage_in_isolated": "any",
     }
 
 
@@ -99,6 +104,10 @@ def test_a_depth_does_not_change_with_what_it_was_made_from():
         ({"fund": 0}, 0),
         ({"deleveraging": np.False_}, False),
         ({"depth": 5e-324}, 5e-324),
+        ({"flat_liquidation_fee": 1e9}, 1e9),
+        *(({"withdrawal": rule}, rule) for rule in ("maintenance", "zero", "profit", "none")),
+        ({"withdrawal_leaves": 1}, 1),
+        *(({f"leverage_in_{mode}": rule}, rule) for mode in ("cross", "isolated") for rule in ("raise", "none")),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
