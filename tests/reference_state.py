@@ -185,7 +185,8 @@ class State:
             above, below = m * sum(one.size * one.entry for one in legs) - cash, net - rate * gross
         else:
             above, below = net + rate * gross, cash + m * sum(one.size / one.entry for one in legs)
-        return above / below if below and above / below > 0 else None
+        outweighed = net * (below if row.contract.kind == "linear" else above) <= 0
+        return above / below if below and above / below > 0 and not outweighed else None
 
     def requirement(self, row):
         """Return maintenance and the closing fee where it counts; nothing for a closed position."""

@@ -194,9 +194,9 @@ def draw_rules(rng, values):
     value = float(values.mean())
     return Rules(
         close=pick(rng, "takeover", "market", "market"),
-        part=pick(rng, "whole", *("share", "bracket", "restore") * 2),
+        part=pick(rng, "whole", *("share", "share", "bracket", "restore") * 2),
         share=pick(rng, 0.25, 0.375, 0.5),
-        share_above=pick(rng, 0.0, between(rng, 0.3, 2) * value),
+        share_above=pick(rng, 0.0, *[between(rng, 0.5, 3) * value] * 4),
         brackets=pick(rng, 1, 1, 2, 3),
         restore_to=pick(rng, 1.0, 1.25, 1.5, 2.0),
         rounds=pick(rng, None, None, None, 1, 2, 3),

@@ -24,9 +24,12 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # from room to room and from file to file, for types too.
 ROOMS = {
     "": ("_typing _checks formatting", {"numpy"}),
-    "margin": ("tiers contracts rules liquidation opening account market_move", {"numpy"}),
+    "margin": ("tiers contracts rules legs liquidation opening account market_move", {"numpy"}),
     "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
-    "simulation": ("results state forced_closing actions deleveraging schedule engine ensembles", {"numpy", "tqdm"}),
+    "simulation": (
+        "results state forced_closing actions orders deleveraging schedule engine ensembles",
+        {"numpy", "tqdm"},
+    ),
     "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),
     "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
     "display": (
@@ -204,7 +207,8 @@ def functions():
 PUBLIC = dict(functions())
 # What takes part in a simulation only, and is called by the engine.
 INNER = re.compile(
-    r"\.(AddMargin|Open|Close|Switch|Deleverage|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
+    r"\.(AddMargin|Open|Close|Switch|Trade|SetLeverage|Stop|Deleverage|Action)\."
+    r"|\.Account\.(pooled|as_marks|of_market|rows_of)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
 )
 
 

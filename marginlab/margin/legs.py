@@ -150,9 +150,13 @@ class Market:
         return self._asked(toward, edges[..., :-1], edges[..., 1:], constant, slopes)
 
     def bankruptcy_price(self, toward: str | None = None) -> Floats:
-        """Return the price at which nothing is left behind the legs, as `liquidation_price` does."""
+        """Return the price at which nothing is left behind the legs, as `liquidation_price` does.
+
+        It is the net of them that uses it up: where a fee on both sides would outweigh what the net brings, no move
+        of this market does.
+        """
         slope = self._net - self.convention.fee_at("bankruptcy") * self._amount.sum(axis=-1)
-        return self._of_one_piece(toward, self._at_zero, slope)
+        return self._of_one_piece(toward, self._at_zero, np.where(slope * self._net > 0, slope, 0.0))
 
     def bankruptcy_fee(self) -> Floats:
         """Return the closing fee of each leg on its value at the bankruptcy price, 0 where there is none."""

@@ -96,17 +96,9 @@ def run_many(
     paths, chunk = _checks.count("paths", paths), _checks.count("chunk", chunk)
     seeds = np.random.SeedSequence(_checks.count("seed", seed, least=0)).spawn(-(-paths // chunk))
     sizes = [min(chunk, paths - chunk * i) for i in range(len(seeds))]
-    along = partial(
-        simulate,
-        account,
-        rules=rules,
-        funding=None if funding is None else _checks.numbers("funding", funding),
-        top_up=top_up,
-        auto_margin=auto_margin,
-        actions=_of_all_paths(actions),
-        record=tuple(record),
-        on_refusal=on_refusal,
-    )
+    rates = None if funding is None else _checks.numbers("funding", funding)
+    along = partial(simulate, account, rules=rules, funding=rates, top_up=top_up, auto_margin=auto_margin)
+    along = partial(along, actions=_of_all_paths(actions), record=tuple(record), on_refusal=on_refusal)
     jobs = [_Job(along, model, size, steps, own) for size, own in zip(sizes, seeds, strict=True)]
     return Outcome.joined(_all(jobs, executor, progress))
 

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from marginlab import (
     FOUR_HOURS_PER_YEAR,
+    HOURS_PER_YEAR,
     MODES,
     Account,
+    AutoMargin,
     Contract,
     JumpDiffusion,
     Position,
     Rules,
+    Stop,
     Tiers,
     TopUp,
     event,
@@ -27,6 +30,7 @@ from marginlab import (
 
 from ..chapters import explorers_of, notebook_of, states_of
 from ..examples import examples
+from ..strategies import shares
 
 # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -347,6 +351,42 @@ def test_claim_1_4_a_budget_is_lost_to_the_last_cent_in_a_fall_without_an_end():
     assert -outcome.profit == pytest.approx(1_500)
 
 
+@given(st.sampled_from([2, 5, 10, 20]), st.floats(0.005, 0.6), sides)
+def test_claim_1_4_without_a_gap_the_nearer_of_stop_and_liquidation_comes_first(leverage, away, side):
+    # Steps of a ten-thousandth of the entry, so that nothing is passed by more than that.
+    account = Account.open(
+        [Position(BTC, side, 60_000, mode="isolated", leverage=leverage)], balance=40_000, convention=COUNTING
+    )
+    stop, price, step = 60_000 * (1 - side * away), account.liquidation_price()[0], 6.0
+    assume(abs(stop - price) > 2 * step)
+    path = 60_000 - side * step * np.arange(1, 7_000)[:, None]
+    outcome = simulate(account, path, actions=[Stop(step=0, position=0, price=stop)])
+    nearer = side * (stop - price) > 0
+    assert outcome.survived[0] == nearer
+    expected = -60_000 * away if nearer else -60_000 / leverage
+    assert outcome.profit == pytest.approx(expected, abs=step)
+
+
+@given(trades, jumpy, shares(0.001, 0.5))
+def test_claim_1_4_a_stop_never_lets_an_isolated_loss_beyond_the_margin(trade, moves, away):
+    account = trade.opened("isolated")
+    stops = [
+        Stop(step=0, position=i, price=entry * (1 - np.sign(size) * away))
+        for i, (entry, size) in enumerate(zip(trade.entry, trade.size, strict=True))
+    ]
+    outcome = simulate(account, trade.entry * moves, actions=stops)
+    assert (outcome.profit >= -account.margin.sum() - cents(trade)).all()
+
+
+@given(trades, jumpy)
+def test_claim_1_4_a_margin_that_replenishes_itself_may_cost_the_wallet_and_no_more(trade, moves):
+    account = trade.opened("isolated")
+    outcome = simulate(account, trade.entry * moves, auto_margin=AutoMargin())
+    assert (outcome.equity >= -cents(trade)).all()
+    alone = simulate(account, trade.entry * moves)
+    assert (alone.wallet >= account.wallet - cents(trade)).all()
+
+
 # --- 1-5: does cross multiply gains and risks -----------------------------------------------------------------
 
 
@@ -634,6 +674,51 @@ def test_added_tells_the_worst_month_with_funding_and_refills_worked_out_again(s
     sentence = said("added", **state)
     assert ("just the" in sentence) == (not more)
     assert_says(sentence, budget, worst, *more, aside, beyond)
+
+
+def stopped_by_hand(market, mode, leverage, below):
+    """Return how often the venue ends BTC and how often its stop, and the result of one month in twenty."""
+    prices, least = hourly(market) / MARKS, 1 - below
+    cash, held = np.full(len(prices), BALANCE), np.full((len(prices), 2), True)
+    forced, stopped = np.zeros((2, len(prices), 2), dtype=bool)
+    for moved in prices.transpose(1, 0, 2):
+        profit, need = held * VALUES * (moved - 1), held * RATE * VALUES * moved
+        if mode == "cross":
+            lost = (cash + profit.sum(axis=1) < need.sum(axis=1))[:, None] & held
+            cash[lost.any(axis=1)] = 0
+        else:
+            lost = (VALUES / leverage + profit < need) & held
+            cash -= (lost * VALUES / leverage).sum(axis=1)
+        out = held & ~lost & (moved <= least)
+        cash += (out * profit).sum(axis=1)
+        forced, stopped, held = forced | lost, stopped | out, held & ~lost & ~out
+    result = cash + (held * VALUES * (prices[:, -1] - 1)).sum(axis=1) - BALANCE
+    return forced[:, 0].mean(), stopped[:, 0].mean(), np.quantile(result, 0.05)
+
+
+@cache
+def hourly(market):
+    """Return a month of hours, a thousand times, with a fall of a tenth a month or without."""
+    fall = {"without gaps": 0.0, "with gaps": 0.1}[market]
+    jumps = {"common_jumps_per_year": 12 * bool(fall), "common_jump_mean": np.log1p(-fall)}
+    model = JumpDiffusion(
+        MARKS,
+        volatility_per_year=[0.5, 0.7],
+        correlation=0.8,
+        steps_per_year=HOURS_PER_YEAR,
+        common_jump_deviation=0.02,
+        **jumps,
+    )
+    return model.sample(np.random.default_rng(14), paths=1_000, steps=720)
+
+
+@in_some_states("comes-first")
+def test_comes_first_tells_who_ends_a_position_and_what_a_bad_month_costs_worked_out_step_by_step(state):
+    market, leverage, below = state["market"], state["leverage"], state["below"]
+    cross, isolated = (stopped_by_hand(market, mode, leverage, below) for mode in MODES)
+    sentence = said("comes-first", **state)
+    assert sentence.startswith(market.capitalize())
+    assert_says(sentence, below, *cross, leverage, *isolated)
 
 
 def ends_of(equity):

@@ -97,8 +97,10 @@ def test_the_bankruptcy_price_is_the_market_s_as_well():
     # An equal pair uses up nothing: there is no such price, and no fee on it
     pair = hedged(PLAIN, (1, 60_000), (1, 60_000), 5_000, Convention())
     assert np.isnan(pair.bankruptcy_price([60_000] * 2)).all()
-    never = hedged(PLAIN, (1, 10), (1, 60_000), -5_000, fee)
-    assert np.isnan(never.bankruptcy_price([60_000] * 2)).all() or (never.closing_fee([60_000] * 2) >= 0).all()
+    # Nor does a net that is outweighed by the fee on both sides: 0.001 of P for 0.1 % of 1.999 P
+    little = hedged(PLAIN, (1, 60_000), (0.999, 60_000), 5_000, fee)
+    assert np.isnan(little.bankruptcy_price([60_000] * 2)).all()
+    assert little.closing_fee([60_000] * 2).tolist() == [0, 0]
 
 
 def test_a_pool_may_fail_both_ways_and_the_nearer_is_told():

@@ -105,6 +105,10 @@ def test_a_depth_does_not_change_with_what_it_was_made_from():
         ({"fund": 0}, 0),
         ({"net_first": np.True_}, True),
         ({"depth": 5e-324}, 5e-324),
+        ({"flat_liquidation_fee": 1e9}, 1e9),
+        *(({"withdrawal": rule}, rule) for rule in ("maintenance", "zero", "profit", "none")),
+        ({"withdrawal_leaves": 1}, 1),
+        *(({f"leverage_in_{mode}": rule}, rule) for mode in ("cross", "isolated") for rule in ("raise", "none")),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
