@@ -323,34 +323,28 @@ def test_claim_2_2_the_explorer_of_the_blow_tells_what_is_held_and_who_paid():
             assert number(re.search(r"and ([\d,]+) USDT are left", told)[1]) == pytest.approx(left, abs=0.51)
 
 
-def hedge_by_hand(mode, fall, at, above):
+def hedge_by_hand(mode, fall, at):
     """Return the fall at which BTC is lost, or none, and what is left, along a straight fall by thousandths."""
-
-    def short_made(now):
-        return VALUES[1] * (now if at is None or now < at else at - above * (1 - at))
-
     wallet, margin = (STAKE, 0.0) if mode == "cross" else (STAKE - VALUES[0] / 5, VALUES[0] / 5)
     for now in np.arange(round(1000 * fall) + 1) / 1000:
-        behind = wallet + short_made(now) if mode == "cross" else margin
-        need = VALUES[0] + (VALUES[1] if mode == "cross" and (at is None or now < at) else 0.0)
+        behind = wallet + VALUES[1] * min(now, at) if mode == "cross" else margin
+        need = VALUES[0] + (VALUES[1] if mode == "cross" and now < at else 0.0)
         if behind - VALUES[0] * now <= RATE * need * (1 - now):
-            return now, 0.0 if mode == "cross" else wallet + short_made(fall)
-    return None, wallet + margin + short_made(fall) - VALUES[0] * fall
+            return now, 0.0 if mode == "cross" else wallet + VALUES[1] * min(fall, at)
+    return None, wallet + margin + VALUES[1] * min(fall, at) - VALUES[0] * fall
 
 
 def test_claim_2_2_the_explorer_of_the_broken_hedge_tells_what_is_left_of_it():
-    for state, said in states("broken", count=20):
-        fall, at, above = state["fall"], state["at"], {"the mark": 0.0, "2% above the mark": 0.02}[state["price"]]
-        assert ("ADL has not come yet" in said) == (fall < at)
-        if fall >= at:
-            made = number(re.search(r"and made ([\d,]+) USDT", said)[1])
-            assert made == pytest.approx(VALUES[1] * (at - above * (1 - at)), abs=0.51)
+    for state, said in states("broken", count=40):
+        fall, at = state["fall"], state["at"]
+        made = f"at {at:.0%} your short ETH was auto-deleveraged and made {VALUES[1] * at:,.0f} USDT"
+        assert (made if fall >= at else f"before {at:.0%} ADL has not come yet") in said
         for mode in ("Cross", "Isolated"):
             told = re.search(rf"{mode} (.*?), and ([\d,]+) USDT are left; with the hedge ([\d,]+)\.", said)
-            lost, left = hedge_by_hand(mode.lower(), fall, at, above)
+            lost, left = hedge_by_hand(mode.lower(), fall, at)
             assert told[1] == ("still holds BTC" if lost is None else f"loses BTC at {lost:.1%}"), (state, said)
             assert number(told[2]) == pytest.approx(left, abs=0.51), (state, said)
-            assert number(told[3]) == pytest.approx(hedge_by_hand(mode.lower(), fall, None, 0)[1], abs=0.51)
+            assert number(told[3]) == pytest.approx(hedge_by_hand(mode.lower(), fall, 1)[1], abs=0.51)
 
 
 def fall_by_halving(value, margin):
