@@ -16,6 +16,8 @@ from marginlab.markets.venues import practices
 from ..chapters import explorers_of, notebook_of, states_of
 
 BINANCE, DYDX = venue("binance"), venue("dydx")
+# dYdX draws at random what goes first; the chapter says so, and lets the largest loss go.
+LOSS_FIRST = replace(DYDX.rules.value, order="largest loss")
 BTC = BINANCE.contract("BTCUSDT")
 MARKS = event("rally-aug-2026").close[-1]
 PRICE = float(MARKS[0])
@@ -64,7 +66,7 @@ def failing_pools(draw):
 @given(failing_pools())
 def test_claim_4_1_a_closing_costs_the_pool_the_fee_and_nothing_else(pool):
     account, marks = pool
-    first = simulate(account, [marks], rules=DYDX.rules.value).ledger[0]
+    first = simulate(account, [marks], rules=LOSS_FIRST).ledger[0]
     fee = 0.015 * account.notional(marks)[first.position]
     tiny = 1e-9 * account.notional(marks).sum()
     assert first.fee == pytest.approx(fee)
@@ -77,7 +79,7 @@ def test_claim_4_1_a_closing_costs_the_pool_the_fee_and_nothing_else(pool):
 @given(failing_pools())
 def test_claim_4_1_what_is_free_afterwards_counts_the_floating_profit_of_the_rest(pool):
     account, marks = pool
-    outcome = simulate(account, [marks], rules=DYDX.rules.value)
+    outcome = simulate(account, [marks], rules=LOSS_FIRST)
     assume(len(outcome.ledger) == 1)
     left = 1 - outcome.ledger[0].position
     floating = account.size[left] * (marks - account.entry)[left]
@@ -93,7 +95,7 @@ def test_claim_4_1_what_is_free_afterwards_counts_the_floating_profit_of_the_res
 @given(failing_pools())
 def test_claim_4_1_closing_one_position_leaves_the_other_as_it_was(pool):
     account, marks = pool
-    outcome = simulate(account, [marks], rules=DYDX.rules.value)
+    outcome = simulate(account, [marks], rules=LOSS_FIRST)
     assume(len(outcome.ledger) == 1)
     left = 1 - outcome.ledger[0].position
     assert outcome.size[left] == account.size[left]
@@ -144,6 +146,23 @@ def test_claim_4_1_the_chapter_tells_what_is_left_and_free_as_it_is_by_hand():
         assert numbers(tail) == pytest.approx(left, abs=0.51), said
 
 
+def test_claim_4_1_drawn_at_random_the_winner_goes_first_on_half_of_the_draws():
+    falls = np.arange(401)[:, None] / 1000
+    rows = zip(map(DYDX.contract, ("BTC-USD", "ETH-USD")), (2.0, -20.0), MARKS, strict=True)
+    account = Account.open(
+        [Position(*row, leverage=10) for row in rows], balance=25_000, convention=DYDX.convention.value
+    )
+    way = np.broadcast_to(MARKS * (1 - falls), (200, 401, 2))
+    outcome = simulate(account, way, rules=replace(LOSS_FIRST, order="random"))
+    spared, gone = outcome.survived[:, 1], ~outcome.survived[:, 1]
+    # Whoever is spared still floats; a winner that goes has its profit in the wallet, and the long goes after it.
+    assert outcome.realized[spared, 1].max() == 0 < outcome.realized[gone, 1].min()
+    assert (outcome.liquidated[gone, 1] <= outcome.liquidated[gone, 0]).all()
+    outputs = [output for cell in notebook_of("questions").cells for output in cell.get("outputs", ())]
+    notices = [output.get("data", {}).get("text/markdown", "") for output in outputs]
+    assert any(f"survives the fall of 40% on {spared.mean():.0%} of 200 draws" in notice for notice in notices)
+
+
 def test_claim_4_1_the_chapter_tells_what_each_venue_leaves_of_the_pool():
     symbols = {"binance": ("BTCUSDT", "ETHUSDT"), "hyperliquid": ("BTC", "ETH"), "dydx": ("BTC-USD", "ETH-USD")}
     for values, said in told("survives"):
@@ -156,7 +175,9 @@ def test_claim_4_1_the_chapter_tells_what_each_venue_leaves_of_the_pool():
                 [Position(*row, leverage=10) for row in rows], balance=25_000, convention=venue(name).convention.value
             )
             begun = np.argmax(account.liquidatable(marks)[:, 0])
-            outcome = simulate(account, marks, rules=venue(name).rules.value, record=["equity", "size"])
+            outcome = simulate(
+                account, marks, rules=replace(venue(name).rules.value, order="largest loss"), record=["equity", "size"]
+            )
             end = outcome.liquidated[0]
             expected += [outcome.equity_path[end], account.equity(marks[begun])]
             part = said.split(venue(name).title)[1].split(" leaves ")[1]

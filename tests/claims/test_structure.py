@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -253,17 +254,24 @@ def test_claim_1_3_without_a_fee_selling_the_largest_loss_first_spares_the_posit
 
 
 @given(longs)
-def test_claim_1_3_where_the_largest_maintenance_goes_first_the_larger_position_goes_whether_it_moved_or_not(trade):
-    marks = edge(trade)
-    values = trade.size * marks
-    assume(abs(values[0] - values[1]) > 1e-6 * values.sum())
-    outcome = simulate(trade.opened("cross"), [marks], rules=Rules(close="market", order="largest maintenance"))
-    larger = int(values.argmax())
-    assert outcome.ledger[0].position == larger
-    assert outcome.survived.tolist() == [place != larger for place in range(2)]
+def test_claim_1_3_in_an_order_nobody_documents_either_may_go_and_without_a_fee_only_one_does(trade):
+    account, marks = trade.opened("cross"), edge(trade)
+    one_is_enough = [RATE * trade.size[place] * marks[place] > 1e-6 * account.wallet for place in range(2)]
+    assume(all(one_is_enough))
+    prices = np.broadcast_to(marks, (64, 1, 2))
+    survived = simulate(account, prices, rules=Rules(close="market", order="random")).survived
+    assert {tuple(row) for row in survived.tolist()} == {(True, False), (False, True)}
 
 
-@given(longs, st.sampled_from(["largest loss", "largest maintenance", "as given"]), st.floats(0.05, 3))
+@given(longs)
+def test_claim_1_3_closed_all_at_once_nothing_is_held_and_what_was_left_is_kept(trade):
+    account, marks = trade.opened("cross"), edge(trade)
+    outcome = simulate(account, [marks], rules=Rules(close="market", order="all at once"))
+    assert not outcome.survived.any()
+    assert outcome.equity == pytest.approx(account.equity(marks), abs=1e-6)
+
+
+@given(longs, st.sampled_from(["largest loss", "random", "as given"]), st.floats(0.05, 3))
 def test_claim_1_3_a_fee_above_the_maintenance_rate_takes_all_and_one_below_it_only_the_first(trade, order, times):
     assume(abs(times - 1) > 0.01)
     rules = Rules(close="market", order=order, liquidation_fee=times * RATE)
@@ -564,86 +572,88 @@ def test_the_ticks_of_the_gap_are_the_worst_four_hours_of_eight_events():
 NAMES = ["BTC", "ETH", "SOL", "DOGE"]
 FOUR_VALUES = np.array([*VALUES, 40_000.0, 60_000.0])
 FOUR_RATES = np.array([0.004, 0.004, 0.005, 0.0065])
-ORDERS = {
-    "largest loss first": "the largest loss",
-    "largest maintenance first": "the largest maintenance",
-    "in the order opened": "the first opened",
-}
-
-
-def goes_first(order, held, pnl, needed):
-    """Return which of the held positions a venue closes first."""
-    key = {"the largest loss": pnl, "the largest maintenance": -needed, "the first opened": np.arange(4.0)}[order]
-    return int(np.where(held, key, np.inf).argmin())
+# What each of the explorer's rules may come to: the orders, each a key by which the first to go is the smallest.
+ANY = [np.array(order) for order in permutations(range(4))]
 
 
 def pool_by_hand(order, falls, fee=0.0):
-    """Let ETH fall and close by hand: names in order, fall at the first, notional closed, equity left."""
-    wallet, held, names, first, closed = BALANCE, np.full(4, True), [], None, np.zeros(4)
+    """Let ETH fall and close by hand: which are closed, fall at the first, notional closed, equity left.
+
+    `order` is a place in the queue for each, ``"largest loss"``, ``"all at once"`` or ``"pool taken over"``.
+    """
+    wallet, held, first, closed = BALANCE, np.full(4, True), None, np.zeros(4)
     for fall in falls:
         values = FOUR_VALUES * [1, 1 - fall, 1, 1]
         pnl = values - FOUR_VALUES
         while held.any() and wallet + pnl[held].sum() < (FOUR_RATES * values)[held].sum():
             first = fall if first is None else first
             equity = wallet + pnl[held].sum()
-            if order is None or equity <= 1e-9:
-                going, wallet = np.flatnonzero(held), 0.0
+            rule = order if isinstance(order, str) else "in this order"
+            if rule in ("all at once", "pool taken over") or equity <= 1e-9:
+                going, wallet = np.flatnonzero(held), equity if rule == "all at once" else 0.0
             else:
-                going = [goes_first(order, held, pnl, FOUR_RATES * values)]
+                key = pnl if rule == "largest loss" else order
+                going = [int(np.where(held, key, np.inf).argmin())]
                 wallet += pnl[going[0]] - min(fee * values[going[0]], equity)
-            for place in going:
-                names.append(NAMES[place])
-                closed[place], held[place] = values[place], False
+            closed[going], held[going] = values[going], False
         equity = wallet + pnl[held].sum()
-    return names, first, closed, equity
+    return ~held, first, closed, equity
+
+
+def ends_by_hand(rule, falls, fee=0.0):
+    """Return the columns of what a rule may come to: a row an order."""
+    orders = ANY if rule in ("in any order", "any of them") else [rule.removeprefix("the ").removesuffix(" first")]
+    gone, first, closed, equity = zip(*(pool_by_hand(order, falls, fee) for order in orders), strict=True)
+    return np.array(gone), first[0], np.array(closed), np.array(equity)
+
+
+def ends_of_range(numbers, digits=0):
+    """Return the lowest and the highest as they are written, or the one that they are."""
+    low, high = np.round(numbers.min(), digits), np.round(numbers.max(), digits)
+    return [low] if low == high else [low, high]
 
 
 @in_some_states("taken")
-def test_taken_tells_what_closing_by_hand_closes_and_in_which_order(state):
+def test_taken_tells_what_closing_by_hand_closes_from_the_least_to_the_most_over_the_orders(state):
     fall, rule = state["fall"], state["rule"]
-    falls = np.arange(round(1000 * fall) + 1) / 1000
-    names, first, closed, equity = pool_by_hand(ORDERS.get(rule), falls)
+    gone, first, closed, equity = ends_by_hand(rule, np.arange(round(1000 * fall) + 1) / 1000)
     sentence = said("taken", **state)
-    unmoved = closed.sum() - closed[1]
-    pool = [first, unmoved, equity, BALANCE] if names else [equity]
-    if names and rule in ORDERS:
-        assert f"has sold {' then '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}, the first" in sentence
+    pool = ends_of_range(equity)
+    if first is not None:
+        count = [] if rule == "pool taken over" else [*ends_of_range(gone.sum(axis=1)), 4]
+        pool = [*count, first, *ends_of_range(closed.sum(axis=1) - closed[:, 1]), *pool, BALANCE]
     # Isolated: E - E/10 = P (1 - 0.004), a fall of 9.64 %: met at 9.7 %, and a tenth of its value is gone.
     lost = fall > 0.0964
     apart = [0.097, BALANCE - VALUES[1] / 10] if lost else [BALANCE - VALUES[1] * fall]
     assert_says(sentence, fall, *pool, *apart)
 
 
-def test_taken_draws_what_is_held_and_what_has_been_closed():
-    figure, _ = explorers_of("structure")["taken"].draw(fall=0.44, rule="in the order opened")
-    held, gone, apart, lost = (np.array(trace["y"]) for trace in figure["data"])
-    names, _, closed, _ = pool_by_hand("the first opened", np.arange(441) / 1000)
-    assert names == ["BTC", "ETH"]
-    assert gone == pytest.approx(closed)
-    assert held == pytest.approx([0, 0, 40_000, 60_000])
+def test_taken_draws_what_is_held_in_any_case_what_by_the_order_and_what_has_been_closed():
+    figure, _ = explorers_of("structure")["taken"].draw(fall=0.44, rule="in any order")
+    surely, by_order, gone, apart, none, lost = (np.array(trace["y"]) for trace in figure["data"])
+    held, _, closed, _ = ends_by_hand("in any order", np.arange(441) / 1000)
+    values = FOUR_VALUES * [1, 0.56, 1, 1] * ~held
+    assert surely == pytest.approx(values.min(axis=0))
+    assert surely + by_order == pytest.approx(values.max(axis=0))
+    assert gone == pytest.approx(closed.min(axis=0))
     assert apart == pytest.approx([VALUES[0], 0, 40_000, 60_000])
     assert lost == pytest.approx([0, VALUES[1] * (1 - 0.097), 0, 0])
+    assert not none.any()
 
 
 @in_some_states("chain")
-def test_chain_tells_what_the_first_closing_costs_and_whether_the_rest_follows(state):
+def test_chain_tells_what_the_first_closing_costs_and_how_many_follow(state):
     fee, first = state["fee"], state["first"]
     # wallet - V x = 0.004 V (1 - x) + the others' requirement.
     others = (FOUR_RATES * FOUR_VALUES).sum() - RATE * VALUES[1]
     fall = (BALANCE - others - RATE * VALUES[1]) / (VALUES[1] * (1 - RATE))
     fall += (1 - fall) * 1e-6
-    names, _, closed, _ = pool_by_hand(first, [fall], fee)
-    place = NAMES.index(names[0])
+    gone, _, closed, _ = ends_by_hand(first, [fall], fee)
     values = FOUR_VALUES * [1, 1 - fall, 1, 1]
-    sentence = said("chain", **state)
-    assert f"closing {names[0]} first" in sentence
-    stay = [name for name in NAMES if name not in names]
-    enough = f"that is enough, and {', '.join(stay[:-1])} and {stay[-1]} stay" if len(names) == 1 else "not enough"
-    chain = f"and {', '.join(names[:-1])} then {names[-1]} go in one step" if len(names) > 1 else ""
-    assert enough in sentence
-    assert chain in sentence
-    rest = [closed.sum() - closed[1]] if len(names) > 1 else []
-    assert_says(sentence, fee, fee * values[place], FOUR_RATES[place] * values[place], *rest)
+    places = [1] if first == "the largest loss" else [0, 1, 2, 3]
+    costs = [*ends_of_range(fee * values[places]), *ends_of_range((FOUR_RATES * values)[places])]
+    counts = [*ends_of_range(gone.sum(axis=1)), 4, *ends_of_range(closed.sum(axis=1) - closed[:, 1])]
+    assert_says(said("chain", **state), fee, *costs, *counts)
 
 
 @in_some_states("worst-case")
@@ -769,9 +779,12 @@ def test_the_exercise_on_the_chain_is_solved_by_hand():
     left = 11_000 - 20 * (2_500 - price) - 0.005 * 20 * price
     assert left > 500 > 11_000 - 20 * (2_500 - price) - 0.02 * 20 * price
     printed = solution("structure-chain")
-    assert f"fee 0.5%: BTC is kept, {left:,.0f} USDT are left" in printed
+    assert f"fee 0.5%, the largest loss first: BTC is kept, {left:,.0f} USDT are left" in printed
     # The fee on 50,000 would be 1,000: it takes what there is.
-    assert "fee 2.0%: BTC is closed, 0 USDT are left" in printed
+    assert "fee 2.0%, the largest loss first: BTC is closed, 0 USDT are left" in printed
+    # BTC first costs 250. ETH fails where 10,750 - 20 (2,500 - P) = 0.2 P, so P = 1,982.3, and pays 0.5 % of 39,646.
+    least = 10_750 - 20 * (2_500 - 1_982.3) - 0.005 * 20 * 1_982.3
+    assert f"in any order: {least:,.0f} to {left:,.0f} USDT are left" in printed
 
 
 def test_the_exercise_on_refilling_is_solved_by_hand():
