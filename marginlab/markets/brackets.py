@@ -180,7 +180,7 @@ def _known(venue: str, symbol: object) -> str:
         if isinstance(symbol, str) and symbol in others:
             raise ArgumentError("symbol", reason.format(symbol=symbol))
     if not symbols:
-        raise ArgumentError("symbol", f"must be one of your own brackets, for none are known of {venue}, not {symbol!r}")
+        raise ArgumentError("symbol", f"must be one of your own brackets: {venue} has none here, not {symbol!r}")
     raise ArgumentError("symbol", f"must be one of {_nearest(symbol, symbols)}, not {symbol!r}")
 
 

@@ -103,11 +103,11 @@ class Practice:
     rule
         The same as one word, ``""`` where none is known or fits. For ``"switching"``, from isolated to cross, as in
         :class:`Rules`. For ``"funding"`` which pocket pays for an isolated position: ``"margin"``, ``"wallet"`` first,
-        or at the ``"close"``. For ``"leverage"`` how the modes compare: ``"same"``; ``"sum"``: cross adds long and short
-        up; ``"larger"``: cross charges the larger of the two; ``"isolated only"`` in some markets. For ``"trigger"``
-        which price is looked at. For ``"order"`` which cross position is closed first. For ``"ADL trigger"`` what
-        begins it: an empty ``"fund"``, its fast ``"fall"`` too, negative ``"equity"``, orders that stay
-        ``"unmatched"``; or the loss is ``"socialised"``, or the ``"pool"`` at its limit.
+        or at the ``"close"``. For ``"leverage"`` how the modes compare: ``"same"``; ``"sum"``: cross adds long and
+        short up; ``"larger"``: cross charges the larger of the two; ``"isolated only"`` in some markets. For
+        ``"trigger"`` which price is looked at. For ``"order"`` which cross position is closed first. For
+        ``"ADL trigger"`` what begins it: an empty ``"fund"``, its fast ``"fall"`` too, negative ``"equity"``, orders
+        that stay ``"unmatched"``; or the loss is ``"socialised"``, or the ``"pool"`` at its limit.
     source, date, confidence
         Where it is said, when, and how sure it is.
     back

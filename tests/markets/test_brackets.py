@@ -220,7 +220,7 @@ def test_of_okx_the_size_of_a_contract_is_known_where_its_brackets_are_not():
 def test_a_venue_that_nothing_was_collected_of_has_no_symbols():
     assert symbols_of("nowhere") == ()
     assert brackets.symbol_named("nowhere", "BTC/USDT:USDT") is None
-    with pytest.raises(ArgumentError, match=r"^symbol must be one of your own brackets, for none are known of nowhere, "):
+    with pytest.raises(ArgumentError, match=r"^symbol must be one of your own brackets: nowhere has none here, not "):
         table_of("nowhere", "BTCUSDT")
 
 

@@ -43,7 +43,7 @@ TITLES = {
     "coinbase-intx": "Coinbase International",
     "lighter": "Lighter",
     "aster": "Aster",
-    "drift-v2": "Drift v2",
+    "drift-v2": "Drift v2 (paused)",
     "gmx-v2": "GMX v2",
 }
 # Portfolio margin is a stress test of the whole account, which is not worked out here.
