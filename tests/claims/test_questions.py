@@ -416,7 +416,7 @@ def test_claim_4_4_the_chapter_tells_the_largest_position_that_is_accepted():
 
 
 def leg_by_hand(contracts, in_bracket_of):
-    """Return the margin of a leg: the brackets of OKX of December 2025, one every 25,000 contracts from the third on."""
+    """Return the margin of a leg: OKX's brackets of December 2025, one every 25,000 contracts from the third on."""
     if not contracts:
         return 0.0
     floors = [0, 5_000, 10_000, *range(25_000, 100_000, 25_000)]
