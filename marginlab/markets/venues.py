@@ -177,6 +177,15 @@ class Venue:
         """
         return symbols_of(self.name)
 
+    @property
+    def conventions(self) -> tuple[Sourced[Convention], ...]:
+        """How it counts and counted before, the newest first.
+
+        >>> [(said.value.maintenance_at, said.since) for said in venue("bybit").conventions]
+        [('liquidation', '2025-09-02'), ('entry', '2024'), ('entry', '')]
+        """
+        return tuple(map(_convention, _rows()[self.name]["convention"]))
+
     def liquidation_fee(self, symbol: str) -> float | None:
         """Return the fee on what is closed by force in a symbol.
 
@@ -392,13 +401,13 @@ def _rows() -> dict[str, dict[str, Any]]:
 def _venue(name: str, last: str | None, asked: str | None) -> Venue:
     row = _rows()[name]
     fees = _sourced(row.get("fees"))
-    said, how = _at(row["convention"], last, asked), _at(row["rules"], last, asked)
+    how = _sourced(_at(row["rules"], last, asked))
     taker = {} if fees is None else {"trading_fee": fees.value["taker"]}
     switching = row["states"].get("switching")
     return Venue(
         name=name,
         title=row["title"],
-        convention=replace(said, value=Convention(**said.value), assumed=_assumed(Convention, said.value)),
+        convention=_convention(_at(row["convention"], last, asked)),
         fees=fees,
         switching=None if switching is None else _sourced({**switching, "rule": None}),
         rules=replace(how, value=Rules(**taker, **how.value), assumed=_assumed(Rules, how.value)),
@@ -410,14 +419,19 @@ def _venue(name: str, last: str | None, asked: str | None) -> Venue:
     )
 
 
-def _at(periods: Sequence[Mapping[str, Any]], last: str | None, asked: str | None) -> Sourced[Any]:
+def _at(periods: Sequence[Mapping[str, Any]], last: str | None, asked: str | None) -> Mapping[str, Any]:
     """Return what held on a day, of what is listed with the newest first; None for today."""
     for period in periods:
         if last is None or period.get("since", "") <= last:
-            return _sourced(period)
-    oldest = _sourced(periods[-1])
+            return period
+    oldest = periods[-1]
     words = f"The oldest that is known; asked for was that of {asked}."
-    return replace(oldest, note=f"{oldest.note} {words}".strip())
+    return {**oldest, "note": f"{oldest.get('note', '')} {words}".strip()}
+
+
+def _convention(period: Mapping[str, Any]) -> Sourced[Convention]:
+    said = _sourced(period)
+    return replace(said, value=Convention(**said.value), assumed=_assumed(Convention, said.value))
 
 
 def _sourced(said: Mapping[str, Any] | None) -> Any:
