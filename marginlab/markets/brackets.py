@@ -100,9 +100,9 @@ def size_named(venue: str, name: str) -> float | None:
 
 def usual_currency(venue: str) -> str:
     """Return what the linear contracts of a venue settle in, ``""`` where none is known."""
-    for table in tables_of(venue):
-        if table.contract.kind == "linear":
-            return table.contract.currency
+    by_hand = [table.contract.currency for table in tables_of(venue) if table.contract.kind == "linear"]
+    if by_hand:
+        return by_hand[0]
     packed = _packed(venue)
     return next((row[1] for symbol, row in packed["symbols"].items() if symbol not in packed["inverse"]), "")
 

@@ -270,3 +270,9 @@ def test_importing_the_package_and_asking_for_a_venue_does_not_open_the_collecti
 def test_the_collection_is_small():
     file = resources.files("marginlab.markets") / "data" / "all_brackets.json.gz"
     assert len(file.read_bytes()) < LARGEST
+
+
+def test_what_linear_contracts_settle_in_is_told_by_what_is_known_of_the_venue():
+    currencies = {"binance": "USDT", "hyperliquid": "USDC", "dydx": "USDC", "bitget": "USDT", "krakenfutures": "USD"}
+    assert {name: brackets.usual_currency(name) for name in currencies} == currencies
+    assert brackets.usual_currency("gate") == ""
