@@ -28,7 +28,7 @@ VOLATILITIES = (0.47, 0.68, 0.76, 0.82)
 TABLES = {
     "binance": BINANCE.table("BTCUSDT"),
     "bybit": venue("bybit").table("BTCUSDT", date="2025"),
-    "okx": venue("okx").table("ETHUSDT"),
+    "okx": venue("okx").table("ETH-USDT-SWAP"),
     "hyperliquid": venue("hyperliquid").table("BTC"),
     "dydx": venue("dydx").table("BTC-USD"),
 }

@@ -360,7 +360,7 @@ def _chunks(
     seeds: np.random.SeedSequence,
     chunk: int,
 ) -> Iterator[Chances]:
-    accounts, rules = comparison.accounts, comparison.venue.rules.value
+    accounts, rules = comparison.accounts, comparison.rules
     while known.done < known.paths:
         count = min(chunk, known.paths - known.done)
         prices = model.sample(np.random.default_rng(*seeds.spawn(1)), paths=count, steps=steps)

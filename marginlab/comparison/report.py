@@ -15,6 +15,7 @@ from .._checks import ArgumentError
 from .._typing import Floats
 from ..formatting import Table, as_amount, as_csv, as_move, as_size, percent
 from ..margin.account import Account
+from ..margin.rules import Rules
 from ..markets.events import event_names
 from ..markets.venues import Venue, venue_names
 from ..markets.venues import venue as venue_of
@@ -83,6 +84,11 @@ class Comparison:
         return self.account.contracts[0].currency
 
     @property
+    def rules(self) -> Rules:
+        """How the venue liquidates what the positions are in."""
+        return self.venue.rules_for(self.symbols)
+
+    @property
     def accounts(self) -> dict[str, Account]:
         """The account of each column, by its name."""
         return {one.name: one.account for one in self.columns}
@@ -90,17 +96,17 @@ class Comparison:
     @cached_property
     def stress(self) -> StressMap:
         """What is left after shocks to BTC and to the rest."""
-        return stress_map(self.accounts, self.marks, rules=self.venue.rules.value)
+        return stress_map(self.accounts, self.marks, rules=self.rules)
 
     @cached_property
     def replays(self) -> tuple[Replay, ...]:
         """The real events, in order of time."""
-        return tuple(replay(self.accounts, self.marks, name, rules=self.venue.rules.value) for name in event_names())
+        return tuple(replay(self.accounts, self.marks, name, rules=self.rules) for name in event_names())
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Which mode loses less, by how much, and what it gives up."""
-        return findings(self.columns, self.replays, self.venue.rules.value)
+        return findings(self.columns, self.replays, self.rules)
 
     @property
     def position_table(self) -> Table:

@@ -59,7 +59,8 @@ INFO = {
     "riskBaseVol": CONTRACTS,
     "keepMarginRate": WHOLE,
 }
-# The same by the venue's name, where there is no ``info``.
+# The same by the venue's name, where there is no ``info``. KuCoin's levels are contracts in what ccxt hands on; the
+# example reply of its own library, which `all_brackets.json.gz` has, counts notional.
 NAMED = {"okx": CONTRACTS, "kucoin": CONTRACTS, "kucoinfutures": CONTRACTS, "mexc": CONTRACTS, "bitget": WHOLE}
 
 

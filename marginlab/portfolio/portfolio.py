@@ -13,6 +13,7 @@ from ..margin.account import MODES, Account, Position
 from ..margin.contracts import Contract, check_alike
 from ..margin.opening import MARGIN_OR_LEVERAGE
 from ..margin.tiers import Tiers
+from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_names
@@ -84,8 +85,9 @@ class Portfolio:
 
     @property
     def account(self) -> Account:
-        """The account as the venue counts it."""
-        return Account.of(self.positions, wallet=self.wallet, convention=venue_of(self.venue).convention.value)
+        """The account as the venue counts it, or counted it at the date."""
+        counts = venue_of(self.venue, date=self.date).convention.value
+        return Account.of(self.positions, wallet=self.wallet, convention=counts)
 
     @property
     def currency(self) -> str:
@@ -194,21 +196,15 @@ def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | 
     except ArgumentError as refusal:
         ask.refuse("brackets", f"are refused: {refusal}")
         return None
-    usual = "" if venue is None else _usual_currency(venue)
+    usual = "" if venue is None else usual_currency(venue)
     return Brackets(tuple(replace(one, currency=one.currency or usual) for one in found.contracts))
-
-
-def _usual_currency(venue: str) -> str:
-    """Return what the linear contracts of a venue settle in, where nothing else tells it."""
-    linear = (one.contract.currency for one in venue_of(venue).tables if one.contract.kind == "linear")
-    return next(linear, "")
 
 
 def _with_rates(asked: Sequence[Asked], own: Brackets | None, venue: str) -> Brackets | None:
     """Return brackets of one's own with those of the rows that tell a rate."""
     contracts = {contract.symbol: contract for contract in own.contracts} if own else {}
     known = len(contracts)
-    currency = _usual_currency(venue)
+    currency = usual_currency(venue)
     for ask in asked:
         rate = ask.number(RATE, _checks.not_negative, needed=False) if isinstance(ask.values, Mapping) else None
         symbol = None if rate is None else ask.given("symbol")

@@ -136,7 +136,9 @@ def test_the_table_says_how_each_venue_counts():
     )
     rows = {cells[0]: cells[1:] for cells in (re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()[2:])}
     assert set(rows) == {marginlab.venue(name).title for name in marginlab.venue_names()}
-    # From the venues' own pages: see the sources in marginlab/data/venues.json.
-    assert rows["Bybit"] == ["frozen at entry", "not counted", "yes", "yes"]
-    assert rows["OKX"] == ["at the liquidation price", "at the liquidation price", "no", "yes"]
-    assert rows["dYdX v4"] == ["at the liquidation price", "not counted", "one bracket", "no"]
+    # From the venues' own pages: see the sources in marginlab/data/venues.json. A star is for what is assumed.
+    assert rows["Bybit"] == ["at the liquidation price", "at that of the leverage, in cross alone", "yes"]
+    assert rows["OKX"] == ["at the liquidation price", "at the liquidation price", "yes"]
+    assert rows["dYdX v4"] == ["at the liquidation price", "not counted", "no"]
+    assert rows["MEXC"] == [r"at the liquidation price \*", r"rate not known \*", "yes"]
+    assert rows["Bitget"] == ["at the liquidation price", r"not counted \*", "yes"]

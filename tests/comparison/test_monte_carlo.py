@@ -158,7 +158,7 @@ def test_a_position_that_is_only_reduced_counts_as_lost_too():
     model = Diffusion(start, volatility_per_year=0.6, correlation=0.8, steps_per_year=6 * 365)
     prices = model.sample(np.random.default_rng(*np.random.SeedSequence(1).spawn(1)), paths=200, steps=60)
     found = chances_of(comparison, days=10, paths=200)
-    rules, only_reduced = comparison.venue.rules.value, 0
+    rules, only_reduced = comparison.rules, 0
     for path, closed in zip(prices, found.closed[1], strict=True):
         alone = simulate(comparison.accounts["all cross"], path, rules=rules)
         assert closed == bool(alone.ledger.of(*BY_FORCE))

@@ -22,7 +22,7 @@ def of(name):
 @pytest.mark.parametrize("name", preset_names())
 def test_everything_compared_is_what_the_parts_say_when_asked_themselves(name):
     found, one = of(name), preset(name)
-    rules = venue(one.venue).rules.value
+    rules = venue(one.venue).rules_for(found.symbols)
     assert found.venue is venue(one.venue)
     assert found.accounts == {column.name: column.account for column in found.columns}
     stress = stress_map(found.accounts, one.marks, rules=rules)
@@ -108,3 +108,8 @@ def test_a_position_without_leverage_or_limit_is_refused():
     bare = Contract("BTCUSDT", Tiers.flat(0.01))
     with pytest.raises(ValueError, match=r"^leverage must be given where the brackets set no limit"):
         compare(Account.of([Position(bare, 1, 10_000)], wallet=3_000), [10_000], venue="binance")
+
+
+def test_a_comparison_charges_the_liquidation_fee_of_what_is_held():
+    assert of("basket-of-longs").rules.liquidation_fee == 0.015
+    assert of("hedged-pair").rules == venue("binance").rules.value

@@ -34,7 +34,7 @@ def test_replays_of_presets_agree_with_the_exact_fractions_event_by_event(name):
     assert [replayed.event for replayed in comparison.replays] == list(event_names())
     for replayed in comparison.replays:
         for column, account in comparison.accounts.items():
-            exact = run(account, replayed.prices, comparison.venue.rules.value, funding=replayed.funding)
+            exact = run(account, replayed.prices, comparison.rules, funding=replayed.funding)
             assert differences(replayed.outcomes[column], exact) == [], (replayed.event, column)
 
 

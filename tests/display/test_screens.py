@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import event, event_names, simulate, venue
+from marginlab import event, event_names, simulate
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -154,7 +154,7 @@ def test_what_is_left_after_shocks_is_what_the_engine_leaves(name, btc, rest):
     way = np.exp(np.arange(1, 33)[:, None] / 32 * np.log1p(moves))
     _, _, table = screens.shocked(found, btc, rest)
     for row, column in zip(table.rows, MODE_COLUMNS, strict=True):
-        end = simulate(found.accounts[column], np.array(one.marks) * way, rules=venue(one.venue).rules.value)
+        end = simulate(found.accounts[column], np.array(one.marks) * way, rules=found.rules)
         assert row[:2] == (column, as_amount(end.equity))
         assert (row[3] == "none") == bool(end.survived.all())
 
@@ -173,7 +173,7 @@ def test_a_crash_shows_every_step_and_every_closing(name):
             end = simulate(
                 found.accounts[column],
                 prices,
-                rules=venue(one.venue).rules.value,
+                rules=found.rules,
                 funding=path.funding[:, markets],
                 record=("equity",),
             )

@@ -391,9 +391,11 @@ def test_a_market_is_found_by_its_unified_name_in_the_brackets_of_its_date():
     other = {**BINANCE[0], "symbol": "WIF/USDT:USDT", "contracts": 100, "entryPrice": 2.0, "markPrice": 2.0}
     (position,) = imported([other], date="2025-10-10").positions
     assert position.contract == contract("binance", "WIFUSDT", date="2025-10-10")
-    # What OKX calls ETH-USDT-SWAP is known of 2025, and of 2021 under the name that was set out by hand.
-    for date, symbol in ((None, "ETH-USDT-SWAP"), ("2021-06-11", "ETHUSDT")):
-        assert imported(OKX, venue="okx", date=date).positions[0].contract.symbol == symbol
+    # ETH-USDT-SWAP is known of 2025, and of 2021 by a table that was set out by hand.
+    for date, limit in ((None, 100), ("2021-06-11", 125)):
+        (position,) = imported(OKX, venue="okx", date=date).positions
+        assert position.contract == contract("okx", "ETH-USDT-SWAP", date=date)
+        assert position.contract.leverage_limit(1, 2_000) == limit
 
 
 def test_positions_that_settle_differently_are_refused():

@@ -188,7 +188,7 @@ def test_a_refusal_reads_as_one_text():
 @pytest.mark.parametrize(
     ("account", "field", "reason"),
     [
-        ({"venue": "nyse"}, "venue", "must be one of 'binance', 'bybit', 'okx', 'hyperliquid', 'dydx', not 'nyse'"),
+        ({"venue": "nyse"}, "venue", f"must be one of {', '.join(map(repr, venue_names()))}, not 'nyse'"),
         ({"wallet": None}, "wallet", "must be given"),
         ({"wallet": "5,000"}, "wallet", "must be a number such as 1500 or 0.25, without separators, not '5,000'"),
         ({"wallet": float("nan")}, "wallet", "must be finite, not nan"),
