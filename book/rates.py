@@ -160,7 +160,7 @@ def liquidated(leverage: int, first: Held, last: Held) -> str:
 
 def changes(symbol: str, notional: int, leverage: int) -> formatting.Table:
     """Return every change on record, a row each."""
-    caption = f"Every change on record, and where a long from {ENTRY:g} was liquidated"
+    caption = "Every change on record"
     head = ("since", "rate of its bracket", "asked of it", "highest leverage", "liquidated at")
     return formatting.Table(caption, head, [row_of(one) for one in through(symbol, notional, leverage)], head[:1])
 
