@@ -54,6 +54,8 @@ class State:
         found = [ask(row, expected) for row in rows]
         if expected["quantity"] == "liquidatable":
             return any(found)
+        if expected["quantity"] == "margin_ratio":
+            return max(found)
         return found[0] if len(found) == 1 else sum(found)
 
     def at(self, row, expected):
@@ -111,10 +113,17 @@ class State:
             backing = self.wallet + sum(other.pnl for other in self.pool() if other is not row)
         return oracle.bankruptcy_price(*row.leg, backing, self.convention)
 
-    def liquidatable(self, row, expected):
+    def needed(self, row):
+        """Return what the equity behind a position must cover: its own requirement, or that of its pool."""
         unit = [row] if row.mode == "isolated" else self.pool()
-        need = sum(self.requirement(one, expected) for one in unit)
+        return sum(self.requirement(one, {}) for one in unit)
+
+    def margin_ratio(self, row, expected):
         equity = self.equity(row, expected)
+        return self.needed(row) / equity if equity > 0 else None
+
+    def liquidatable(self, row, expected):
+        need, equity = self.needed(row), self.equity(row, expected)
         return equity <= need if self.convention.at_equality else equity < need
 
     def requirement(self, row, _expected):

@@ -267,6 +267,7 @@ def asked_of(account: Account, marks: Sequence[float]) -> Iterator[Vector]:
         "notional": account.notional(marks),
         "unrealized_pnl": account.unrealized_pnl(marks),
         "requirement": account.requirement(marks),
+        "margin_ratio": account.margin_ratio(marks),
         "liquidation_price": account.liquidation_price(marks),
         "bankruptcy_price": account.bankruptcy_price(marks),
     }
