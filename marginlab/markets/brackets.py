@@ -132,6 +132,17 @@ def table_of(venue: str, symbol: str, date: str | None = None) -> BracketTable:
     return found
 
 
+def history_of(venue: str, symbol: str) -> tuple[BracketTable, ...]:
+    """Return all brackets that are known of a symbol, the oldest first.
+
+    Raises
+    ------
+    ArgumentError
+        For a symbol whose brackets are not known.
+    """
+    return tuple(table for _, table in _history(venue, _known(venue, symbol)) if table is not None)
+
+
 def _newest(history: History) -> BracketTable:
     """Return the last table there is, which says so where the symbol has left the venue's list since."""
     day, last = history[-1]

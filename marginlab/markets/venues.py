@@ -18,7 +18,7 @@ from .. import _checks
 from ..margin.account import MODES
 from ..margin.contracts import Contract
 from ..margin.rules import Convention, Rules
-from .brackets import BracketTable, last_day, symbols_of, table_of, tables_of
+from .brackets import BracketTable, history_of, last_day, symbols_of, table_of, tables_of
 
 TOPICS = (
     "switching",
@@ -290,6 +290,33 @@ class Venue:
         (0.004, 0.005, 0.01)
         """
         return self.table(symbol, date=date).contract
+
+    def history(self, symbol: str) -> tuple[BracketTable, ...]:
+        """Return all brackets that are known of a symbol.
+
+        Parameters
+        ----------
+        symbol
+            One of `symbols`.
+
+        Returns
+        -------
+        tuple of BracketTable
+            The oldest first; each holds until the next, as far as is known.
+
+        Raises
+        ------
+        ArgumentError
+            For a symbol whose brackets are not known.
+
+        Examples
+        --------
+        What leverage did Binance allow on the smallest positions in FTT, the token of an exchange that failed?
+
+        >>> [(table.date, table.contract.tiers.max_leverage[0]) for table in venue("binance").history("FTTUSDT")]
+        [('2022-05-21', 25.0), ('2022-07-10', 25.0), ('2022-11-25', 8.0)]
+        """
+        return history_of(self.name, symbol)
 
 
 def venue(name: str, *, date: str | None = None) -> Venue:

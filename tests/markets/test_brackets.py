@@ -158,6 +158,20 @@ def test_a_table_counts_from_its_day_until_the_next():
     assert [BINANCE.contract("BTCUSDT", date=day).tiers.max_leverage[0] for day in days] == [125, 125, 125, 150]
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "TRBUSDT", "LUNAUSDT"])
+def test_the_history_of_a_market_is_what_was_in_force_on_each_of_its_days(symbol):
+    history = venue("binance").history(symbol)
+    assert [table.date for table in history] == sorted(table.date for table in history)
+    assert all(table_of("binance", symbol, table.date) == table for table in history)
+    # The newest says so where the market has left; the table of its day does not.
+    assert history[-1].contract.tiers == table_of("binance", symbol).contract.tiers
+
+
+def test_a_market_that_nobody_knows_has_no_history():
+    with pytest.raises(ArgumentError, match="symbol must be one of"):
+        venue("dydx").history("NONE-USD")
+
+
 def test_where_no_table_is_as_old_the_oldest_is_given_and_says_so():
     table = BINANCE.table("BTCUSDT", date="2019")
     assert (table.date, table.asked) == ("2021-03-18", "2019")
