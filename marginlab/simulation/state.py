@@ -104,17 +104,7 @@ class State:
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
         self._stack_brackets()
-        # Markets of which an account may hold both sides: their rows, one after the other.
-        self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
-        convention = account.convention
-        self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
-        if rules.part == "restore" and not self.by_leg:
-            raise ArgumentError(
-                "part",
-                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
-            )
-        if convention.fee_at("leverage"):
-            account.closing_fee(account.entry)  # refused here where a leverage is missing
+        self._find_markets()
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
@@ -138,6 +128,19 @@ class State:
         self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
+
+    def _find_markets(self) -> None:
+        """Find the markets that several positions are in, and refuse what cannot be told of them."""
+        account, convention = self.account, self.convention
+        self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
+        self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
+        if self.rules.part == "restore" and not self.by_leg:
+            raise ArgumentError(
+                "part",
+                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
+            )
+        if convention.fee_at("leverage"):
+            account.closing_fee(account.entry)  # refused here where a leverage is missing
 
     def part(self, paths: slice) -> State:
         """Return the state of some neighbouring paths, in the same memory: what happens to one happens to the other."""

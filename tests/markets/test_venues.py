@@ -559,7 +559,8 @@ def test_where_the_pocket_that_pays_funding_is_known_the_rules_take_it_from_ther
 
 def test_an_order_of_closing_is_in_the_rules_only_where_the_venue_documents_it():
     documented = [name for name in venue_names() if "order" not in venue(name).rules.assumed]
-    assert documented == ["bingx"]
+    assert documented == ["dydx", "bitmex", "bingx"]
+    assert [venue(name).rules.value.order for name in documented] == ["random", "all at once", "largest loss"]
     assert [one.venue for one in practices("order") if one.rule == "largest loss"] == ["BingX"]
 
 
