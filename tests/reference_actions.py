@@ -102,7 +102,7 @@ def set_leverage(path, action, row):
         demand(allowed == "any" or (allowed == "raise" and new > old), "the venue does not")
     demand(wanted == INFINITY or wanted <= limit, "the bracket allows less leverage")
     demand(wanted == INFINITY or wanted * row.maintenance_on(row.notional) <= row.notional, "too little initial")
-    free, tied = path.free(), path.initial_margin(row)
+    free, tied = path.free_to_open(row), path.initial_margin(row)
     row.leverage = wanted
     more = path.initial_margin(row) - tied
     amount = Fraction(0)
@@ -149,7 +149,7 @@ def add(path, action, row, size):
         path.wallet -= margin
         row.margin += margin
     else:
-        demand(path.free() >= 0, "the wallet does not cover the initial margins")
+        demand(path.free_to_open(row) >= 0, "the wallet does not cover the initial margins")
     demand(not path.too_little(path.equity_of(row), path.need_of(row)), "it would be liquidated at once")
     path.enter("opened", row, before, margin, size, fee=fee)
 
@@ -198,7 +198,7 @@ def switch(path, action, row):
     demand(path.rules.switching not in ("flat", "order") or not open_ones, "a position is open")
     given = None if action.margin is None else Fraction(action.margin)
     # All as they stand before the first of them changes.
-    margins = [path.initial_margin(one) if given is None or not one.size else given for one in changing]
+    margins = [path.initial_alone(one) if given is None or not one.size else given for one in changing]
     for one, margin in zip(changing, margins, strict=True):
         before = path.balance(one)
         if to_isolated:

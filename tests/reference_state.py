@@ -195,11 +195,32 @@ class State:
     def initial_margin(self, row):
         """Return value / leverage, the bracket's limit on leverage kept, and at least the requirement."""
         leverage = min(row.leverage, self.leverage_limit(row))
-        value = row.notional
+        at_entry = self.convention.initial_at == "entry"
+
+        def value_of(one):
+            return notional(one.contract, one.size, one.entry) if at_entry else one.notional
+
+        value = value_of(row)
         if row.size and not row.isolated:
-            value = charged_on(row.size, value, self.both(row, lambda one: one.notional), self.convention)
-        at_leverage = 0 if leverage == INFINITY else value / leverage
+            value = charged_on(row.size, value, self.both(row, value_of), self.convention)
+        at_leverage = Fraction(0) if leverage == INFINITY else value / leverage
+        if row.size and self.convention.fee_in_initial:
+            at_leverage += self.closing_fee(row)
         return max(at_leverage, self.requirement(row)) if row.size else Fraction(0)
+
+    def initial_alone(self, row):
+        """Return the initial margin at the mark of a row that stood for itself."""
+        if not row.size:
+            return Fraction(0)
+        leverage = min(row.leverage, row.limit(row.counted(row.notional)))
+        fee = self.closing_fee(row) if self.convention.closing_fee_in == "both" else Fraction(0)
+        needed = row.maintenance_on(self.value_for_maintenance(row)) + fee
+        return max(Fraction(0) if leverage == INFINITY else row.notional / leverage, needed)
+
+    def free_to_open(self, row):
+        """Return what a row can be opened with: profit backs cross positions where the venue lets it."""
+        profit = 0 if row.isolated or not self.convention.profit_opens else max(Fraction(0), self.cross_pnl())
+        return self.free() + profit
 
     def free(self):
         """Return what the wallet holds beyond cross losses and cross initial margins; negative if it is short."""

@@ -36,6 +36,7 @@ from marginlab.margin.rules import (
     CLOSING_FEE_AT,
     CLOSING_FEE_IN,
     CLOSING_ORDERS,
+    INITIAL_AT,
     LEVERAGE_CHANGE,
     MAINTENANCE_AT,
     WITHDRAWAL,
@@ -152,6 +153,9 @@ def draw_account(rng, start, values):
             closing_fee_in=pick(rng, *CLOSING_FEE_IN),
             brackets_count=pick(rng, "leg", *BRACKETS_COUNT),
             charged=pick(rng, "each", *CHARGED),
+            initial_at=pick(rng, *INITIAL_AT),
+            fee_in_initial=bool(rng.random() < 0.3),
+            profit_opens=bool(rng.random() < 0.5),
         ),
     )
 
@@ -194,7 +198,7 @@ def draw_rules(rng, values):
     value = float(values.mean())
     return Rules(
         close=pick(rng, "takeover", "market", "market"),
-        part=pick(rng, "whole", *("share", "share", "bracket", "restore") * 2),
+        part=pick(rng, "whole", *("share", "bracket", "restore") * 3),
         share=pick(rng, 0.25, 0.375, 0.5),
         share_above=pick(rng, 0.0, *[between(rng, 0.5, 3) * value] * 4),
         brackets=pick(rng, 1, 1, 2, 3),

@@ -177,8 +177,9 @@ def all_isolated(account: Account) -> Account:
 
 
 def _initial_margins(account: Account) -> Floats:
-    """Return the initial margin at entry of each cross position, 0 for isolated ones."""
-    return np.where(account.isolated, 0.0, account.initial_margin(account.entry))
+    """Return the initial margin at entry that each cross position would have of its own, 0 for isolated ones."""
+    alone = replace(account, mode="isolated", margin=np.zeros(()))
+    return np.where(account.isolated, 0.0, alone.initial_margin(account.entry))
 
 
 def _refusals(account: Account, marks: Floats, entered: Account, venue: Venue) -> Iterator[Refusal]:

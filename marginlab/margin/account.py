@@ -284,7 +284,8 @@ class Account:
         """
         entry, cross = self.entry, ~self.isolated
         leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
-        needed = opening.needed_to_open(self._charged(entry), leverage, limit, self.requirement(entry))
+        fee = self.closing_fee(entry) if self.convention.fee_in_initial else 0.0
+        needed = opening.needed_to_open(self._charged(entry), leverage, limit, self.requirement(entry), fee)
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -385,7 +386,9 @@ class Account:
         return amount
 
     def initial_margin(self, marks: ArrayLike) -> Floats:
-        """Return notional / leverage of each position at the marks, as far as its market's legs are charged.
+        """Return notional / leverage of each position, as far as its market's legs are charged.
+
+        At the marks, or at entry where the venue takes it there; with the closing fee where that counts in it.
 
         Parameters
         ----------
@@ -513,7 +516,10 @@ class Account:
         return np.where(self.isolated, self.margin, self._cash + of_others)
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
-        """Return what is left to open with: pool equity less cross initial margins.
+        """Return what is left to open with, as the venue counts it: what backs new positions, less what is tied up.
+
+        The wallet and what the cross positions have lost, or made where profit opens, less their initial margins, or
+        where those are less than that their requirements.
 
         Parameters
         ----------
@@ -530,8 +536,11 @@ class Account:
         ArgumentError
             For a cross position with neither a leverage nor a limit in its bracket.
         """
-        spare = self.unrealized_pnl(marks) - self._initial_margin(marks, ~self.isolated)
-        return _checks.plain(self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1))
+        prices, cross = self.as_marks(marks), ~self.isolated
+        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
+        pnl = np.where(cross, self.unrealized_pnl(prices), 0.0).sum(axis=-1)
+        backing = opening.backing(self.wallet, pnl, self.convention)
+        return _checks.plain(backing - np.where(cross, tied, 0.0).sum(axis=-1))
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
         """Return requirement / equity; liquidation is at 1.
@@ -704,7 +713,9 @@ class Account:
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
         prices = self.as_marks(marks)
-        return self._charged(prices) / self._leverage(prices, asked)
+        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
+        initial = self._charged(at) / self._leverage(prices, asked)
+        return initial + self.closing_fee(prices) if self.convention.fee_in_initial else initial
 
     def _charged(self, prices: Floats) -> Floats:
         """Return the notional that each position is charged on, shape (..., n)."""

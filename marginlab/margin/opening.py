@@ -179,9 +179,16 @@ def leverage_change_refusals(rules: Rules, *, isolated: Bools, changed: Bools, l
             yield Refusals(where & refused, "venue", f"does not {what} the leverage of an open {mode} position".format)
 
 
-def needed_to_open(notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers) -> Floats:
-    """Return what a position ties up to be opened: its initial margin, and at least its requirement."""
-    return np.maximum(notional / np.minimum(leverage, limit), requirement)
+def needed_to_open(
+    notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers, fee: Numbers = 0.0
+) -> Floats:
+    """Return what a position ties up: its initial margin with the fee that counts in it, and at least its requirement."""
+    return np.maximum(notional / np.minimum(leverage, limit) + fee, requirement)
+
+
+def backing(wallet: Numbers, pnl: Numbers, convention: Convention) -> Floats:
+    """Return what backs new cross positions: the wallet, less losses, and profits where the venue lets them."""
+    return np.asarray(wallet + (pnl if convention.profit_opens else np.minimum(pnl, 0.0)))
 
 
 def _fails(equity: Numbers, requirement: Numbers, convention: Convention, at_stake: Numbers) -> Bools:

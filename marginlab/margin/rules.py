@@ -20,6 +20,7 @@ CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "leverage", "margin")
 CLOSING_FEE_IN = ("both", "cross")
 BRACKETS_COUNT = ("leg", "net", "larger", "both")
 CHARGED = ("each", "net", "larger")
+INITIAL_AT = ("mark", "entry")
 CLOSE = ("takeover", "market")
 PARTS = ("whole", "share", "bracket", "restore")
 CLOSING_ORDERS = ("largest loss", "random", "all at once", "as given")
@@ -53,8 +54,15 @@ class Convention:
         What decides the bracket of a market's cross legs: each ``"leg"`` by its own notional, the ``"net"`` of long
         and short, the ``"larger"`` of the two, or ``"both"`` added up. An isolated leg stands for itself.
     charged
-        What of a market's cross legs maintenance is charged on: ``"each"`` leg, the ``"net"``, or the ``"larger"``
+        What of a market's cross legs margin is charged on: ``"each"`` leg, the ``"net"``, or the ``"larger"``
         side alone.
+    initial_at
+        Where the initial margin of what is open is taken: at the ``"mark"`` or at its ``"entry"``.
+    fee_in_initial
+        Whether the initial margin of a cross position holds the closing fee as well.
+    profit_opens
+        Whether unrealized profit of cross positions backs new ones. Profit of an isolated position backs nothing else,
+        and what leaves the wallet must be in it.
 
     Examples
     --------
@@ -71,6 +79,9 @@ class Convention:
     closing_fee_in: str = "both"
     brackets_count: str = "leg"
     charged: str = "each"
+    initial_at: str = "mark"
+    fee_in_initial: bool = False
+    profit_opens: bool = True
 
     def __post_init__(self) -> None:
         _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
@@ -78,6 +89,9 @@ class Convention:
         _checks.one_of("closing_fee_in", self.closing_fee_in, CLOSING_FEE_IN)
         _checks.one_of("brackets_count", self.brackets_count, BRACKETS_COUNT)
         _checks.one_of("charged", self.charged, CHARGED)
+        _checks.one_of("initial_at", self.initial_at, INITIAL_AT)
+        _checks.truth("fee_in_initial", self.fee_in_initial)
+        _checks.truth("profit_opens", self.profit_opens)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
             raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
         _checks.truth("at_equality", self.at_equality)

@@ -145,7 +145,7 @@ class Open(OfPosition):
 
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what the wallet cannot carry, and an isolated position that would fail at once."""
-        yield not_carried(state, before, valued)
+        yield not_carried(state, before, valued, self.position)
         yield at_once(state, valued, self.position)
 
     def _added(self, valued: Valuation) -> Added:
@@ -219,7 +219,7 @@ class Switch(Action):
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Set margins aside, or free."""
-        concerned, initial = self._concerned(state, valued), state.needed_to_open(valued)
+        concerned, initial = self._concerned(state, valued), state.needed_alone(valued)
         for row in np.flatnonzero(concerned.any(axis=1)).tolist():
             now = valued.only(concerned[row])
             before = state.balance_of(row, now)
@@ -362,11 +362,11 @@ def not_paid(state: State, valued: Valuation, row: int, share: Numbers) -> openi
     return _refusal(backed < fee, "position", "must have behind it what closing costs: its loss and the fee")
 
 
-def not_carried(state: State, before: Valuation, valued: Valuation) -> opening.Refusals:
-    """Refuse what the wallet cannot carry, given how things stood before."""
-    there = state.there(before)
+def not_carried(state: State, before: Valuation, valued: Valuation, row: int) -> opening.Refusals:
+    """Refuse to open what there is too little for, given how things stood before."""
+    there = state.backing(before, row)
     # What has left the wallet, for the margin and the fee, is part of what was needed.
-    needed, what = state.tied(valued) + there - state.there(valued), "the margins and the fee"
+    needed, what = state.tied(valued) + there - state.backing(valued, row), "the margins and the fee"
     return opening.wallet_refusal(needed, there, at_stake=money_of(valued), what=what)
 
 

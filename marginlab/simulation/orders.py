@@ -77,7 +77,7 @@ class Trade(OfPosition):
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse an opening as :class:`Open` does."""
         opened = self._parts(before)[1] != 0
-        for refusal in (not_carried(state, before, valued), at_once(state, valued, self.position)):
+        for refusal in (not_carried(state, before, valued, self.position), at_once(state, valued, self.position)):
             yield _only(refusal, opened)
 
     def _parts(self, valued: Valuation) -> tuple[Floats, Floats]:
@@ -129,7 +129,8 @@ class SetLeverage(OfPosition):
         maintenance = tiers.maintenance_margin(valued.notional[row], contracts=np.abs(valued.size[row]))
         yield opening.leverage_refusal(self.leverage, limit, valued.notional[row], maintenance)
         more = self._more(state, valued)
-        needed = opening.wallet_refusal(state.tied(valued) + more, state.there(valued), at_stake=money_of(valued))
+        there = state.backing(valued, row)
+        needed = opening.wallet_refusal(state.tied(valued) + more, there, at_stake=money_of(valued))
         yield _only(needed, more > 0)
 
     def carry_out(self, state: State, valued: Valuation) -> None:
@@ -142,9 +143,9 @@ class SetLeverage(OfPosition):
 
     def _more(self, state: State, valued: Valuation) -> Floats:
         """Return what a lower leverage takes of the wallet, tied up in cross or set aside in isolated mode (k,)."""
-        row, limit = self.position, self._limit(state, valued)
+        row, settings = self.position, state.leverage[:, valued.paths]
         old, new = (
-            opening.needed_to_open(valued.notional[row], leverage, limit, valued.required[row])
+            state.needed_to_open(valued, np.where(state.rows == row, leverage, settings))[row]
             for leverage in self._effective(state, valued)
         )
         lacking = new - valued.margin[row] - np.minimum(valued.pnl[row], 0.0)

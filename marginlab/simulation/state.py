@@ -284,21 +284,48 @@ class State:
         value = value_of(self.kind, np.abs(size) * self.multiplier, entry)
         return np.minimum(self.leverage[:, paths], self.limit(self.counted(size, self.isolated[:, paths], value)))
 
-    def needed_to_open(self, valued: Valuation) -> Floats:
-        """Return what each position ties up to be opened, shape (n, k)."""
-        size, isolated, notional = valued.size, valued.isolated, valued.notional
-        limit = self.limit(self.counted(size, isolated, notional))
+    def needed_to_open(self, valued: Valuation, leverage: Floats | None = None) -> Floats:
+        """Return what each position ties up at its leverage, or at these, shape (n, k)."""
+        size, isolated = valued.size, valued.isolated
+        leverage = self.leverage[:, valued.paths] if leverage is None else leverage
+        limit, at = self.limit(self.counted(size, isolated, valued.notional)), valued.notional
+        if self.convention.initial_at == "entry":
+            at = value_of(self.kind, np.abs(size) * self.multiplier, self.entry[:, valued.paths])
         if not self.by_leg:
-            notional, _ = self._charged(size, isolated, notional)
-        return opening.needed_to_open(notional, self.leverage[:, valued.paths], limit, valued.required)
+            at, _ = self._charged(size, isolated, at)
+        fee = valued.fee if self.convention.fee_in_initial else 0.0
+        return opening.needed_to_open(at, leverage, limit, valued.required, fee)
+
+    def needed_alone(self, valued: Valuation) -> Floats:
+        """Return what each position would tie up at the mark if it were isolated, shape (n, k)."""
+        counted = np.where(self.by_size, np.abs(valued.size), valued.notional)
+        fee = valued.fee if self.convention.closing_fee_in == "both" else 0.0
+        required = self.maintenance_alone(valued) + fee
+        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], self.limit(counted), required)
+
+    def maintenance_alone(self, valued: Valuation) -> Floats:
+        """Return the maintenance margin each position would have if it were isolated, shape (n, k)."""
+        if self.by_leg:
+            return valued.maintenance
+        entry = self.entry[:, valued.paths] if self.convention.maintenance_at == "entry" else valued.marks
+        basis = value_of(self.kind, np.abs(valued.size) * self.multiplier, entry)
+        bracket = self.bracket(np.where(self.by_size, np.abs(valued.size), basis))
+        rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
+        return np.where(valued.size != 0, rate * basis - deduction, 0.0)
 
     def tied(self, valued: Valuation) -> Floats:
         """Return what the cross positions tie up, shape (k,)."""
         return total(np.where(valued.pool, self.needed_to_open(valued), 0.0))
 
     def there(self, valued: Valuation) -> Floats:
-        """Return what there is for it, the wallet less losses, profits not counted, shape (k,)."""
+        """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""
         return valued.wallet + np.minimum(total(np.where(valued.pool, valued.pnl, 0.0)), 0.0)
+
+    def backing(self, valued: Valuation, row: int) -> Floats:
+        """Return what there is to open a row with, shape (k,): an isolated margin leaves the wallet."""
+        pnl = total(np.where(valued.pool, valued.pnl, 0.0))
+        backing = opening.backing(valued.wallet, pnl, self.convention)
+        return np.where(valued.isolated[row], self.there(valued), backing)
 
     def spare(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet, negative where it is short, shape (k,)."""
