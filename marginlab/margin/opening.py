@@ -182,7 +182,7 @@ def leverage_change_refusals(rules: Rules, *, isolated: Bools, changed: Bools, l
 def needed_to_open(
     notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers, fee: Numbers = 0.0
 ) -> Floats:
-    """Return what a position ties up: its initial margin with the fee that counts in it, and at least its requirement."""
+    """Return what a position ties up: initial margin, with the fee that counts in it, and at least its requirement."""
     return np.maximum(notional / np.minimum(leverage, limit) + fee, requirement)
 
 

@@ -357,7 +357,7 @@ class State:
         slope = np.sign(valued.size) * self.sign - rate * charged - self.convention.fee_at("liquidation")
         pool = valued.pool
         value = np.where(pool, total(np.where(pool, valued.notional, 0.0)), valued.notional)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             money = (
                 value + np.abs(valued.equity) + np.abs(np.where(pool, total(np.where(pool, valued.pnl, 0)), valued.pnl))
             )
