@@ -213,6 +213,19 @@ def test_claim_1_2_what_an_isolated_position_loses_leaves_the_rest_of_the_accoun
     assert not isolated.liquidatable(marks)[0]
 
 
+@given(trades, st.floats(0.01, 4), st.floats(0.01, 4))
+def test_claim_1_2_where_the_fund_is_empty_others_bear_the_gap_and_ones_other_position_keeps_what_it_has(
+    trade, one, two
+):
+    isolated, marks = trade.opened("isolated"), trade.entry * [one, two]
+    outcome = simulate(isolated, [marks], rules=Rules(fund=0.0))
+    assert outcome.uncovered == outcome.shortfall
+    alive = outcome.survived
+    assert (outcome.size[alive] == isolated.size[alive]).all()
+    assert (outcome.margin[alive] == isolated.margin[alive]).all()
+    assert outcome.wallet == isolated.wallet
+
+
 # --- 1-3: one bad position takes down good ones ---------------------------------------------------------------
 
 longs = st.builds(

@@ -535,6 +535,13 @@ def test_each_leg_of_a_side_gives_its_share_of_the_overlap():
     assert outcome.size.tolist() == [approx(1.5), approx(0.5), 0.0]
 
 
+def test_an_isolated_leg_beside_a_hedged_pair_of_its_market_is_left_alone():
+    account = hedged(1.0, 3.0, -2.0, wallet=180.0, mode=(500.0,))
+    outcome = run(account, *[900.0] * 3, close="market", net_first=True)
+    assert outcome.size.tolist() == [1.0, approx(1.0), 0.0]
+    assert [entry.position for entry in outcome.ledger] == [1, 2]
+
+
 def test_what_netting_does_not_cure_goes_on_as_the_rules_say():
     taken = run(hedged(3.0, -2.0, wallet=110.0), 900.0, 900.0, net_first=True)
     assert [entry.kind for entry in taken.ledger] == ["netted", "netted", "taken over", "fund received"]
