@@ -60,7 +60,7 @@ def from_ccxt(
     margin_mode
         What to take where ``marginMode`` is ``None``, as it is at dYdX.
     date
-        Of the bracket tables; ``None`` for the newest.
+        Of the bracket tables, and of how the venue counts; ``None`` for the newest, and for today.
     brackets
         Brackets of one's own, as ``fetch_leverage_tiers`` returns them or in any way that
         :meth:`marginlab.Brackets.read` takes; ``None`` for none.

@@ -37,7 +37,7 @@ class Portfolio:
     marks
         One mark price a position.
     date
-        Of the bracket tables; ``None`` for the newest of each symbol.
+        Of the bracket tables, and of how the venue counts; ``None`` for the newest of each symbol, and for today.
     title, note
         What it is, in words.
     brackets

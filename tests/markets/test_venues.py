@@ -388,6 +388,8 @@ def test_what_is_no_date_is_refused(bad):
     with pytest.raises(ValueError, match=r"^date must be a day, a month or a year such as ") as refusal:
         venue("binance").table("ETHUSDT", date=bad)
     assert str(refusal.value).endswith(f", not {bad!r}")
+    with pytest.raises(ValueError, match=r"^date must be a day, a month or a year such as "):
+        venue("binance", date=bad)
 
 
 # --- how they liquidate ---------------------------------------------------------------------------------------

@@ -349,3 +349,10 @@ def test_a_portfolio_is_in_contracts_of_its_brackets():
         with pytest.raises(ArgumentError) as refusal:
             dataclasses.replace(held, brackets=bad)
         assert refusal.value.argument == named
+
+
+def test_an_account_with_a_date_is_counted_as_its_venue_counted_then():
+    row = {"symbol": "BTCUSDT", "side": "long", "size": 1, "entry": 20_000, "mode": "isolated", "margin": 400}
+    then, now = (Portfolio.of_rows([row], venue="bybit", wallet=0, date=date) for date in ("2023", None))
+    assert then.account.convention == venue("bybit", date="2023").convention.value
+    assert (then.account.convention.maintenance_at, now.account.convention.maintenance_at) == ("entry", "liquidation")
