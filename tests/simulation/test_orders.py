@@ -321,6 +321,40 @@ def test_what_a_venue_does_not_refuse_is_changed(account, action, rules):
     assert (outcome.refused, outcome.leverage.tolist()) == (0, [action.leverage])
 
 
+# Each path of an ensemble as if it were alone
+
+SEVERAL = Account(
+    wallet=[100, 100, 12, 100, 100],
+    contracts=[STEPS],
+    size=[[0], [-1], [0.5], [2], [4]],
+    entry=[128],
+    margin=[[0], [20], [16], [64], [100]],
+    mode="isolated",
+    leverage=8,
+    convention=Convention(at_equality=False),
+)
+ORDERED = {
+    # Opened, through zero, refused for want of money, added to and added to; then half of it out again.
+    "trades": ([trade(1.5, leverage=4), trade(-0.75, step=1)], {}, [0, 0, 1, 0, 0]),
+    # Opened, gone through and reduced; the short has lost more than it would have behind it.
+    "trades at another price": ([trade(-1, step=2, leverage=16)], {}, [0, 1, 0, 0, 0]),
+    "leverages": ([lever(2), lever(16, step=2)], {"leverage_in_isolated": "raise"}, [0, 1, 1, 1, 2]),
+    "margin taken out": ([add(-60.0, step=2)], {"withdrawal": "profit"}, [1, 1, 1, 0, 0]),
+}
+
+
+@pytest.mark.parametrize(("actions", "rules", "refused"), ORDERED.values(), ids=ORDERED)
+def test_where_some_paths_refuse_an_order_each_goes_on_as_if_it_were_alone(actions, rules, refused):
+    prices = np.array([[[128.0], [120], [192]]] * 5)
+    together, alone = each(SEVERAL, prices, actions, trading_fee=FEE, **rules)
+    assert together.refused.tolist() == refused
+    for k, one in enumerate(alone):
+        for field in dataclasses.fields(one):
+            ours = getattr(together, field.name)
+            if ours is not None:
+                np.testing.assert_array_equal(ours[k], getattr(one, field.name), err_msg=field.name)
+
+
 # Margin taken out, by the venue's rule
 
 # 1 from 128 with 64 set aside, at 160: an eighth is 20, a sixteenth 10, and the profit 32.
