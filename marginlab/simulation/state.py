@@ -123,11 +123,14 @@ class State:
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
         self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
-        # At which price the trader gets out, and with which share; nan for none, and no room where none is planned.
-        self.stops, none = stops, np.broadcast_to(np.nan, (n, paths))
-        self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
+        self._place_stops(stops, (n, paths))
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
+
+    def _place_stops(self, stops: bool, shape: tuple[int, int]) -> None:
+        """Leave room for the price at which the trader gets out, and the share: nan for none, no room without a plan."""
+        self.stops, none = stops, np.broadcast_to(np.nan, shape)
+        self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
 
     def _find_markets(self) -> None:
         """Find the markets that several positions are in, and refuse what cannot be told of them."""
