@@ -117,8 +117,7 @@ class State:
         self.realized, self.funding, self.fees, self.impact = np.zeros((4, n, paths))
         self.fund = np.full(paths, float(rules.fund))
         self.deleveraged, self.forgone = np.zeros((2, n, paths))
-        self.forfeited, self.shortfall, self.uncovered = np.zeros((3, paths))
-        self.fund_received, self.fund_paid = np.zeros((2, paths))
+        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
         self.refused = np.zeros(paths, dtype=np.int32)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
@@ -128,7 +127,7 @@ class State:
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
 
     def _place_stops(self, stops: bool, shape: tuple[int, int]) -> None:
-        """Leave room for the price at which the trader gets out, and the share: nan for none, no room without a plan."""
+        """Leave room for where the trader gets out, and with which share: nan for none, no room without a plan."""
         self.stops, none = stops, np.broadcast_to(np.nan, shape)
         self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
 
