@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers
 from marginlab.margin.account import MODES
 from marginlab.margin.contracts import KINDS
+from marginlab.margin.tiers import HOW
 from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT
 
 # Where a closing fee counts that asks for nothing but the position and its backing.
@@ -62,6 +63,16 @@ def contract_counting_tables(draw):
     bounds = draw(st.lists(st.integers(0, 12), max_size=4, unique=True))
     floors = [0.0, *(0.01 * 3.0**bound for bound in sorted(bounds))]
     return Tiers(floors, draw(rising_rates(len(floors))), 0, measured_in="contracts")
+
+
+@st.composite
+def growing_tables(draw, measures=("notional", "notional", "contracts")):
+    """Draw a rate that grows without steps; at a thousand times its unit it has come to some hundredths more."""
+    measured_in, at = draw(st.sampled_from(measures)), 10.0 ** draw(st.integers(3, 7))
+    at = at / 1e4 if measured_in == "contracts" else at
+    power = draw(st.sampled_from([1.0, 1.0, 0.8, 0.5, 2.0]))
+    growth = Growth(draw(shares(0.001, 0.3)) / at**power, power, draw(st.sampled_from(HOW)))
+    return Tiers([0], [draw(shares(0, 0.09))], measured_in=measured_in, growth=growth)
 
 
 # Maintenance without a jump as the price moves: exactly one price solves the equation, if any does.

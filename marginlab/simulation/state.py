@@ -107,6 +107,11 @@ class State:
         # Markets of which an account may hold both sides: their rows, one after the other.
         self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
         convention = account.convention
+        self.growing = [row for row, one in enumerate(contracts) if one.tiers.growth is not None]
+        if rules.part in ("bracket", "restore") and self.growing:
+            raise ArgumentError(
+                "part", f"must be 'whole' or 'share' where a rate grows without steps, not {rules.part!r}"
+            )
         self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
         if rules.part == "restore" and not self.by_leg:
             raise ArgumentError(
@@ -181,7 +186,7 @@ class State:
             basis, share = self._charged(size, isolated, basis)
             held = basis > 0
         bracket = self.bracket(counted)
-        rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
+        rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         cash = wallet + total(np.where(pool, pnl, 0.0))
         fee = self._closing_fee(paths, marks, notional, np.where(isolated, margin, cash - self._of_market(pool, pnl)))
@@ -193,6 +198,15 @@ class State:
             paths, step, marks, wallet, size, margin, isolated,
             notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
+
+    def _rate(self, bracket: Integers, counted: Floats) -> Floats:
+        """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
+        rate = self.in_bracket(self.rates, bracket)
+        if self.growing:
+            rate = np.array(np.broadcast_to(rate, counted.shape))
+            for row in self.growing:
+                rate[row], _ = self.contracts[row].tiers.terms_unchecked(counted[row])
+        return rate
 
     def bracket(self, amount: Floats) -> Integers:
         """Return the number of the bracket each row's amount falls into."""
@@ -221,7 +235,12 @@ class State:
 
     def limit(self, counted: Floats) -> Floats:
         """Return the highest leverage of the brackets of what is counted."""
-        return self.in_bracket(self.limits, self.bracket(counted))
+        limit = self.in_bracket(self.limits, self.bracket(counted))
+        if self.growing:
+            limit = np.array(np.broadcast_to(limit, counted.shape))
+            for row in self.growing:
+                limit[row] = self.contracts[row].tiers.limit_unchecked(counted[row])
+        return limit
 
     def share_to_reach(self, valued: Valuation, counted: Floats, target: Floats) -> Floats:
         """Return the share of each row whose closing brings what is counted down to a target, 1 where none does."""
@@ -306,6 +325,7 @@ class State:
 
         Within its bracket what a unit has to spare is linear in each notional. An isolated position may use all
         of it; in the pool each may use its share by notional, so that together they use no more than there is.
+        Where a rate grows without steps nothing is linear, and every step is looked at.
         """
         closed = valued.size == 0
         if self.stops:
@@ -313,6 +333,8 @@ class State:
         if self.convention.fee_at("bankruptcy"):
             return  # these fees depend on the other marks as well: every step is looked at
         loose = self.convention.maintenance_at != "entry"
+        if loose and self.growing:
+            return
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             # What part of its notional a row is charged on, and how much of what its bracket counts it is.
