@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from marginlab import Account, Contract, Convention, Growth, Position, Tiers
 from marginlab.margin.account import MODES
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.tiers import HOW
 from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT
+from marginlab.margin.tiers import HOW
 
 # Where a closing fee counts that asks for nothing but the position and its backing.
 OF_POSITION = tuple(one for one in CLOSING_FEE_AT if one != "leverage")
@@ -66,13 +66,11 @@ def contract_counting_tables(draw):
 
 
 @st.composite
-def growing_tables(draw, measures=("notional", "notional", "contracts")):
-    """Draw a rate that grows without steps; at a thousand times its unit it has come to some hundredths more."""
-    measured_in, at = draw(st.sampled_from(measures)), 10.0 ** draw(st.integers(3, 7))
-    at = at / 1e4 if measured_in == "contracts" else at
+def growing_tables(draw):
+    """Draw a rate that grows without steps, to some hundredths at the largest notionals."""
     power = draw(st.sampled_from([1.0, 1.0, 0.8, 0.5, 2.0]))
-    growth = Growth(draw(shares(0.001, 0.3)) / at**power, power, draw(st.sampled_from(HOW)))
-    return Tiers([0], [draw(shares(0, 0.09))], measured_in=measured_in, growth=growth)
+    growth = Growth(draw(shares(0.001, 0.15)) / 1e6**power, power, draw(st.sampled_from(HOW)))
+    return Tiers([0], [draw(shares(0, 0.09))], growth=growth)
 
 
 # Maintenance without a jump as the price moves: exactly one price solves the equation, if any does.

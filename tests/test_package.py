@@ -204,7 +204,7 @@ def functions():
 PUBLIC = dict(functions())
 # What takes part in a simulation only, and is called by the engine.
 INNER = re.compile(
-    r"\.(AddMargin|Open|Close|Switch|Deleverage|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
+    r"\.(AddMargin|Open|Close|Switch|Deleverage|Action)\.|\.Account\.(pooled|as_marks)$|\.Tiers\.\w+_unchecked$|\.Growth\.(rate|amount)$|\.Ledger\.(append|rewind)$"
 )
 
 
