@@ -244,15 +244,17 @@ def _overtaken(tiers):
 def _roots_of_a_curve(spare, start, stop, kind):
     """Return where what bends down in the price (inverse: in one over it) crosses zero, on each side of its top."""
     flipped = kind == "inverse"
-    low, high = (Fraction(0) if stop == INFINITY else 1 / stop, 1 / start if start else INFINITY) if flipped else (start, stop)
-    high = max(low, 1) * 2**100 if high == INFINITY else high
-    low = max(low, high / 2**200)
+    low, high = start, stop
+    if flipped:
+        low, high = Fraction(0) if stop == INFINITY else 1 / stop, 1 / start if start else INFINITY
+    high = max(low, 1) * 2**60 if high == INFINITY else high
+    low = max(low, high / 2**120)
 
     def height(x):
         return spare(1 / x if flipped else x)
 
     def rises(x):
-        return height(x * (1 + Fraction(1, 10**25))) > height(x)
+        return height(x * (1 + Fraction(1, 2**40))) > height(x)
 
     top = halved(rises, low, high)
     for one, other in ((low, top), (top, high)):
@@ -263,9 +265,12 @@ def _roots_of_a_curve(spare, start, stop, kind):
 
 
 def halved(holds, low, high):
-    """Return up to where something holds that holds from one place on up to another, to twenty digits."""
-    while high - low > low / 10**20:
-        x = (low + high) / 2
+    """Return up to where something holds that holds from one place on up to another, to thirteen digits."""
+    while high > low * (1 + 1e-13):
+        # By ratio as long as they are far apart; and in few digits, to stay quick.
+        x = Fraction(float(low * high) ** 0.5 if high > 2 * low else float(low + high) / 2)
+        if not low < x < high:
+            break
         low, high = (x, high) if holds(x) else (low, x)
     return (low + high) / 2
 

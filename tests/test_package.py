@@ -24,7 +24,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # from room to room and from file to file, for types too.
 ROOMS = {
     "": ("_typing _checks formatting", {"numpy"}),
-    "margin": ("tiers contracts rules liquidation opening account market_move", {"numpy"}),
+    "margin": ("tiers contracts rules legs liquidation opening account market_move", {"numpy"}),
     "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
     "simulation": ("results state forced_closing actions deleveraging schedule engine ensembles", {"numpy", "tqdm"}),
     "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),

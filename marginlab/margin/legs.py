@@ -270,7 +270,7 @@ def _inside(edges: Floats) -> Floats:
 
 
 def _straight(constant: Floats, slope: Floats) -> Floats:
-    """Return where constant + slope *x* is 0; of a level one, which fails as a whole or nowhere, ``-inf`` or ``inf``."""
+    """Return where constant + slope *x* is 0; of a level one, all of which fails or nothing, ``-inf`` or ``inf``."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(slope == 0, np.where(constant > 0, np.inf, -np.inf), -constant / slope)
 
@@ -296,9 +296,7 @@ def _curved(
                 (2 * np.maximum(constant, 0.0) / curve) ** (1 / (1 + power)),
             ),
         )
-    at_start, at_highest, at_stop = (
-        _height(x, constant, slope, curve, power) for x in (start, highest, stop)
-    )
+    at_start, at_highest, at_stop = (_height(x, constant, slope, curve, power) for x in (start, highest, stop))
     far = np.clip(reach, highest, stop)
     climbs, sinks = (at_start < 0) & (at_highest >= 0), (at_highest > 0) & (at_stop <= 0) & np.isfinite(far)
     up = _newton(start, highest, climbs, constant, slope, curve, power)

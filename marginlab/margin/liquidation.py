@@ -88,10 +88,7 @@ def liquidation_price(
     mark = entry if mark is None else _checks.positive("mark", mark)
     _checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape, mark=mark.shape)
     size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
-    if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
-        raise ArgumentError(
-            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
-        )
+    _check_fee(contract, convention)
     backing = backing - bankruptcy_fee(contract, size, entry, backing, convention)
     if convention.fee_at("leverage"):
         if leverage is None:
@@ -101,11 +98,11 @@ def liquidation_price(
         backing = backing - leverage_fee(contract, size, entry, times, convention)
         size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
     way = None if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
-    if contract.tiers.growth is not None and convention.maintenance_at == "liquidation":
-        alone = legs.Market(contract, size[..., None], entry[..., None], backing, mark, convention)
-        return _checks.plain(alone.liquidation_price(way))
     fee = convention.fee_at("liquidation")
     if convention.maintenance_at == "liquidation":
+        if contract.tiers.growth is not None:
+            alone = legs.Market(contract, size[..., None], entry[..., None], backing, mark, convention)
+            return _checks.plain(alone.liquidation_price(way))
         notional = _first_failing(contract, size, entry, backing, mark, fee)
     else:
         frozen_at = entry if convention.maintenance_at == "entry" else mark
@@ -173,6 +170,14 @@ def leverage_fee(contract: Contract, size: Floats, entry: Floats, leverage: Floa
     """
     share = np.where(np.asarray(size) != 0, np.maximum(1 - contract.direction(size) / leverage, 0.0), 0.0)
     return np.asarray(convention.fee_at("leverage") * contract.notional(size, entry) * share)
+
+
+def _check_fee(contract: Contract, convention: Convention) -> None:
+    """Refuse a closing fee that leaves nothing beside the maintenance rate."""
+    if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
+        raise ArgumentError(
+            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
+        )
 
 
 def _solve(

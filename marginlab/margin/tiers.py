@@ -35,7 +35,7 @@ class Growth:
         ``"added"`` to the rate, or the rate is ``"at least"`` that.
     initial
         The factor of the initial margin rate, which starts at 1 / `max_leverage` and grows in the same way; not below
-        `factor`. ``None`` where that rate does not grow: then maintenance alone bounds the leverage of a large position.
+        `factor`. ``None`` where that rate does not grow: then maintenance bounds the leverage of a large position.
 
     Examples
     --------

@@ -108,16 +108,8 @@ class State:
         self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
         convention = account.convention
         self.growing = [row for row, one in enumerate(contracts) if one.tiers.growth is not None]
-        if rules.part in ("bracket", "restore") and self.growing:
-            raise ArgumentError(
-                "part", f"must be 'whole' or 'share' where a rate grows without steps, not {rules.part!r}"
-            )
         self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
-        if rules.part == "restore" and not self.by_leg:
-            raise ArgumentError(
-                "part",
-                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
-            )
+        self._check_part(rules.part)
         if convention.fee_at("leverage"):
             account.closing_fee(account.entry)  # refused here where a leverage is missing
 
@@ -143,6 +135,16 @@ class State:
         self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
+
+    def _check_part(self, part: str) -> None:
+        """Refuse parts that are worked out bracket by bracket and leg by leg where these do not say it all."""
+        if part == "restore" and not self.by_leg:
+            raise ArgumentError(
+                "part",
+                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
+            )
+        if part in ("bracket", "restore") and self.growing:
+            raise ArgumentError("part", f"must be 'whole' or 'share' where a rate grows without steps, not {part!r}")
 
     def part(self, paths: slice) -> State:
         """Return the state of some neighbouring paths, in the same memory: what happens to one happens to the other."""

@@ -180,7 +180,7 @@ def test_what_a_rate_grows_with_is_what_the_venue_counts(count, charge, needed):
 
 @pytest.mark.parametrize(
     ("count", "charge", "share"),
-    # Of (x / 1,000,000)²: 2² + 1² each, 3 (2 + 1) together, 2 (2 + 1) the larger, 1 (2 + 1) the net, 2 · 2 alone, 1 · 1
+    # Times P² / 1,000,000: 2² + 1² each, 3 (2 + 1) together, 2 (2 + 1) the larger, 1 (2 + 1) the net; 2 · 2, and 1 · 1
     [
         ("leg", "each", 5),
         ("both", "each", 9),
@@ -191,12 +191,12 @@ def test_what_a_rate_grows_with_is_what_the_venue_counts(count, charge, needed):
     ],
 )
 def test_both_legs_of_a_market_are_liquidated_at_the_roots_of_one_quadratic(count, charge, share):
-    # 25,000 + 2 (P − 60,000) − (P − 60,000) = 1 % of what is charged + share P² / 1,000,000
+    # 40,000 + 2 (P − 60,000) − (P − 60,000) = 1 % of what is charged + share P² / 1,000,000
     convention = Convention(brackets_count=count, charged=charge)
     on = {"each": 3, "larger": 2, "net": 1}[charge]
     half, square = (1 - 0.01 * on) / 2, share / 1e6
-    root = np.sqrt(half**2 - square * 35_000)
-    account = hedged(GROWING, (2, 60_000), (1, 60_000), 25_000, convention)
+    root = np.sqrt(half**2 - square * 20_000)
+    account = hedged(GROWING, (2, 60_000), (1, 60_000), 40_000, convention)
     down, up = (half - root) / square, (half + root) / square
     nearest = min(down, up, key=lambda price: abs(price - 60_000))
     np.testing.assert_allclose(prices_of(account, 60_000), [[one] * 2 for one in (nearest, down, up)], rtol=1e-12)
@@ -231,7 +231,7 @@ def test_legs_of_one_size_that_grow_with_their_contracts_need_a_share_of_the_pri
     assert alone.liquidation_price([20_000] * 2) == pytest.approx([5_000 / 0.12] * 2)
 
 
-@examples(2)
+@pytest.mark.long
 @given(hedged_accounts(tables=growing_tables()))
 def test_the_oracle_agrees_on_the_prices_of_markets_whose_rates_grow(held):
     account, marks = held
@@ -239,7 +239,10 @@ def test_the_oracle_agrees_on_the_prices_of_markets_whose_rates_grow(held):
         assume(not on_an_edge(account, marks, i))
         for toward, exact in (("down", down), ("up", up)):
             found = account.liquidation_price(marks, toward=toward)[i]
-            assert found == pytest.approx(NAN if exact is None else float(exact), rel=1e-8, nan_ok=True), (toward, exact)
+            assert found == pytest.approx(NAN if exact is None else float(exact), rel=1e-8, nan_ok=True), (
+                toward,
+                exact,
+            )
 
 
 @given(hedged_accounts(tables=growing_tables()))

@@ -109,7 +109,12 @@ def test_joint_moves_worked_out_by_hand(positions, wallet, beta, toward, move):
         ([Position(GROWING, 1, 21_000)], 1_600, "down", -1 / 21),
         ([Position(GROWING, 1, 21_000)], 1_600, "up", 949 / 21),
         # A market as large beside it, and twice the money, change nothing.
-        ([Position(GROWING, 1, 21_000), Position(dataclasses.replace(GROWING, symbol="ETH"), 10, 2_100)], 3_200, "down", -1 / 21),
+        (
+            [Position(GROWING, 1, 21_000), Position(dataclasses.replace(GROWING, symbol="ETH"), 10, 2_100)],
+            3_200,
+            "down",
+            -1 / 21,
+        ),
         # Beside as much at a flat 1 %: 2,800 − 2 × 1,000 = 600 + 200 at 20,000
         ([Position(GROWING, 1, 21_000), Position(BTC, 1, 21_000)], 2_800, "down", -1 / 21),
         # 100 BTC at 60,000, and 120 at 50,000
@@ -128,6 +133,7 @@ def test_joint_moves_of_rates_that_grow_worked_out_by_hand(positions, wallet, to
     assert found == pytest.approx([move] * len(positions), rel=1e-11, nan_ok=True)
 
 
+@pytest.mark.long
 @given(
     accounts(
         tables=growing_tables() | smooth_tables,
@@ -148,14 +154,18 @@ def test_at_a_move_of_rates_that_grow_equity_is_the_requirement_and_up_to_it_not
                 assert abs(spare(account, there)[i]) <= 1e-11 * (held.scale + account.notional(there).sum())
 
 
+@pytest.mark.long
 @given(accounts(tables=growing_tables(), legs=(1, 1)), towards)
 def test_alone_a_position_whose_rate_grows_is_moved_to_its_liquidation_price(held, toward):
     account, marks = held
     assume(not account.liquidatable(marks)[0] and account.convention.maintenance_at != "mark")
-    move, price = (ask(marks, toward=toward)[0] for ask in (partial(liquidation_move, account), account.liquidation_price))
+    move, price = (
+        ask(marks, toward=toward)[0] for ask in (partial(liquidation_move, account), account.liquidation_price)
+    )
     # Beyond a thousand times the mark neither is of use, and rounding is all.
     if 1e-3 < price / marks[0] < 1e3:
         assert marks[0] * (1 + move) == pytest.approx(price, rel=1e-9)
+
 
 @pytest.mark.parametrize(
     ("positions", "wallet", "toward"),

@@ -189,8 +189,8 @@ def test_numbers_give_numbers_and_arrays_give_arrays():
 # Deribit, BTC, since 2022-01-11 (support.deribit.com 25944826427293): initial 2 %, maintenance 1 %, and 0.005 % more
 # of either for every BTC.
 DERIBIT = Tiers.flat(0.01, max_leverage=50, growth=Growth(0.00005, initial=0.00005))
-# Orderly, BTC, 2026-08-21 (OrderlyNetwork/documentation-public, margin-leverage-and-pnl.mdx at 3a6e561): initial 1 % and
-# maintenance 0.6 %, and with the notional to the power of 0.8 times 9.1e-8 at least that, or 0.6 of it.
+# Orderly, BTC, 2026-08-21 (OrderlyNetwork/documentation-public, margin-leverage-and-pnl.mdx at 3a6e561): initial 1 %
+# and maintenance 0.6 %, but at least 9.1e-8 times the notional to the power of 0.8, and 0.6 of that.
 ORDERLY = Tiers.flat(0.006, max_leverage=100, growth=Growth(0.6 * 9.1e-8, 0.8, "at least", initial=9.1e-8))
 
 
