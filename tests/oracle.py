@@ -6,6 +6,7 @@ Slow and plain on purpose. A contract or a convention is read as data; no formul
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
@@ -38,6 +39,34 @@ def bracket_of(tiers, amount):
     return found
 
 
+def rate_at(tiers, counted):
+    """Return the maintenance rate of what counts: its bracket's, and what one without steps has grown to."""
+    return grown(tiers.growth, bracket_of(tiers, counted)[2], counted)
+
+
+def grown(growth, start, counted, factor=None):
+    """Return what a rate has grown to from where it starts."""
+    if growth is None:
+        return start
+    more = Fraction(factor or growth.factor) * power(Fraction(counted), growth.power)
+    return start + more if growth.how == "added" else max(start, more)
+
+
+def power(base, exponent):
+    """Return a power: exactly where the exponent is whole, else to sixty digits."""
+    if exponent == int(exponent):
+        return base ** int(exponent)
+    with localcontext() as digits:
+        digits.prec = 60
+        return Fraction((Decimal(base.numerator) / Decimal(base.denominator)) ** decimal(exponent))
+
+
+def decimal(fraction):
+    """Return a fraction, or a number, as a decimal to as many digits as are counted with."""
+    exactly = Fraction(fraction)
+    return Decimal(exactly.numerator) / Decimal(exactly.denominator)
+
+
 def amount(contract, size):
     """Return size times multiplier, signed."""
     return Fraction(size) * Fraction(contract.multiplier)
@@ -59,8 +88,7 @@ def maintenance(contract, size, price):
     """Return r V - c in the bracket the position is in at a price."""
     value = notional(contract, size, price)
     counted = abs(Fraction(size)) if contract.tiers.measured_in == "contracts" else value
-    _, _, rate, deduction = bracket_of(contract.tiers, counted)
-    return rate * value - deduction
+    return rate_at(contract.tiers, counted) * value - bracket_of(contract.tiers, counted)[3]
 
 
 def bankruptcy_price(contract, size, entry, backing, convention):
@@ -127,7 +155,7 @@ def leg_maintenance(tiers, size, value, amount_, both_values, both_amounts, conv
     counted = together(convention.brackets_count, *both_values, value)
     on = charged_on(size, value, both_values, convention)
     where = together(convention.brackets_count, *both_amounts, amount_)
-    _, _, rate, deduction = bracket_of(tiers, where)
+    rate, deduction = rate_at(tiers, where), bracket_of(tiers, where)[3]
     return rate * on - (deduction * on / counted if counted else 0)
 
 
@@ -175,8 +203,9 @@ def market_prices(cash, legs, leverages, mark, convention):
 
     edges = _market_edges(legs, convention)
     crossings = {edge for edge in edges if 0 < edge < INFINITY}
+    solve = _roots if legs[0][0].tiers.growth is None else _roots_of_a_curve
     for start, stop in pairwise(edges):
-        crossings |= set(_roots(spare, start, stop, legs[0][0].kind))
+        crossings |= set(solve(spare, start, stop, legs[0][0].kind))
     steps = sorted(crossings)
     inside = [middle(*pair) for pair in pairwise([Fraction(0), *steps, INFINITY])]
     fails = [spare(price) <= 0 for price in inside]
@@ -199,10 +228,51 @@ def _market_edges(legs, convention):
     if contract.tiers.measured_in != "contracts":
         for own in amounts:
             counted = together(convention.brackets_count, *sides(legs, amounts), own)
-            for floor in map(Fraction, contract.tiers.floors[1:]):
+            for floor in [*map(Fraction, contract.tiers.floors[1:]), *_overtaken(contract.tiers)]:
                 if counted:
                     found.add(floor / counted if contract.kind == "linear" else counted / floor)
     return [Fraction(0), *sorted(found), INFINITY]
+
+
+def _overtaken(tiers):
+    """Return from where on a rate that is at least what has grown is that, to some digits."""
+    growth = tiers.growth
+    if growth is not None and growth.how == "at least" and tiers.rates[0]:
+        yield power(Fraction(tiers.rates[0]) / Fraction(growth.factor), 1 / Fraction(growth.power))
+
+
+def _roots_of_a_curve(spare, start, stop, kind):
+    """Return where what bends down in the price (inverse: in one over it) crosses zero, on each side of its top."""
+    flipped = kind == "inverse"
+    low, high = start, stop
+    if flipped:
+        low, high = Fraction(0) if stop == INFINITY else 1 / stop, 1 / start if start else INFINITY
+    high = max(low, 1) * 2**60 if high == INFINITY else high
+    low = max(low, high / 2**120)
+
+    def height(x):
+        return spare(1 / x if flipped else x)
+
+    def rises(x):
+        return height(x * (1 + Fraction(1, 2**40))) > height(x)
+
+    top = halved(rises, low, high)
+    for one, other in ((low, top), (top, high)):
+        above = [height(x) > 0 for x in (one, other)]
+        if above[0] != above[1]:
+            x = halved(lambda x, side=above[0]: (height(x) > 0) == side, one, other)
+            yield 1 / x if flipped else x
+
+
+def halved(holds, low, high):
+    """Return up to where something holds that holds from one place on up to another, to thirteen digits."""
+    while high > low * (1 + 1e-13):
+        # By ratio as long as they are far apart; and in few digits, to stay quick.
+        x = Fraction(float(low * high) ** 0.5 if high > 2 * low else float(low + high) / 2)
+        if not low < x < high:
+            break
+        low, high = (x, high) if holds(x) else (low, x)
+    return (low + high) / 2
 
 
 def _roots(spare, start, stop, kind):

@@ -73,7 +73,7 @@ class Path(State):
     def initial_at_entry(self, row):
         """Return the initial margin at the entry price, and at least what is required now."""
         value = notional(row.contract, row.size, row.entry)
-        limit = exact(row.contract.tiers.max_leverage[row.bracket(row.counted(value))])
+        limit = row.limit(row.counted(value))
         leverage = min(row.leverage, limit)
         return max(Fraction(0) if leverage == INFINITY else value / leverage, self.requirement(row))
 

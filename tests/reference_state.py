@@ -13,10 +13,12 @@ from .oracle import (
     bankruptcy_price,
     brackets,
     charged_on,
+    grown,
     leg_maintenance,
     leverage_fee,
     notional,
     pnl,
+    rate_at,
     together,
 )
 
@@ -78,12 +80,18 @@ class Row:
 
     def maintenance_on(self, value):
         """Return r V - c of a position of this value."""
-        _, _, rate, deduction = table(self.contract.tiers)[self.bracket(self.counted(value))]
-        return rate * value - deduction
+        counted = self.counted(value)
+        return rate_at(self.contract.tiers, counted) * value - table(self.contract.tiers)[self.bracket(counted)][3]
 
     def limit(self, amount):
-        """Return the highest leverage of the bracket that an amount is in."""
-        return exact(self.contract.tiers.max_leverage[self.bracket(amount)])
+        """Return the highest leverage of the bracket that an amount is in, or that a rate without steps leaves."""
+        tiers = self.contract.tiers
+        stated = exact(tiers.max_leverage[self.bracket(amount)])
+        if tiers.growth is None or stated == INFINITY:
+            return stated
+        if tiers.growth.initial is None:
+            return min(stated, 1 / rate_at(tiers, amount)) if amount else stated
+        return 1 / grown(tiers.growth, 1 / stated, amount, tiers.growth.initial)
 
 
 class State:

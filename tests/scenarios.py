@@ -20,6 +20,7 @@ from marginlab import (
     Contract,
     Convention,
     Deleverage,
+    Growth,
     Open,
     Rules,
     SetLeverage,
@@ -85,6 +86,33 @@ def scenario(seed):
         funding,
         top_up,
         tuple(draw_action(rng, account, values, steps) for _ in range(rng.integers(0, 11))),
+    )
+
+
+def growing(seed):
+    """Return the scenario of this number with rates that grow without steps, and rules that go with them."""
+    case, rng = scenario(seed), np.random.default_rng(seed)
+    account, part = case.account, case.rules.part
+    tables = {one: growing_tiers(rng, one, case.prices[0, i]) for i, one in enumerate(account.contracts)}
+    account = replace(account, contracts=[replace(one, tiers=tables[one]) for one in account.contracts])
+    part = "share" if part in ("bracket", "restore") else part
+    return case._replace(account=account, rules=replace(case.rules, part=part))
+
+
+def growing_tiers(rng, contract, price):
+    """Draw a rate that grows beside or beyond where a contract's begins, to some hundredths at a usual size."""
+    start, limit = contract.tiers.rates[0], contract.tiers.max_leverage[0]
+    usual = 2.0**12 if contract.tiers.measured_in == "notional" else size_of(contract, 2.0**12, price)
+    power, how = pick(rng, 1.0, 1.0, 0.8, 0.5), pick(rng, "added", "at least")
+    factor = float(short(rng.uniform(0.005, 0.05) / usual**power))
+    initial = pick(rng, None, factor, 2 * factor) if limit < INF else None
+    return Tiers(
+        [0.0],
+        [start],
+        0,
+        limit,
+        measured_in=contract.tiers.measured_in,
+        growth=Growth(factor, power, how, initial),
     )
 
 

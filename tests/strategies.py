@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers
 from marginlab.margin.account import MODES
 from marginlab.margin.contracts import KINDS
 from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT
+from marginlab.margin.tiers import HOW
 
 # Where a closing fee counts that asks for nothing but the position and its backing.
 OF_POSITION = tuple(one for one in CLOSING_FEE_AT if one != "leverage")
@@ -62,6 +63,14 @@ def contract_counting_tables(draw):
     bounds = draw(st.lists(st.integers(0, 12), max_size=4, unique=True))
     floors = [0.0, *(0.01 * 3.0**bound for bound in sorted(bounds))]
     return Tiers(floors, draw(rising_rates(len(floors))), 0, measured_in="contracts")
+
+
+@st.composite
+def growing_tables(draw):
+    """Draw a rate that grows without steps, to some hundredths at the largest notionals."""
+    power = draw(st.sampled_from([1.0, 1.0, 0.8, 0.5, 2.0]))
+    growth = Growth(draw(shares(0.001, 0.15)) / 1e6**power, power, draw(st.sampled_from(HOW)))
+    return Tiers([0], [draw(shares(0, 0.09))], growth=growth)
 
 
 # Maintenance without a jump as the price moves: exactly one price solves the equation, if any does.

@@ -208,7 +208,8 @@ PUBLIC = dict(functions())
 # What takes part in a simulation only, and is called by the engine.
 INNER = re.compile(
     r"\.(AddMargin|Open|Close|Switch|Trade|SetLeverage|Stop|Deleverage|Action)\."
-    r"|\.Account\.(pooled|as_marks|of_market|rows_of)$|\.Tiers\.bracket_unchecked$|\.Ledger\.(append|rewind)$"
+    r"|\.Account\.(pooled|as_marks|of_market|rows_of)$|\.Tiers\.\w+_unchecked$|\.Growth\.(rate|amount)$"
+    r"|\.Ledger\.(append|rewind)$"
 )
 
 

@@ -5,13 +5,14 @@ from .contracts import Contract
 from .liquidation import bankruptcy_price, liquidation_price
 from .market_move import liquidation_move
 from .rules import Convention, Rules
-from .tiers import Tiers
+from .tiers import Growth, Tiers
 
 __all__ = [
     "MODES",
     "Account",
     "Contract",
     "Convention",
+    "Growth",
     "Position",
     "Rules",
     "Tiers",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,6 @@ from .contracts import Contract, check_alike
 from .rules import Convention
 
 MODES = ("cross", "isolated")
-TOWARD = ("down", "up")
 
 
 @dataclass(frozen=True)
@@ -629,15 +628,11 @@ class Account:
         backing, own, settings = self.backing(prices), self.convention, {}
         if own.fee_at("leverage"):
             settings["leverage"] = self._leverage(self.entry, self._pays_to_close)
-        answers = self._each(
-            liquidation.liquidation_price, self.entry, backing, mark=prices, convention=own, **settings
-        )
+        asked = partial(liquidation.liquidation_price, toward=way)
+        answers = self._each(asked, self.entry, backing, mark=prices, convention=own, **settings)
         if own.closing_fee_in == "cross":
-            alone = self._each(
-                liquidation.liquidation_price, self.entry, backing, mark=prices, convention=own.of_isolated
-            )
+            alone = self._each(asked, self.entry, backing, mark=prices, convention=own.of_isolated)
             answers = np.where(self.isolated, alone, answers)
-        answers = self._toward(way, answers)
         for contract, rows in self._markets:
             needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
             market = self._market(contract, rows, prices, backing, fixed=needed)
@@ -795,7 +790,7 @@ class Account:
 
 def _toward(toward: str | None) -> str | None:
     """Return the direction asked for, checked."""
-    return toward if toward is None else _checks.one_of("toward", toward, TOWARD)
+    return toward if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
 
 
 def _raise(refusal: opening.Refusals) -> None:

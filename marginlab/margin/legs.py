@@ -8,6 +8,13 @@ and every profit is a straight line, so that what the pool has to spare is
 with what stands behind the market *B*, amounts :math:`a_i` (size times multiplier), entries :math:`x_i`, the amount
 :math:`\hat a_i` that maintenance is charged on, its share :math:`s_i` of what the bracket counts, and rate and
 deduction of that bracket. Between the bounds of brackets it is straight; a pool may fail below, above, or both.
+
+Where the rate grows without steps, by :math:`f (\hat v_i x)^p` with what counts of a leg :math:`\hat v_i x`, a piece is
+
+.. math:: c + s x - k x^{1 + p}, \qquad k = \sum_i f \hat a_i \hat v_i^p
+
+which rises up to :math:`x = (s / ((1 + p) k))^{1/p}` and falls from there on. On either side it meets zero once at
+most, and Newton's steps from outside never go beyond that: the curve lies below each of its tangents.
 """
 
 from __future__ import annotations
@@ -22,6 +29,10 @@ from .._typing import Bools, Floats, Integers
 from .contracts import Contract
 from .rules import Convention
 from .tiers import Tiers
+
+TOWARD = ("down", "up")
+# More than Newton's steps ever take, which halve what is missing where a curve just touches zero.
+STEPS = 100
 
 
 def counted(how: str, size: Floats, column: Floats) -> Floats:
@@ -99,10 +110,9 @@ def maintenance_margin(contract: Contract, size: Floats, notional: Floats, conve
         the leg is charged.
     """
     amount = np.abs(size) if contract.tiers.measured_in == "contracts" else notional
-    bracket = contract.tiers.bracket_unchecked(counted(convention.brackets_count, size, amount))
+    rate, deduction = contract.tiers.terms_unchecked(counted(convention.brackets_count, size, amount))
     on, share = charge(size, notional, convention)
-    _, rates, deductions, _ = contract.tiers.table
-    return np.where(on > 0, rates[bracket] * on - deductions[bracket] * share, 0.0)
+    return np.where(on > 0, rate * on - deduction * share, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +157,10 @@ class Market:
         _, rates, deductions, _ = self.contract.tiers.table
         constant = self._at_zero[..., None] + (deductions[bracket] * share[..., None, :]).sum(axis=-1)
         slopes = slope[..., None] - (rates[bracket] * on[..., None, :]).sum(axis=-1)
-        return self._asked(toward, edges[..., :-1], edges[..., 1:], constant, slopes)
+        curve = self._curve(bracket, on)
+        if self.contract.tiers.measured_in == "contracts":
+            slopes, curve = slopes - curve, np.zeros(())  # the price does not move it
+        return self._asked(toward, edges[..., :-1], edges[..., 1:], constant, slopes, curve)
 
     def bankruptcy_price(self, toward: str | None = None) -> Floats:
         """Return the price at which nothing is left behind the legs, as `liquidation_price` does.
@@ -192,17 +205,33 @@ class Market:
         edges = _edges(tiers, amount)
         return edges, tiers.bracket_unchecked(_inside(edges)[..., None] * amount[..., None, :])
 
+    def _curve(self, bracket: Integers, on: Floats) -> Floats:
+        """Return in each piece what a rate that grows adds up to over the legs, *k* above; 0 where it stands still."""
+        tiers = self.contract.tiers
+        if tiers.growth is None:
+            return np.zeros(())
+        amount = np.abs(self.size) if tiers.measured_in == "contracts" else self._amount
+        counts = counted(self.convention.brackets_count, self.size, amount)[..., None, :]
+        return np.asarray((tiers.factors[bracket] * on[..., None, :] * counts**tiers.growth.power).sum(axis=-1))
+
     def _of_one_piece(self, toward: str | None, constant: Floats, slope: Floats) -> Floats:
         """Return the price asked for where nothing but the price changes."""
         whole = np.zeros((*constant.shape, 1))
-        return self._asked(toward, whole, whole + np.inf, constant[..., None], slope[..., None])
+        return self._asked(toward, whole, whole + np.inf, constant[..., None], slope[..., None], np.zeros(()))
 
-    def _asked(self, toward: str | None, start: Floats, stop: Floats, constant: Floats, slope: Floats) -> Floats:
-        """Return the price asked for, given the pieces in which what is spare is constant + slope *x*."""
+    def _asked(
+        self, toward: str | None, start: Floats, stop: Floats, constant: Floats, slope: Floats, curve: Floats
+    ) -> Floats:
+        """Return the price asked for, given the pieces in which what is spare is c + s *x*, less k *x*^(1 + p)."""
         money = np.abs(self.backing) + (self._amount * self._x(self.entry)).sum(axis=-1)
         # A backing that is the whole value, less rounding, leaves nothing to lose.
         left = np.where(np.abs(constant) <= 8 * np.finfo(float).eps * money[..., None], 0.0, constant)
-        lower, upper = _boundaries(self._x(self.mark)[..., None], start, stop, left, slope)
+        growth = self.contract.tiers.growth
+        if growth is not None and curve.any():
+            start, stop, root, rises = _curved(start, stop, left, slope, curve, growth.power)
+        else:
+            root, rises = _straight(left, slope), slope > 0
+        lower, upper = _boundaries(self._x(self.mark)[..., None], start, stop, root, rises)
         with np.errstate(divide="ignore"):
             down, up = (lower, upper) if self.contract.kind == "linear" else (1 / upper, 1 / lower)
         down, up = (np.where((price > 0) & (price < np.inf), price, np.nan) for price in (down, up))
@@ -232,7 +261,7 @@ def _sides(size: Floats, column: Floats) -> tuple[Floats, Floats]:
 def _edges(tiers: Tiers, amount: Floats) -> Floats:
     """Return where a leg enters another bracket, in order, between 0 and ``inf``; shape (..., pieces + 1)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        bounds = np.where(amount[..., None] > 0, np.array(tiers.floors[1:]) / amount[..., None], np.inf)
+        bounds = np.where(amount[..., None] > 0, tiers.table[0][1:] / amount[..., None], np.inf)
     bounds = np.sort(bounds.reshape(*amount.shape[:-1], -1), axis=-1)
     ends = np.zeros((*bounds.shape[:-1], 1))
     return np.concatenate([ends, bounds, ends + np.inf], axis=-1)
@@ -244,11 +273,79 @@ def _inside(edges: Floats) -> Floats:
     return np.where(np.isfinite(stop), (start + stop) / 2, np.where(np.isfinite(start), 2 * start + 1, 1.0))
 
 
-def _boundaries(now: Floats, start: Floats, stop: Floats, constant: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Return where failing begins below and above `now`; where it fails now, the ends of that above and below."""
+def _straight(constant: Floats, slope: Floats) -> Floats:
+    """Return where constant + slope *x* is 0; of a level one, all of which fails or nothing, ``-inf`` or ``inf``."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        root = np.where(slope == 0, np.where(constant > 0, np.inf, -np.inf), -constant / slope)
-    rises, real = slope > 0, start < stop
+        return np.where(slope == 0, np.where(constant > 0, np.inf, -np.inf), -constant / slope)
+
+
+def _curved(
+    start: Floats, stop: Floats, constant: Floats, slope: Floats, curve: Floats, power: float
+) -> tuple[Floats, Floats, Floats, Bools]:
+    """Return the pieces of c + s *x* - k *x*^(1 + p) cut where they are highest: start, stop, root, which ones rise.
+
+    A root of ``-inf`` or ``inf`` is that of a piece without one: it stands on one side of zero.
+    """
+    columns = np.broadcast_arrays(start, stop, constant, slope, curve)
+    start, stop, constant, slope, curve = columns
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        top = np.where(slope > 0, (np.maximum(slope, 0.0) / ((1 + power) * curve)) ** (1 / power), 0.0)
+        highest = np.clip(top, start, stop)
+        # Beyond one of these no more is left than the curve takes.
+        reach = np.where(
+            slope < 0,
+            np.fmin(constant / -slope, (np.maximum(constant, 0.0) / curve) ** (1 / (1 + power))),
+            np.fmax(
+                (2 * np.maximum(slope, 0.0) / curve) ** (1 / power),
+                (2 * np.maximum(constant, 0.0) / curve) ** (1 / (1 + power)),
+            ),
+        )
+    at_start, at_highest, at_stop = (_height(x, constant, slope, curve, power) for x in (start, highest, stop))
+    far = np.clip(reach, highest, stop)
+    climbs, sinks = (at_start < 0) & (at_highest >= 0), (at_highest > 0) & (at_stop <= 0) & np.isfinite(far)
+    up = _newton(start, highest, climbs, constant, slope, curve, power)
+    down = _newton(far, highest, sinks, constant, slope, curve, power)
+    up = np.where(climbs, up, np.where(at_start >= 0, -np.inf, np.inf))
+    down = np.where(sinks, down, np.where(at_highest <= 0, -np.inf, np.inf))
+    rises = np.broadcast_to(np.repeat([True, False], start.shape[-1]), (*start.shape[:-1], 2 * start.shape[-1]))
+    return (
+        np.concatenate([start, highest], axis=-1),
+        np.concatenate([highest, stop], axis=-1),
+        np.concatenate([up, down], axis=-1),
+        rises,
+    )
+
+
+def _height(x: Floats, constant: Floats, slope: Floats, curve: Floats, power: float) -> Floats:
+    """Return c + s *x* - k *x*^(1 + p), at the end of the line too."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        endless = np.where(curve > 0, -np.inf, np.where(slope != 0, np.sign(slope) * np.inf, constant))
+        return np.where(np.isinf(x), endless, constant + x * (slope - curve * x**power))
+
+
+def _newton(
+    x: Floats, highest: Floats, active: Bools, constant: Floats, slope: Floats, curve: Floats, power: float
+) -> Floats:
+    """Return the root between *x*, where c + s *x* - k *x*^(1 + p) is below 0, and where it is highest."""
+    x, c, s, k, toward = (column[active] for column in (x, constant, slope, curve, highest))
+    way = np.sign(toward - x)
+    for _ in range(STEPS):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = -(c + x * (s - k * x**power)) / (s - (1 + power) * k * x**power)
+        # Only rounding could turn it round, or take it past the top.
+        onward = np.where(step * way > 0, x + step, x)
+        onward = np.where(way > 0, np.minimum(onward, toward), np.maximum(onward, toward))
+        if (onward == x).all():
+            break
+        x = onward
+    root = np.empty(active.shape)
+    root[active] = x
+    return root
+
+
+def _boundaries(now: Floats, start: Floats, stop: Floats, root: Floats, rises: Bools) -> tuple[Floats, Floats]:
+    """Return where failing begins below and above `now`; where it fails now, the ends of that above and below."""
+    real = start < stop
     # A piece that rises fails up to its root, one that falls from there on; a level one as a whole or nowhere.
     failing = (
         np.where(rises, start, np.maximum(root, start)),

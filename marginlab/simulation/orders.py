@@ -271,7 +271,7 @@ def _initial_at_entry(state: State, valued: Valuation, row: int) -> Floats:
     entry, contract = state.entry[row, valued.paths], state.contracts[row]
     size = np.abs(valued.size[row])
     value = value_of(state.kind, size * contract.multiplier, entry)
-    limit = contract.tiers.table[3][contract.tiers.bracket_unchecked(size if state.by_size[row, 0] else value)]
+    limit = contract.tiers.limit_unchecked(size if state.by_size[row, 0] else value)
     return opening.needed_to_open(value, state.leverage[row, valued.paths], limit, valued.required[row])
 
 

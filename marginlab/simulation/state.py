@@ -133,15 +133,22 @@ class State:
     def _find_markets(self) -> None:
         """Find the markets that several positions are in, and refuse what cannot be told of them."""
         account, convention = self.account, self.convention
+        self.growing = [row for row, one in enumerate(self.contracts) if one.tiers.growth is not None]
         self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
         self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
-        if self.rules.part == "restore" and not self.by_leg:
+        self._check_part(self.rules.part)
+        if convention.fee_at("leverage"):
+            account.closing_fee(account.entry)  # refused here where a leverage is missing
+
+    def _check_part(self, part: str) -> None:
+        """Refuse parts that are worked out bracket by bracket and leg by leg where these do not say it all."""
+        if part == "restore" and not self.by_leg:
             raise ArgumentError(
                 "part",
                 "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
             )
-        if convention.fee_at("leverage"):
-            account.closing_fee(account.entry)  # refused here where a leverage is missing
+        if part in ("bracket", "restore") and self.growing:
+            raise ArgumentError("part", f"must be 'whole' or 'share' where a rate grows without steps, not {part!r}")
 
     def part(self, paths: slice) -> State:
         """Return the state of some neighbouring paths, in the same memory: what happens to one happens to the other."""
@@ -185,7 +192,7 @@ class State:
             basis, share = self._charged(size, isolated, basis)
             held = basis > 0
         bracket = self.bracket(counted)
-        rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
+        rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         cash = wallet + total(np.where(pool, pnl, 0.0))
         fee = self._closing_fee(paths, marks, notional, np.where(isolated, margin, cash - self._of_market(pool, pnl)))
@@ -197,6 +204,15 @@ class State:
             paths, step, marks, wallet, size, margin, isolated,
             notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
+
+    def _rate(self, bracket: Integers, counted: Floats) -> Floats:
+        """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
+        rate = self.in_bracket(self.rates, bracket)
+        if self.growing:
+            rate = np.array(np.broadcast_to(rate, counted.shape))
+            for row in self.growing:
+                rate[row], _ = self.contracts[row].tiers.terms_unchecked(counted[row])
+        return rate
 
     def bracket(self, amount: Floats) -> Integers:
         """Return the number of the bracket each row's amount falls into."""
@@ -225,7 +241,12 @@ class State:
 
     def limit(self, counted: Floats) -> Floats:
         """Return the highest leverage of the brackets of what is counted."""
-        return self.in_bracket(self.limits, self.bracket(counted))
+        limit = self.in_bracket(self.limits, self.bracket(counted))
+        if self.growing:
+            limit = np.array(np.broadcast_to(limit, counted.shape))
+            for row in self.growing:
+                limit[row] = self.contracts[row].tiers.limit_unchecked(counted[row])
+        return limit
 
     def share_to_reach(self, valued: Valuation, counted: Floats, target: Floats) -> Floats:
         """Return the share of each row whose closing brings what is counted down to a target, 1 where none does."""
@@ -337,6 +358,7 @@ class State:
 
         Within its bracket what a unit has to spare is linear in each notional. An isolated position may use all
         of it; in the pool each may use its share by notional, so that together they use no more than there is.
+        Where a rate grows without steps nothing is linear, and every step is looked at.
         """
         closed = valued.size == 0
         if self.stops:
@@ -344,6 +366,8 @@ class State:
         if self.convention.fee_at("bankruptcy"):
             return  # these fees depend on the other marks as well: every step is looked at
         loose = self.convention.maintenance_at != "entry"
+        if loose and self.growing:
+            return
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             # What part of its notional a row is charged on, and how much of what its bracket counts it is.

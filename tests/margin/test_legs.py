@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move, venue
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers, liquidation_move, venue
 
 from .. import oracle
 from ..examples import examples
 from ..refusals import assert_refused
-from ..strategies import hedged_accounts, moves, smooth_tables
+from ..strategies import growing_tables, hedged_accounts, moves, smooth_tables
 
 NAN = np.nan
 BTC = Contract("BTCUSDT", Tiers.flat(0.005, max_leverage=100), currency="USDT")
@@ -24,6 +24,8 @@ ETH = Contract("ETHUSDT", Tiers.flat(0.01, max_leverage=50), currency="USDT")
 COIN = Contract("BTCUSD", Tiers.flat(0.01), kind="inverse", currency="BTC")
 STEPS = Contract("BTCUSDT", Tiers([0, 100_000], [0.01, 0.02], 0, max_leverage=[50, 25]), currency="USDT")
 BY_SIZE = Contract("BTCUSDT", Tiers([0, 3], [0.01, 0.02], 0, measured_in="contracts"), currency="USDT")
+# 1 %, and for every 10,000 of notional 1 % more
+GROWING = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50, growth=Growth(1e-6, initial=2e-6)), currency="USDT")
 BINANCE = venue("binance")
 
 
@@ -154,6 +156,112 @@ def test_what_the_bracket_counts_and_what_is_charged_are_the_venue_s(count, char
         convention=convention,
     )
     assert apart.maintenance_margin([60_000] * 2).tolist() == [2_400, 600]
+
+
+@pytest.mark.parametrize(
+    ("count", "charge", "needed"),
+    [
+        # Long 2 and short 1 at 60,000: 13 % of 120,000 and 7 % of 60,000; of both together, 19 %
+        ("leg", "each", [15_600, 4_200]),
+        ("both", "each", [22_800, 11_400]),
+        ("larger", "each", [15_600, 7_800]),
+        ("net", "each", [8_400, 4_200]),
+        ("both", "larger", [22_800, 0]),
+        ("net", "net", [4_200, 0]),
+    ],
+)
+def test_what_a_rate_grows_with_is_what_the_venue_counts(count, charge, needed):
+    convention = Convention(brackets_count=count, charged=charge)
+    account = hedged(GROWING, (2, 60_000), (1, 60_000), 100_000, convention)
+    assert account.maintenance_margin([60_000] * 2) == pytest.approx(needed)
+    counts = {"leg": [120_000, 60_000], "both": [180_000] * 2, "larger": [120_000] * 2, "net": [60_000] * 2}[count]
+    charged = {"each": [120_000, 60_000], "larger": [120_000, 0], "net": [60_000, 0]}[charge]
+    rates = 0.02 + 2e-6 * np.array(counts)
+    assert account.initial_margin([60_000] * 2) == pytest.approx(charged * rates)
+
+
+@pytest.mark.parametrize(
+    ("count", "charge", "share"),
+    # Times P² / 1,000,000: 2² + 1² each, 3 (2 + 1) together, 2 (2 + 1) the larger, 1 (2 + 1) the net; 2 · 2, and 1 · 1
+    [
+        ("leg", "each", 5),
+        ("both", "each", 9),
+        ("larger", "each", 6),
+        ("net", "each", 3),
+        ("larger", "larger", 4),
+        ("net", "net", 1),
+    ],
+)
+def test_both_legs_of_a_market_are_liquidated_at_the_roots_of_one_quadratic(count, charge, share):
+    # 40,000 + 2 (P − 60,000) − (P − 60,000) = 1 % of what is charged + share P² / 1,000,000
+    convention = Convention(brackets_count=count, charged=charge)
+    on = {"each": 3, "larger": 2, "net": 1}[charge]
+    half, square = (1 - 0.01 * on) / 2, share / 1e6
+    root = np.sqrt(half**2 - square * 20_000)
+    account = hedged(GROWING, (2, 60_000), (1, 60_000), 40_000, convention)
+    down, up = (half - root) / square, (half + root) / square
+    nearest = min(down, up, key=lambda price: abs(price - 60_000))
+    np.testing.assert_allclose(prices_of(account, 60_000), [[one] * 2 for one in (nearest, down, up)], rtol=1e-12)
+
+
+def test_a_lone_leg_of_a_rate_that_grows_may_fail_both_ways_in_either_mode():
+    # As one alone: 20,000 and 970,000
+    pooled = Account.of([Position(GROWING, 1, 21_000)], wallet=1_600)
+    apart = Account.of([Position(GROWING, 1, 21_000, mode="isolated", margin=1_600)])
+    for account in (pooled, apart):
+        assert np.ravel(prices_of(account, 21_000)) == pytest.approx([20_000, 20_000, 970_000], rel=1e-12)
+    in_cross_alone = Convention(closing_fee=0.001, closing_fee_at="liquidation", closing_fee_in="cross")
+    apart = Account.of([Position(GROWING, 1, 21_000, mode="isolated", margin=1_600)], convention=in_cross_alone)
+    assert np.ravel(prices_of(apart, 21_000)) == pytest.approx([20_000, 20_000, 970_000], rel=1e-12)
+
+
+def test_what_has_grown_too_large_is_told_the_boundary_it_has_crossed():
+    account = Account.of([Position(GROWING, 1, 21_000)], wallet=1_600)
+    assert account.liquidatable([980_000]).all()
+    assert np.ravel(prices_of(account, 980_000)) == pytest.approx([970_000, NAN, 970_000], rel=1e-12, nan_ok=True)
+    assert np.ravel(prices_of(account, 15_000)) == pytest.approx([20_000, 20_000, NAN], rel=1e-12, nan_ok=True)
+    # Where it only ever just touches, or fails throughout, there is no boundary.
+    assert np.isnan(prices_of(Account.of([Position(GROWING, 1, 21_000)], wallet=-300_000), 21_000)).all()
+
+
+def test_legs_of_one_size_that_grow_with_their_contracts_need_a_share_of_the_price():
+    tiers = Tiers([0], [0.01], measured_in="contracts", growth=Growth(0.01))
+    counts = hedged(Contract("BTC", tiers), (2, 60_000), (2, 60_000), 5_000, Convention(brackets_count="both"))
+    # 4 contracts: 5 % of 4 P are 5,000 at 25,000
+    assert counts.liquidation_price([20_000] * 2) == pytest.approx([25_000] * 2)
+    alone = hedged(Contract("BTC", tiers), (2, 60_000), (2, 60_000), 5_000)
+    assert alone.liquidation_price([20_000] * 2) == pytest.approx([5_000 / 0.12] * 2)
+
+
+@pytest.mark.long
+@given(hedged_accounts(tables=growing_tables()))
+def test_the_oracle_agrees_on_the_prices_of_markets_whose_rates_grow(held):
+    account, marks = held
+    for i, (down, up) in exact_prices(account, marks).items():
+        assume(not on_an_edge(account, marks, i))
+        for toward, exact in (("down", down), ("up", up)):
+            found = account.liquidation_price(marks, toward=toward)[i]
+            assert found == pytest.approx(NAN if exact is None else float(exact), rel=1e-8, nan_ok=True), (
+                toward,
+                exact,
+            )
+
+
+@given(hedged_accounts(tables=growing_tables()))
+def test_at_the_price_of_a_market_whose_rate_grows_equity_is_the_requirement_and_up_to_it_nothing_fails(held):
+    account, marks = held
+    cross = np.flatnonzero(~account.isolated)
+    assume(cross.size and account.convention.maintenance_at == "liquidation")
+    for toward in ("down", "up"):
+        price = account.liquidation_price(marks, toward=toward)
+        for i in cross[np.isfinite(price[cross])]:
+            own = [contract == account.contracts[i] for contract in account.contracts]
+            there = np.where(own, price[i], marks)
+            left = account.position_equity(there)[i] - account.position_requirement(there)[i]
+            assert abs(left) <= 1e-12 * (held.scale + account.notional(there).sum())
+            if not account.liquidatable(marks)[i]:
+                between = np.where(own, marks + (price[i] - marks) * np.linspace(0, 0.999, 17)[:, None], marks)
+                assert not account.liquidatable(between)[:, i].any()
 
 
 def test_equal_legs_that_are_netted_need_nothing():

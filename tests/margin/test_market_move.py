@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers, liquidation_move
 
 from .. import oracle
 from ..examples import examples
 from ..refusals import assert_refused
-from ..strategies import accounts, continuous_tables, conventions, moves, shares, smooth_tables
+from ..strategies import accounts, continuous_tables, conventions, growing_tables, moves, shares, smooth_tables
 
 NAN, INF = float("nan"), float("inf")
 
@@ -26,6 +27,10 @@ ETH = Contract("ETHUSDT", Tiers.flat(0.02))
 COIN = Contract("BTCUSD", Tiers.flat(0.01), kind="inverse")
 STEPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.004, 0.01]))
 JUMPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.01, 0.1], 0))
+# 1 %, and for every 10,000 of notional 1 % more, or at least that; and Deribit's, in coin
+GROWING = Contract("BTCUSDT", Tiers.flat(0.01, growth=Growth(1e-6)))
+OVERTAKEN = Contract("BTCUSDT", Tiers.flat(0.01, growth=Growth(1e-6, how="at least")))
+GROWING_COIN = Contract("BTC-PERPETUAL", Tiers.flat(0.01, growth=Growth(0.00005)), kind="inverse")
 
 towards = st.sampled_from(["down", "up"])
 judged_at_marks = conventions(maintenance_at=["liquidation", "entry"])
@@ -95,6 +100,71 @@ def test_joint_moves_worked_out_by_hand(positions, wallet, beta, toward, move):
     account = Account.of(positions, wallet=wallet)
     found = liquidation_move(account, account.entry, beta=beta, toward=toward)
     assert found == pytest.approx([move] * len(positions), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("positions", "wallet", "toward", "move"),
+    [
+        # Liquidated at 20,000 and 970,000, from 21,000
+        ([Position(GROWING, 1, 21_000)], 1_600, "down", -1 / 21),
+        ([Position(GROWING, 1, 21_000)], 1_600, "up", 949 / 21),
+        # A market as large beside it, and twice the money, change nothing.
+        (
+            [Position(GROWING, 1, 21_000), Position(dataclasses.replace(GROWING, symbol="ETH"), 10, 2_100)],
+            3_200,
+            "down",
+            -1 / 21,
+        ),
+        # Beside as much at a flat 1 %: 2,800 − 2 × 1,000 = 600 + 200 at 20,000
+        ([Position(GROWING, 1, 21_000), Position(BTC, 1, 21_000)], 2_800, "down", -1 / 21),
+        # 100 BTC at 60,000, and 120 at 50,000
+        ([Position(GROWING_COIN, 6_000_000, 60_000)], 21.92, "down", -1 / 6),
+        # All of the value behind it
+        ([Position(GROWING, 1, 10_000)], 10_000, "down", NAN),
+        ([Position(GROWING, 1, 10_000)], 10_000, "up", 98),
+        # 1 % up to 10,000, of 8,000 that is 80; and at 20,000 it has become 2 %, or 400
+        ([Position(OVERTAKEN, 1, 18_000)], 10_080, "down", -10 / 18),
+        ([Position(OVERTAKEN, -1, 18_000)], 2_400, "up", 1 / 9),
+    ],
+)
+def test_joint_moves_of_rates_that_grow_worked_out_by_hand(positions, wallet, toward, move):
+    account = Account.of(positions, wallet=wallet)
+    found = liquidation_move(account, account.entry, toward=toward)
+    assert found == pytest.approx([move] * len(positions), rel=1e-11, nan_ok=True)
+
+
+@pytest.mark.long
+@given(
+    accounts(
+        tables=growing_tables() | smooth_tables,
+        conventions=conventions(["liquidation"], ["none", "liquidation", "margin"]),
+    )
+)
+def test_at_a_move_of_rates_that_grow_equity_is_the_requirement_and_up_to_it_nothing_fails(held):
+    account, marks = held
+    for toward, end in (("down", -1.0), ("up", 1e4)):
+        move = liquidation_move(account, marks, toward=toward)
+        for i in range(len(marks)):
+            if move[i] != 0:
+                last = end if np.isnan(move[i]) else move[i]
+                part = np.linspace(0, 0.999, 30)[:, None] ** (4 if last > 1 else 1)
+                assert not account.liquidatable(marks * (1 + last * part))[:, i].any()
+            if np.isfinite(move[i]) and move[i] != 0:
+                there = marks * (1 + move[i])
+                assert abs(spare(account, there)[i]) <= 1e-11 * (held.scale + account.notional(there).sum())
+
+
+@pytest.mark.long
+@given(accounts(tables=growing_tables(), legs=(1, 1)), towards)
+def test_alone_a_position_whose_rate_grows_is_moved_to_its_liquidation_price(held, toward):
+    account, marks = held
+    assume(not account.liquidatable(marks)[0] and account.convention.maintenance_at != "mark")
+    move, price = (
+        ask(marks, toward=toward)[0] for ask in (partial(liquidation_move, account), account.liquidation_price)
+    )
+    # Beyond a thousand times the mark neither is of use, and rounding is all.
+    if 1e-3 < price / marks[0] < 1e3:
+        assert marks[0] * (1 + move) == pytest.approx(price, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Pos
 
 from .. import reference
 from ..refusals import assert_refused
-from ..scenarios import differences, scenario
+from ..scenarios import differences, growing, scenario
 
 FLAT = Tiers.flat(0.01, max_leverage=50)
 BTC, ETH, SOL = (Contract(name, FLAT) for name in ("BTC", "ETH", "SOL"))
@@ -27,9 +27,9 @@ def long(size=0.2, entry=50_000.0, contract=BTC, **terms):
 # --- one path, many paths -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(500, 520))
-def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_step_and_streamed(seed):
-    case = scenario(seed)
+@pytest.mark.parametrize("of", [*map(scenario, range(500, 520)), *map(growing, range(500, 520))])
+def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_step_and_streamed(of):
+    case = of
     exact = reference.run(case.account, case.prices, **case.options)
     watched = simulate(case.account, case.prices, **case.options)
     recorded = simulate(case.account, case.prices, **case.options, record=["equity", "requirement", "size"])

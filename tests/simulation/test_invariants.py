@@ -16,7 +16,17 @@ from marginlab.simulation import engine
 from marginlab.simulation.results import RECORD
 
 from .. import reference
-from ..scenarios import differences, draw_account, draw_funding, draw_prices, draw_rules, draw_starts, fitted, scenario
+from ..scenarios import (
+    differences,
+    draw_account,
+    draw_funding,
+    draw_prices,
+    draw_rules,
+    draw_starts,
+    fitted,
+    growing,
+    scenario,
+)
 
 FLOWS = ("realized", "funding", "fees", "impact")
 
@@ -118,6 +128,16 @@ def test_the_random_accounts_go_through_every_kind_of_loss():
 def test_engine_and_exact_referee_agree_event_by_event(first):
     for seed in range(first, first + 50):
         case = scenario(seed)
+        outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
+        exact = reference.run(case.account, case.prices, **case.options)
+        assert differences(outcome, exact) == [], f"scenario {seed}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_engine_and_exact_referee_agree_where_rates_grow_without_steps(first):
+    for seed in range(first, first + 50):
+        case = growing(seed)
         outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
         exact = reference.run(case.account, case.prices, **case.options)
         assert differences(outcome, exact) == [], f"scenario {seed}"
