@@ -65,12 +65,13 @@ def test_who_says_nothing_is_named_as_not_known():
 
 
 def test_switching_is_told_both_ways():
-    rows = {row[0]: row[1] for row in rows_of(markdown_of("venues-switching"))}
-    assert rows["Binance USD-M"] == "no: close first"
-    assert rows["Bybit"] == "the whole account at once"
-    assert rows["BitMEX"] == "yes"
-    assert rows["MEXC Coin-M"] == "into cross: yes; into isolated: no: close first"
-    assert rows["Bitget"] == "not said"
+    text = markdown_of("venues-switching")
+    told = dict(re.findall(r"^\* (.+): ([^:]+)\.$", text, re.MULTILINE))
+    assert told["No: close first"].startswith("Binance USD-M, Hyperliquid, dYdX v4, Gate, Aster")
+    assert told["The whole account at once"] == "Bybit"
+    assert told["Yes"] == "BitMEX, Phemex and MEXC Coin-M"
+    assert told["Not said, or there is one mode only"] == "Bitget and GMX v2"
+    assert text.endswith("but for MEXC Coin-M (into cross: Yes; into isolated: No: close first).")
 
 
 def test_every_convention_has_a_row_with_its_dates_and_what_is_assumed():
