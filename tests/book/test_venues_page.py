@@ -65,12 +65,13 @@ def test_who_says_nothing_is_named_as_not_known():
 
 
 def test_switching_is_told_both_ways():
-    rows = {row[0]: row[1] for row in rows_of(markdown_of("venues-switching"))}
-    assert rows["Binance USD-M"] == "no: close first"
-    assert rows["Bybit"] == "the whole account at once"
-    assert rows["BitMEX"] == "yes"
-    assert rows["MEXC Coin-M"] == "into cross: yes; into isolated: no: close first"
-    assert rows["Bitget"] == "not said"
+    text = markdown_of("venues-switching")
+    told = dict(re.findall(r"^\* (.+): ([^:]+)\.$", text, re.MULTILINE))
+    assert told["No: close first"].startswith("Binance USD-M, Hyperliquid, dYdX v4, Gate, Aster")
+    assert told["The whole account at once"] == "Bybit"
+    assert told["Yes"] == "BitMEX, Phemex and MEXC Coin-M"
+    assert told["Not said, or there is one mode only"] == "Bitget and GMX v2"
+    assert text.endswith("but for MEXC Coin-M (into cross: Yes; into isolated: No: close first).")
 
 
 def test_every_convention_has_a_row_with_its_dates_and_what_is_assumed():
@@ -205,7 +206,7 @@ def test_the_table_below_tells_the_prices():
         assert [row[0] for row in rows] == list(isolated)
         for falls, column in ((isolated, 1), (cross, 2)):
             told = [float(row[column].replace(",", "")) for row in rows]
-            assert told == pytest.approx([BTC * (1 - fall) for fall in falls.values()], abs=0.051)
+            assert told == pytest.approx([BTC * (1 - fall) for fall in falls.values()], abs=0.51)
 
 
 def test_the_page_tells_who_liquidates_first_and_last():
