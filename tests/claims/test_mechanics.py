@@ -557,11 +557,12 @@ def test_claim_2_4_the_explorer_of_refilling_tells_three_losses():
 
 SOL = Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT")
 DOGE = Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT")
+DATED = BINANCE.contract("BTCUSDT_261225")
 STRATEGIES = {
     "hedged pair": ([BTC, ETH], [30e3, -22e3], [0.47, 0.68], 0.88, 0.0),
     "basket of four longs": ([BTC, ETH, SOL, DOGE], [12e3] * 4, [0.47, 0.68, 0.76, 0.82], 0.8, 0.0),
     "one bet on BTC": ([BTC], [50e3], [0.47], None, 0.0),
-    "funding carry": ([BTC, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
+    "funding carry": ([DATED, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
 }
 
 

@@ -224,7 +224,7 @@ def test_positions_in_one_symbol_are_told_apart():
     rows = [{"symbol": "BTCUSDT", "side": side, "size": 1, "entry": 70_000} for side in ("long", "short")]
     both = Portfolio.of_rows(rows, venue="binance", wallet=50_000)
     figure, _, _ = screens.distances(compare(both.account, both.marks, venue="binance"))
-    assert figure["data"][0]["y"] == ["1 BTCUSDT", "2 BTCUSDT"]
+    assert figure["data"][0]["y"] == ["BTCUSDT long", "BTCUSDT short"]
 
 
 def test_moves_that_do_not_exist_are_said_in_words():

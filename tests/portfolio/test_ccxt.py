@@ -316,7 +316,7 @@ CHANGED = [
     ({"markPrice": None, "notional": 0, "unrealizedPnl": -1e6}, "markPrice", "must be given, or a notional"),
     ({"marginMode": None}, "marginMode", "must be one of 'cross', 'isolated', not None"),
     ({"marginMode": "Cross"}, "marginMode", "must be one of"),
-    ({"marginMode": "portfolio"}, "marginMode", "must be one of"),
+    ({"marginMode": "portfolio"}, "marginMode", "must be cross or isolated: portfolio margin is set by scenarios"),
     ({"leverage": 0}, "leverage", "must be greater than 0, not 0.0"),
     ({"leverage": -10}, "leverage", "must be greater than 0"),
     ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),

@@ -160,7 +160,7 @@ def test_positions_and_marks_are_kept_as_they_were_given_whatever_they_came_in()
         ({"entry": None}, "entry", "must be given"),
         ({"entry": "-5"}, "entry", "must be greater than 0, not -5.0"),
         ({"mark": 0}, "mark", "must be greater than 0, not 0.0"),
-        ({"mode": "portfolio"}, "mode", "must be one of 'cross', 'isolated', not 'portfolio'"),
+        ({"mode": "portfolio"}, "mode", "must be cross or isolated: portfolio margin is set by scenarios"),
         ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
         ({"leverage": "ten"}, "leverage", "must be a number such as"),
         ({"margin": 100}, "margin", "must be left out in cross mode, where none is set aside, not 100.0"),
