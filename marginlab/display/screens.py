@@ -60,7 +60,7 @@ def distances(found: Comparison) -> Screen:
         The figure has no point where a position has no liquidation price, and two where the pool fails both below
         and above; the table is that of all positions.
     """
-    names = found.names
+    names = list(found.names)
     traces = [figures.points(figures.MARK, [0.0] * len(names), names, "mark", gaps=True)]
     for name, style in STYLES.items():
         one = found.column(name)
