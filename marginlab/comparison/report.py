@@ -79,7 +79,7 @@ class Comparison:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the positions are called: by their symbols, and by their sides where a symbol is held twice."""
+        """What each position is called, with its side where its symbol is held more than once."""
         return tuple(names_of(self.account))
 
     @property

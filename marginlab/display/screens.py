@@ -293,15 +293,15 @@ def which_mode(found: Comparison) -> Screen:
 
 def _nearest(one: Snapshot) -> str:
     """Say which position, or which market with all its legs, is nearest to its liquidation, and in which directions."""
-    far = np.abs(one.distance)
-    if np.isnan(far).all():
+    away = np.abs(one.distance)
+    if np.isnan(away).all():
         return "no position can be liquidated while the other marks stand still"
-    i, names, account = int(np.nanargmin(far)), names_of(one.account), one.account
+    i, names, account = int(np.nanargmin(away)), names_of(one.account), one.account
+    ways = " and ".join(as_move(way[i]) for way in (one.distance, one.other_distance) if not np.isnan(way[i]))
     legs = [leg for leg in account.rows_of[account.contracts[i]] if not account.isolated[leg]]
-    fall_together = not account.isolated[i] and len(legs) > 1
-    told = [f"{as_move(way[i])}" for way in (one.distance, one.other_distance) if not np.isnan(way[i])]
-    who = f"{listed([names[leg] for leg in legs])} are" if fall_together else f"{names[i]} is"
-    return f"{who} nearest to liquidation, {' and '.join(told)} from the mark"
+    if i in legs and len(legs) > 1:
+        return f"{listed([names[leg] for leg in legs])} are nearest to their liquidation, {ways} from their mark"
+    return f"{names[i]} is nearest to its liquidation, {ways} from its mark"
 
 
 def _common(cross: Snapshot, isolated: Snapshot) -> str:

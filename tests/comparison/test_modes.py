@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move, venue
+from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move, venue, venue_names
 from marginlab.comparison import Refusal
 from marginlab.comparison.modes import MODE_COLUMNS, all_cross, all_isolated, columns_of
 from marginlab.portfolio import preset, preset_names
@@ -15,6 +16,7 @@ from ..strategies import accounts, continuous_tables
 
 BTC = Contract("BTC", Tiers([0, 100_000], [0.01, 0.02], max_leverage=[50, 25], cap=1_000_000))
 ETH = Contract("ETH", Tiers.flat(0.01, max_leverage=50))
+STEEP = Tiers([0, 300_000, 900_000, 2_000_000], [0.005, 0.02, 0.1, 0.3], max_leverage=[50, 20, 5, 2])
 MARKS = np.array([10_000.0, 1_000.0])
 BINANCE = venue("binance")
 
@@ -147,6 +149,32 @@ def test_both_legs_of_a_long_that_is_hedged_in_part_have_one_price():
     # 3,000 - 4,100 + 0.05 P = 0.004 x 0.35 P
     assert cross.liquidation_price == pytest.approx([1_100 / (0.05 - 0.0014)] * 2)
     assert cross.fall == pytest.approx(cross.distance)
+
+
+amounts = st.floats(0.01, 20)
+entries = st.floats(40_000, 80_000)
+
+
+@given(amounts, amounts, entries, entries, st.floats(-5, 5), st.floats(0, 200_000), st.sampled_from(venue_names()))
+def test_at_each_price_given_the_pool_fails_and_before_it_does_not(size, other, entry, theirs, eth, wallet, name):
+    btc, ether = (Contract(one, STEEP, currency="USDT") for one in ("BTC", "ETH"))
+    legs = [Position(btc, size, entry), Position(btc, -other, theirs), *([Position(ether, eth, 3_000)] if eth else [])]
+    pool = Account.of(legs, wallet=wallet, convention=venue(name).convention.value)
+    marks = np.array([60_000.0, 60_000.0, 3_000.0][: len(legs)])
+    assume(not pool.liquidatable(marks)[0])
+    cross = columns_of(pool, marks, venue(name))[0]
+    prices = np.array([cross.liquidation_price, cross.other_liquidation_price])[:, :2]
+    assert np.array_equal(prices[:, 0], prices[:, 1], equal_nan=True)
+    near, far = prices[:, 0]
+    assert np.isnan(far) or ((near < 60_000) != (far < 60_000) and abs(near - 60_000) <= abs(far - 60_000))
+    for price in prices[~np.isnan(prices[:, 0]), 0]:
+        there = np.where(np.arange(len(legs)) < 2, price, marks)
+        left, scale = pool.position_equity(there) - pool.position_requirement(there), pool.notional(there).sum()
+        if pool.convention.maintenance_at == "liquidation":
+            assert abs(left[0]) <= 1e-9 * (scale + wallet)
+        way = np.linspace(60_000, price, 50, endpoint=False)
+        on_the_way = np.where(np.arange(len(legs)) < 2, way[:, None], marks)
+        assert pool.convention.maintenance_at == "mark" or not pool.liquidatable(on_the_way).any()
 
 
 @pytest.mark.parametrize("charged", ["each", "larger", "net"])

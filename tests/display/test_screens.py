@@ -226,7 +226,7 @@ def test_positions_in_one_symbol_are_told_apart():
     found = compare(both.account, both.marks, venue="binance")
     figure, sentence, table = screens.distances(found)
     assert figure["data"][0]["y"] == ["BTCUSDT long", "BTCUSDT short"]
-    assert "BTCUSDT long and BTCUSDT short are nearest to liquidation" in sentence
+    assert "BTCUSDT long and BTCUSDT short are nearest to their liquidation" in sentence
     assert [row[1] for row in table.rows] == ["BTCUSDT long", "BTCUSDT short"] * 3
     _, sentence, table = screens.shocked(found, -0.3, 0.0)
     assert "(BTCUSDT long lost)" in sentence
@@ -247,12 +247,12 @@ def test_a_pool_that_fails_both_ways_is_shown_and_told_in_both_the_nearer_first(
     shown = next(trace for trace in figure["data"] if trace["name"] == "all cross")
     assert shown["y"] == ["BTCUSDT long", "BTCUSDT short"] * 2
     assert np.array_equal(shown["x"], [down, down, up, up])
-    assert f"are nearest to liquidation, {as_move(down)} and {as_move(up)} from the mark" in sentence
+    assert f"are nearest to their liquidation, {as_move(down)} and {as_move(up)} from their mark" in sentence
     prices = [as_amount(one[0]) for one in (cross.liquidation_price, cross.other_liquidation_price)]
     assert table.rows[2][4:6] == (" or ".join(prices), f"{as_move(down)} or {as_move(up)}")
     # Isolated, a position has one price, and stands for itself.
     assert len(next(trace for trace in figure["data"] if trace["name"] == "all isolated")["y"]) == 2
-    assert re.search(r"all isolated BTCUSDT (long|short) is nearest to liquidation, \S+ from the mark", sentence)
+    assert re.search(r"all isolated BTCUSDT (long|short) is nearest to its liquidation, \S+ from its mark", sentence)
 
 
 def test_moves_that_do_not_exist_are_said_in_words():
