@@ -238,6 +238,34 @@ def listed(names: Sequence[str], *, last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
+    """Return a name for each position: its symbol, and where that is held more than once, its side as well.
+
+    Parameters
+    ----------
+    symbols
+        One a position.
+    sizes
+        Signed, one a position.
+
+    Returns
+    -------
+    list of str
+        All different: several on one side of a symbol have a number.
+
+    Examples
+    --------
+    >>> position_names(["BTCUSDT", "ETHUSDT", "BTCUSDT"], [1, 5, -1])
+    ['BTCUSDT long', 'ETHUSDT', 'BTCUSDT short']
+    >>> position_names(["BTCUSDT", "BTCUSDT"], [1, 2])
+    ['BTCUSDT long 1', 'BTCUSDT long 2']
+    """
+    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(symbols, sizes, strict=True)]
+    count = [f" {sides[: i + 1].count(side)}" if sides.count(side) > 1 else "" for i, side in enumerate(sides)]
+    numbered = [side + number for side, number in zip(sides, count, strict=True)]
+    return [name if symbols.count(symbol) > 1 else symbol for symbol, name in zip(symbols, numbered, strict=True)]
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> str:
     """Return a Markdown table.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -20,14 +20,14 @@ from ..markets.events import event_names
 from ..markets.venues import Venue, venue_names
 from ..markets.venues import venue as venue_of
 from .findings import Finding, findings
-from .modes import MODE_COLUMNS, Snapshot, columns_of
+from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .scenarios import Replay, StressMap, replay, stress_map
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
 RESULTS = ("part", "column", "of", "figure", "value")
 OF_POSITIONS = (
-    *("liquidation_price", "bankruptcy_price", "distance", "margin_used", "effective_leverage", "margin_ratio"),
-    *("fall", "rise"),
+    *("liquidation_price", "other_liquidation_price", "bankruptcy_price", "distance", "margin_used"),
+    *("effective_leverage", "margin_ratio", "fall", "rise"),
 )
 OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
 # One row of them; a value is a number, or text.
@@ -77,6 +77,11 @@ class Comparison:
     def symbols(self) -> tuple[str, ...]:
         """What the positions are in."""
         return tuple(contract.symbol for contract in self.account.contracts)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each position is called, with its side where its symbol is held more than once."""
+        return tuple(names_of(self.account))
 
     @property
     def currency(self) -> str:
@@ -243,18 +248,18 @@ def _positions(one: Comparison) -> Table:
     rows = [
         (
             column.name if i == 0 else "",
-            symbol,
+            name,
             as_size(column.account.size[i]),
             as_amount(column.marks[i]),
-            _price(column.liquidation_price[i]),
-            as_move(column.distance[i]),
+            _both(_price, column.liquidation_price[i], column.other_liquidation_price[i]),
+            _both(as_move, column.distance[i], column.other_distance[i]),
             _price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
             f"{column.effective_leverage[i]:.1f}x",
             percent(column.margin_ratio[i], 1),
         )
         for column in one.columns
-        for i, symbol in enumerate(one.symbols)
+        for i, name in enumerate(one.names)
     ]
     return Table("Every position, held in three ways", head, rows, names=("account", "position"))
 
@@ -278,15 +283,19 @@ def _price(price: float) -> str:
     return "none" if np.isnan(price) else as_amount(price)
 
 
+def _both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+    return shown(nearer) if np.isnan(other) else f"{shown(nearer)} or {shown(other)}"
+
+
 def _snapshots(found: Comparison) -> Iterator[ResultRow]:
     for one in found.columns:
-        for i, symbol in enumerate(found.symbols):
+        for i, position in enumerate(found.names):
             for name in OF_POSITIONS:
-                yield "position", one.name, f"{i + 1} {symbol}", name, getattr(one, name)[i]
+                yield "position", one.name, f"{i + 1} {position}", name, getattr(one, name)[i]
         for name in OF_ACCOUNT:
             yield "account", one.name, "", name, getattr(one, name)
         for refusal in one.refusals:
-            yield "refusal", one.name, refusal.symbol, "reason", refusal.reason
+            yield "refusal", one.name, refusal.name, "reason", refusal.reason
 
 
 def _events(found: Comparison) -> Iterator[ResultRow]:
@@ -295,7 +304,13 @@ def _events(found: Comparison) -> Iterator[ResultRow]:
             yield "event", column, each.title, "loss", each.loss(column)
             yield "event", column, each.title, "positions_lost", each.lost(column)
             for loss in each.losses(column):
-                yield "closing", column, each.title, f"{loss.time} {loss.kind} {loss.symbol}", loss.amount
+                yield (
+                    "closing",
+                    column,
+                    each.title,
+                    f"{loss.time} {loss.kind} {found.names[loss.position]}",
+                    loss.amount,
+                )
 
 
 def _shocks(found: Comparison) -> Iterator[ResultRow]:

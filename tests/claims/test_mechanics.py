@@ -410,6 +410,56 @@ def test_claim_2_3_without_an_offset_the_pools_worst_twentieth_has_nothing_left(
     assert survival(0.9, "both long", "isolated")[1] >= STAKE - 5_000
 
 
+def spare(contract, sizes, price, stake):
+    """Return what positions entered at 1 and their stake have beyond what is required."""
+    required = sum(slice_by_slice(contract.tiers, abs(size) * price) for size in sizes)
+    return stake + sum(sizes) * (price - 1) - required
+
+
+def fails_at(contract, sizes, step, stake=STAKE):
+    """Return the first price from 1 on, going by this factor, at which nothing is left to spare; nan for none."""
+    here = 1.0
+    while 1e-3 < here < 1e8:
+        there = here * step
+        if spare(contract, sizes, there, stake) <= 0:
+            for _ in range(60):
+                middle = (here + there) / 2
+                here, there = (here, middle) if spare(contract, sizes, middle, stake) <= 0 else (middle, there)
+            return there
+        here = there
+    return np.nan
+
+
+SIDED = {"BTC": BTC, "WIF": BINANCE.contract("WIFUSDT")}
+
+
+@given(st.sampled_from(list(SIDED)), st.floats(0.05, 1.2), st.floats(10_000, 80_000))
+def test_claim_2_3_both_sides_of_a_market_fail_at_the_same_prices_down_and_up(name, short, worth):
+    contract, sizes = SIDED[name], (worth, -short * worth)
+    pool = Account.of([Position(contract, size, 1.0) for size in sizes], wallet=STAKE, convention=COUNTING)
+    for way, step in (("down", 0.98), ("up", 1.02)):
+        expected = fails_at(contract, sizes, step)
+        if np.isnan(expected):
+            # Beyond what was tried there may be one.
+            assert not (1e-3 < pool.liquidation_price([1.0, 1.0], toward=way)[0] < 1e8)
+        else:
+            assert pool.liquidation_price([1.0, 1.0], toward=way) == pytest.approx([expected] * 2, rel=1e-9)
+
+
+def test_claim_2_3_the_explorer_of_both_sides_tells_where_the_pool_and_the_isolated_sides_fail():
+    for state, said in states("both-sides", count=30):
+        contract, short, market = SIDED[state["market"]], state["short"], state["market"]
+        held = f"short {short:.0%} of that" if short else "not short at all"
+        told = rest(state, said, f"{market}: long 80,000 USDT and {held}, with 10,000 behind it. ")
+        pool, apart = told.split(" Isolated at 20x, ")
+        sizes = [80_000.0, -short * 80_000.0][: 2 if short else 1]
+        ways = [price for step in (0.98, 1.02) if (price := fails_at(contract, sizes, step)) > 0]
+        assert numbers(pool) == pytest.approx(ways, abs=0.0051, rel=1e-3), (state, said)
+        # A twentieth of what it is worth is set aside for each.
+        single = [fails_at(contract, [size], 0.99 if size > 0 else 1.01, abs(size) / 20) for size in sizes]
+        assert numbers(apart) == pytest.approx(single, abs=0.0051), (state, said)
+
+
 @cache
 def market(name):
     common = {"volatility_per_year": VOLATILITY, "correlation": ALIKE, "steps_per_year": FOUR_HOURS_PER_YEAR}
@@ -598,11 +648,12 @@ def test_claim_2_4_the_explorer_of_refilling_tells_three_losses():
 
 SOL = Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT")
 DOGE = Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT")
+DATED = BINANCE.contract("BTCUSDT_261225")
 STRATEGIES = {
     "hedged pair": ([BTC, ETH], [30e3, -22e3], [0.47, 0.68], 0.88, 0.0),
     "basket of four longs": ([BTC, ETH, SOL, DOGE], [12e3] * 4, [0.47, 0.68, 0.76, 0.82], 0.8, 0.0),
     "one bet on BTC": ([BTC], [50e3], [0.47], None, 0.0),
-    "funding carry": ([BTC, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
+    "funding carry": ([DATED, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
 }
 
 

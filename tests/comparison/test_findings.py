@@ -49,6 +49,14 @@ def test_the_better_mode_is_the_one_that_loses_less_or_stands_further_away(name)
             assert finding.better == ("cross", "isolated")[int(np.argmin(figures))]
 
 
+def test_of_two_legs_of_one_market_the_one_that_is_lost_is_named():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    pair = of(*legs, wallet=3_000, marks=[10_000, 10_000])
+    row = found(pair, "All markets fall by 30%")
+    assert (row.cross, row.better) == (0, "isolated")
+    assert row.gives_up == "BTCUSDT long, which the other mode keeps"
+
+
 @every_preset
 def test_a_better_mode_says_what_it_gives_up_unless_it_is_free(name):
     free = "How much of it is not free to open with?"

@@ -33,6 +33,15 @@ def long_of(contract=BTC, leverage=10, wallet=0.0, mode="isolated", where="binan
 PAIR = of("hedged-pair")
 
 
+def test_both_sides_of_a_market_go_along_one_path():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    pair = compare(Account.of(legs, wallet=2_000), [10_000, 10_000], venue="binance")
+    known = chances_of(pair, volatility=[0.9], **FEW)
+    # Whatever the price does, one wins what the other loses.
+    assert np.ptp(known.left[1]) < 1e-6
+    assert known.lost("all cross").hits == 0 < known.lost("all isolated").hits
+
+
 # --- a known answer -------------------------------------------------------------------------------------------
 
 # Broadie, Glasserman and Kou (1997): a barrier that is looked at every dt acts like one that is always looked at

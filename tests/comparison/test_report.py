@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
 from marginlab import Account, Contract, Position, Tiers, event_names, venue
-from marginlab.comparison import compare, replay, stress_map
+from marginlab.comparison import compare, replay, results_csv, stress_map
 from marginlab.portfolio import preset, preset_names
 
 BTC = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50), currency="USDT")
@@ -75,6 +77,17 @@ def test_prices_and_moves_that_do_not_exist_are_said_in_words():
     assert "none" in text
     assert "never" in text
     assert "nan" not in text
+
+
+def test_both_sides_of_a_market_are_told_apart_in_all_results():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    found = compare(Account.of(legs, wallet=3_000), [10_000, 10_000], venue="binance")
+    assert (found.symbols, found.names) == (("BTCUSDT",) * 2, ("BTCUSDT long", "BTCUSDT short"))
+    rows = list(csv.reader(results_csv(found).splitlines()))
+    assert {row[2] for row in rows if row[0] == "position"} == {"1 BTCUSDT long", "2 BTCUSDT short"}
+    # Rows that stand for one thing stand there once.
+    assert len({tuple(row[:4]) for row in rows}) == len(rows)
+    assert any(row[0] == "closing" and row[3].endswith("BTCUSDT short") for row in rows)
 
 
 def test_an_account_that_is_refused_nothing_says_so():

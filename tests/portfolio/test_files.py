@@ -77,6 +77,9 @@ def portfolios(draw):
             max_size=8,
         )
     )
+    # A market has one mark.
+    marks = {row["symbol"]: row["mark"] for row in rows}
+    rows = [{**row, "mark": marks[row["symbol"]]} for row in rows]
     words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     wallet = draw(st.floats(-1e9, 1e9))
     return Portfolio.of_rows(rows, venue=name, wallet=wallet, title=draw(words), note=draw(words))
