@@ -14,7 +14,8 @@ import numpy as np
 from .._typing import Floats
 from ..formatting import position_names
 from ..margin import opening
-from ..margin.account import TOWARD, Account
+from ..margin.account import Account
+from ..margin.legs import TOWARD
 from ..margin.market_move import liquidation_move
 from ..markets.venues import Venue
 

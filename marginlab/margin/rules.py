@@ -98,7 +98,7 @@ class Convention:
 
     @property
     def of_isolated(self) -> Convention:
-        """The same as an isolated position meets it: without a closing fee where that counts in cross alone."""
+        """The same as an isolated position meets it, without a closing fee where that counts in cross alone."""
         return self if self.closing_fee_in == "both" else replace(self, closing_fee_at="none", closing_fee_in="both")
 
     def fee_at(self, price: str) -> float:

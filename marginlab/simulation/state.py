@@ -369,16 +369,7 @@ class State:
         if loose and self.growing:
             return
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # What part of its notional a row is charged on, and how much of what its bracket counts it is.
-            charged, own = (
-                (1.0, 1.0)
-                if self.by_leg
-                else (
-                    valued.basis / valued.notional,
-                    valued.notional / np.where(valued.counted > 0, valued.counted, np.inf),
-                )
-            )
+        charged, own = self._of_its_market(valued)
         slope = np.sign(valued.size) * self.sign - rate * charged - self.convention.fee_at("liquidation")
         pool = valued.pool
         value = np.where(pool, total(np.where(pool, valued.notional, 0.0)), valued.notional)
@@ -390,13 +381,9 @@ class State:
             edge = valued.notional - spare / slope
             low, high = np.where(slope > 0, edge, 0.0), np.where(slope < 0, edge, np.inf)
             if loose and self.floors.shape[1] > 1:
-                fixed = self.by_size
-                low = np.maximum(
-                    low, np.where(fixed, 0.0, self.in_bracket(self.floors, valued.bracket) * own * (1 + ROUNDING))
-                )
-                high = np.minimum(
-                    high, np.where(fixed, np.inf, self.in_bracket(self.uppers, valued.bracket) * own * (1 - ROUNDING))
-                )
+                floor, upper = (self.in_bracket(bound, valued.bracket) * own for bound in (self.floors, self.uppers))
+                low = np.maximum(low, np.where(self.by_size, 0.0, floor * (1 + ROUNDING)))
+                high = np.minimum(high, np.where(self.by_size, np.inf, upper * (1 - ROUNDING)))
             amount = np.abs(valued.size) * self.multiplier
             low, high = (low / amount, high / amount) if self.kind == "linear" else (amount / high, amount / low)
         if self.stops:
@@ -405,6 +392,14 @@ class State:
             high = np.fmin(high, np.where(valued.size < 0, stop * (1 - ROUNDING), np.nan))
         self.low[:, valued.paths] = np.where(closed, 0.0, low)
         self.high[:, valued.paths] = np.where(closed, np.inf, high)
+
+    def _of_its_market(self, valued: Valuation) -> tuple[Numbers, Numbers]:
+        """Return which part of its notional a row is charged on, and how much of what its bracket counts it is."""
+        if self.by_leg:
+            return 1.0, 1.0
+        counted = np.where(valued.counted > 0, valued.counted, np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return valued.basis / valued.notional, valued.notional / counted
 
     def balance_of(self, row: int | None, valued: Valuation) -> Balance | None:
         """Return how a row, or with ``None`` the whole account, stands now; only where a ledger is kept."""
