@@ -109,7 +109,7 @@ class Plan:
 
     def markets(self, account: Account) -> list[list[int]]:
         """Return the rows of each contract that several positions are in, those left out that are never open."""
-        ever = np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0)
+        ever = np.asarray(np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0))
         ever[[action.position for action in self.actions if isinstance(action, Open | Trade)]] = True
         markets = [[row for row in rows if ever[row]] for rows in account.rows_of.values()]
         return [rows for rows in markets if len(rows) > 1]
