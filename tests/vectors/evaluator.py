@@ -48,7 +48,11 @@ class State:
     def answer(self, expected):
         """Answer one question, of one position or of the account."""
         rows = [row for row in self.rows if expected.get("symbol") in (None, row.symbol)]
+        if "position" in expected:
+            rows = [self.rows[int(expected["position"])]]
         ask = getattr(self, expected["quantity"])
+        if expected["quantity"] == "free_margin":
+            return ask()
         if expected["quantity"] == "equity" and "symbol" not in expected:
             return self.wallet + sum(row.margin + row.pnl for row in self.rows)
         found = [ask(row, expected) for row in rows]
@@ -96,22 +100,67 @@ class State:
         """Return the cross positions."""
         return [row for row in self.rows if row.mode == "cross"]
 
+    def market(self, row):
+        """Return the positions that have one price and are counted together: the cross legs of a symbol."""
+        return [row] if row.mode == "isolated" else [one for one in self.pool() if one.symbol == row.symbol]
+
+    def others(self, row):
+        """Return the cross positions in other markets."""
+        return [one for one in self.pool() if one.symbol != row.symbol]
+
+    def counting(self, row):
+        """Return how a position is counted: a fee in cross alone is none for an isolated one."""
+        spared = row.mode == "isolated" and self.convention.closing_fee_in == "cross"
+        return SimpleNamespace(**{**vars(self.convention), "closing_fee_at": "none"}) if spared else self.convention
+
     def backing(self, row):
-        """Return what stands behind a position: its margin, or the pool less what its others make and need."""
+        """Return what stands behind a market: its margin, or the pool less what other markets make and need."""
         if row.mode == "isolated":
             return row.margin
-        pool = self.pool()
-        legs, marks = [one.leg for one in pool], [one.mark for one in pool]
-        return oracle.backing(self.wallet, legs, marks, self.convention, pool.index(row))
+        return self.wallet + sum(other.pnl - self.requirement(other, {}) for other in self.others(row))
 
-    def liquidation_price(self, row, _expected):
-        return oracle.liquidation_price(*row.leg, self.backing(row), row.mark, self.convention)
+    def liquidation_price(self, row, expected):
+        """Return the price at which a market fails: below, above, or the nearer of the two."""
+        legs, toward = self.market(row), expected.get("toward")
+        if len(legs) == 1:
+            return self._alone(row) if toward in (None, "down" if row.size > 0 else "up") else None
+        cash, convention = self.backing(row), self.counting(row)
+        if convention.closing_fee_at == "bankruptcy":
+            cash -= sum(self.closing_fee(leg) for leg in legs)
+        # Where the fee does not rest on it, any will do.
+        leverages = [leg.leverage or 1 for leg in legs]
+        down, up = oracle.market_prices(cash, [leg.leg for leg in legs], leverages, row.mark, convention)
+        if toward is not None:
+            return down if toward == "down" else up
+        found = [price for price in (down, up) if price is not None]
+        return min(found, key=lambda price: abs(price - row.mark), default=None)
+
+    def _alone(self, row):
+        """Return the liquidation price of the only leg of a market."""
+        convention, backing = self.counting(row), self.backing(row)
+        if convention.closing_fee_at == "leverage":
+            backing -= self.closing_fee(row)
+        return oracle.liquidation_price(*row.leg, backing, row.mark, convention)
 
     def bankruptcy_price(self, row, _expected):
+        """Return the price at which the net of a market's legs has used up what is behind them."""
+        legs, convention = self.market(row), self.counting(row)
         backing = row.margin
         if row.mode == "cross":
-            backing = self.wallet + sum(other.pnl for other in self.pool() if other is not row)
-        return oracle.bankruptcy_price(*row.leg, backing, self.convention)
+            backing = self.wallet + sum(other.pnl for other in self.others(row))
+        if len(legs) == 1:
+            return oracle.bankruptcy_price(*row.leg, backing, convention)
+        amounts = [oracle.amount(leg.contract, leg.size) for leg in legs]
+        fee = convention.closing_fee if convention.closing_fee_at == "bankruptcy" else 0
+        net, fees = sum(amounts), fee * sum(map(abs, amounts))
+        if row.contract.kind == "linear":
+            at_zero = sum(amount * leg.entry for amount, leg in zip(amounts, legs, strict=True)) - backing
+            above, below, brings = at_zero, net - fees, net - fees
+        else:
+            at_zero = sum(amount / leg.entry for amount, leg in zip(amounts, legs, strict=True)) + backing
+            above, below, brings = net + fees, at_zero, net + fees
+        # Where the fee on both sides outweighs what the net brings, no move uses the backing up.
+        return above / below if brings * net > 0 and below != 0 and above / below > 0 else None
 
     def needed(self, row):
         """Return what the equity behind a position must cover: its own requirement, or that of its pool."""
@@ -127,9 +176,45 @@ class State:
         return equity <= need if self.convention.at_equality else equity < need
 
     def requirement(self, row, _expected):
-        need = oracle.requirement([row.leg], [row.mark], self.convention)
-        price = self.bankruptcy_price(row, {}) if self.convention.closing_fee_at == "bankruptcy" else None
-        return need if price is None else need + self.convention.closing_fee * self._value_at(row, price)
+        return self._counted_maintenance(row) + self.closing_fee(row)
+
+    def _counted_maintenance(self, row):
+        """Return the part of its market's maintenance that is a position's, by how the venue counts."""
+        legs, tiers = [leg.leg for leg in self.market(row)], row.contract.tiers
+        values, own = self._values(row, self.convention.maintenance_at)
+        amounts = [abs(size) for _, size, _ in legs] if tiers.measured_in == "contracts" else values
+        sides = oracle.sides(legs, values), oracle.sides(legs, amounts)
+        return oracle.leg_maintenance(tiers, row.size, values[own], amounts[own], *sides, self.convention)
+
+    def _values(self, row, place):
+        """Return what the legs of a market are worth at entry or at the mark, and which of them a position is."""
+        legs = self.market(row)
+        values = [self._value_at(leg, leg.entry if place == "entry" else leg.mark) for leg in legs]
+        return values, [leg is row for leg in legs].index(True)
+
+    def closing_fee(self, row):
+        """Return the fee for closing a position, where the venue requires it."""
+        convention = self.counting(row)
+        if convention.closing_fee_at == "leverage":
+            return oracle.leverage_fee(*row.leg, row.leverage, convention)
+        prices = {"liquidation": row.mark}
+        if convention.closing_fee_at == "bankruptcy":
+            prices["bankruptcy"] = self.bankruptcy_price(row, {})
+        price = prices.get(convention.closing_fee_at)
+        return Fraction(0) if price is None else convention.closing_fee * self._value_at(row, price)
+
+    def free_margin(self):
+        """Return what new cross positions may be opened with."""
+        pnl = sum(row.pnl for row in self.pool())
+        tied = sum(max(self._tied(row), self.requirement(row, {})) for row in self.pool())
+        return self.wallet + (pnl if self.convention.profit_opens else min(pnl, 0)) - tied
+
+    def _tied(self, row):
+        """Return the initial margin of what is open, as the venue counts it."""
+        values, own = self._values(row, self.convention.initial_at)
+        sides = oracle.sides([leg.leg for leg in self.market(row)], values)
+        initial = oracle.charged_on(row.size, values[own], sides, self.convention) / row.leverage
+        return initial + (self.closing_fee(row) if self.convention.fee_in_initial else 0)
 
     def _value_at(self, row, price):
         return oracle.notional(row.contract, row.size, price)

@@ -30,7 +30,17 @@ from marginlab import (
     venue,
     venue_names,
 )
-from marginlab.margin.rules import CLOSE, ISOLATED_FUNDING, MAINTENANCE_AT
+from marginlab.margin.account import TOWARD
+from marginlab.margin.rules import (
+    BRACKETS_COUNT,
+    CHARGED,
+    CLOSE,
+    CLOSING_FEE_AT,
+    CLOSING_FEE_IN,
+    ISOLATED_FUNDING,
+    MAINTENANCE_AT,
+)
+from marginlab.markets.venues import Sourced
 
 HERE = Path(__file__).parent
 FILE = HERE.parents[1] / "book" / "vectors.json"
@@ -38,7 +48,18 @@ PUBLISHED = HERE.parent / "published"
 
 Vector = dict[str, Any]
 
-# Tables beside the newest of every venue: what brackets were before and after they changed.
+# Markets of venues that have no table set out by hand; a venue that nothing is known of has none here either.
+MARKETS = [
+    ("dydx", "BTC-USD"),
+    ("dydx", "ETH-USD"),
+    ("bitget", "BTCUSDT"),
+    ("kucoin", "XBTUSDTM"),
+    ("mexc", "BTC_USDT"),
+    ("krakenfutures", "PF_XBTUSD"),
+    ("krakenfutures", "PI_XBTUSD"),
+    ("bitmex", "XBTUSD"),
+]
+# Tables beside the newest of these and of those set out by hand: what brackets were before and after they changed.
 OLDER = [
     ("binance", "BTCUSDT", "2021-03-18"),
     ("binance", "BTCUSDT", "2022-11-25"),
@@ -48,10 +69,8 @@ OLDER = [
     ("binance", "TRBUSDT", "2023-09-28"),
     ("binance", "WIFUSDT", "2025-02-27"),
     ("bybit", "BTCUSDT", "2025"),
-    ("okx", "BTCUSD", "2024"),
 ]
-# Several markets in one pool: venue, then symbol, share of the notional, entry and mark of each. What comes to know
-# both legs of one market adds them here, and to the evaluator.
+# Several markets in one pool: venue, then symbol, share of the notional, entry and mark of each.
 POOLS = [
     ("binance", [("BTCUSDT", 1.0, 60_000.0, 58_000.0), ("ETHUSDT", 0.5, 2_500.0, 2_600.0)]),
     ("binance", [("BTCUSDT", 1.0, 60_000.0, 61_500.0), ("ETHUSDT", -1.0, 2_500.0, 2_450.0)]),
@@ -59,12 +78,20 @@ POOLS = [
     ("hyperliquid", [("BTC", 1.0, 60_000.0, 57_000.0), ("ETH", -0.8, 2_500.0, 2_400.0)]),
     ("dydx", [("BTC-USD", 1.0, 60_000.0, 59_000.0), ("ETH-USD", 1.0, 2_500.0, 2_400.0)]),
 ]
+# Both legs of one market, by venues that count them differently: venue, symbol, entry of the long, of the short, mark;
+# then the sizes of both and the wallet behind them, once small and once over several brackets.
+HEDGES = [
+    ("binance", "BTCUSDT", 80_000.0, 81_000.0, 82_000.0, [(1.0, -0.6, 10_000.0), (40.0, -25.0, 530_000.0)]),
+    ("bybit", "BTCUSDT", 77_000.0, 78_000.0, 76_000.0, [(1.0, -0.5, 11_000.0), (10.0, -20.0, 230_000.0)]),
+    ("okx", "ETH-USDT-SWAP", 2_500.0, 2_600.0, 2_450.0, [(400.0, -300.0, 17_000.0), (90_000.0, -120_000.0, 5e6)]),
+    ("hyperliquid", "BTC", 60_000.0, 61_000.0, 59_000.0, [(2.0, -1.0, 18_000.0), (2_000.0, -5_000.0, 4e7)]),
+    ("bitget", "BTCUSDT", 60_000.0, 58_000.0, 61_000.0, [(2.0, -3.0, 30_000.0), (60.0, -40.0, 600_000.0)]),
+    ("krakenfutures", "PF_XBTUSD", 80_000.0, 81_000.0, 82_000.0, [(1.0, -0.6, 10_000.0), (30.0, -50.0, 650_000.0)]),
+]
 # A price at which notionals are round, and how far from a bound just below and just above it are.
 ROUND, NEAR = 1_000.0, Decimal("0.00001")
 # What doubles give is written with fewer digits than they have, so that every machine writes the same file.
 DIGITS = 12
-# Where a closing fee may count, as far as the exact evaluator knows.
-FEE_AT = ("none", "liquidation", "bankruptcy", "margin")
 
 
 # --- how things are written -----------------------------------------------------------------------------------
@@ -93,9 +120,9 @@ def brackets_row(tiers: Tiers) -> Vector:
     }
 
 
-def answer(quantity: str, value: Any, symbol: str | None = None) -> Vector:
+def answer(quantity: str, value: Any, symbol: str | None = None, **more: Any) -> Vector:
     """Return what is expected of one question, of one position where its symbol is given."""
-    asked = {"quantity": quantity} if symbol is None else {"symbol": symbol, "quantity": quantity}
+    asked = {**({} if symbol is None else {"symbol": symbol}), **more, "quantity": quantity}
     if isinstance(value, bool | int):
         return {**asked, "value": value}
     if not math.isfinite(value):
@@ -115,6 +142,7 @@ def position_row(position: Position, mark: float, table: str | None = None) -> V
         "mark": mark,
         "mode": position.mode,
         "margin": position.margin,
+        **({} if position.leverage is None else {"leverage": position.leverage}),
     }
 
 
@@ -169,9 +197,11 @@ def published_answer(one: Vector) -> Vector:
 @cache
 def chosen() -> dict[str, tuple[Venue, Contract, Vector]]:
     """Return each table by its name in the file: whose it is, its contract, and what is written of it."""
-    newest = dict.fromkeys(
-        (name, table.contract.symbol, None) for name in venue_names() for table in venue(name).tables
-    )
+    by_hand: dict[tuple[str, str], str | None] = {}
+    for one in map(venue, venue_names()):
+        for table in one.tables:
+            by_hand.setdefault((one.name, table.contract.symbol), table.date)
+    newest = [(*market, date) for market, date in (by_hand | dict.fromkeys(MARKETS)).items()]
     found = {}
     for name, symbol, date in [*newest, *OLDER]:
         one = venue(name)
@@ -183,6 +213,7 @@ def chosen() -> dict[str, tuple[Venue, Contract, Vector]]:
             "date": table.date,
             "source": table.source,
             "confidence": table.confidence,
+            "note": table.note,
             "kind": contract.kind,
             "multiplier": contract.multiplier,
             "currency": contract.currency,
@@ -190,6 +221,11 @@ def chosen() -> dict[str, tuple[Venue, Contract, Vector]]:
         }
         found[f"{name} {symbol} {table.date}"] = one, contract, row
     return found
+
+
+def tables_by_symbol() -> dict[tuple[str, str], str]:
+    """Return the name of the newest table of each market that is in the file."""
+    return {(one.name, contract.symbol): name for name, (one, contract, _) in reversed(chosen().items())}
 
 
 def size_of(contract: Contract, amount: Decimal, price: float) -> float:
@@ -244,19 +280,21 @@ def account_vector(
     convention: Convention,
     *,
     wallet: float = 0.0,
-    tables: Sequence[str | None] = (None,),
+    tables: Sequence[str | None] | None = None,
+    opens: bool = False,
     **more: str,
 ) -> Vector:
-    """Return an account with everything that is expected of it."""
+    """Return an account with everything that is expected of it, and what it may still open."""
     account = Account.of(positions, wallet=wallet, convention=convention)
-    rows = zip(positions, marks, tables, strict=True)
+    rows = zip(positions, marks, tables or [None] * len(positions), strict=True)
+    free = [answer("free_margin", float(account.free_margin(marks)))] if opens else []
     return {
         "id": id_,
         "about": "account",
         **more,
         "input": {"wallet": wallet, "positions": [position_row(*row) for row in rows]},
         "convention": convention,
-        "expected": list(asked_of(account, marks)),
+        "expected": [*asked_of(account, marks), *free],
     }
 
 
@@ -271,10 +309,21 @@ def asked_of(account: Account, marks: Sequence[float]) -> Iterator[Vector]:
         "liquidation_price": account.liquidation_price(marks),
         "bankruptcy_price": account.bankruptcy_price(marks),
     }
+    alone = len(set(account.contracts)) == len(account.contracts)
+    directions = {} if alone else {way: account.liquidation_price(marks, toward=way) for way in TOWARD}
     for i, contract in enumerate(account.contracts):
+        which = (contract.symbol,) if alone else (contract.symbol, i)
         for quantity, values in columns.items():
-            yield answer(quantity, float(values[i]), contract.symbol)
-        yield answer("liquidatable", bool(account.liquidatable(marks)[i]), contract.symbol)
+            yield of_position(quantity, float(values[i]), *which)
+        for way, values in directions.items():
+            yield of_position("liquidation_price", float(values[i]), *which, toward=way)
+        yield of_position("liquidatable", bool(account.liquidatable(marks)[i]), *which)
+
+
+def of_position(quantity: str, value: Any, symbol: str, position: int | None = None, **more: str) -> Vector:
+    """Return what is expected of one position, by its number where its symbol is that of others too."""
+    numbered = {} if position is None else {"position": position}
+    return answer(quantity, value, symbol, **numbered, **more)
 
 
 def at_venues() -> Iterator[Vector]:
@@ -289,7 +338,7 @@ def at_venues() -> Iterator[Vector]:
             margin = float(f"{contract.initial_margin(size, ROUND, leverage):.9g}")
             yield account_vector(
                 f"{name}, isolated, {size:,.12g} at {leverage}x",
-                [Position(contract, size, ROUND, mode="isolated", margin=margin)],
+                [Position(contract, size, ROUND, mode="isolated", margin=margin, leverage=leverage)],
                 [ROUND],
                 one.convention.value,
                 tables=[name],
@@ -299,12 +348,12 @@ def at_venues() -> Iterator[Vector]:
 
 def in_pools() -> Iterator[Vector]:
     """Yield cross pools of several markets, and the same beside an isolated position."""
-    tables = {(one.name, contract.symbol): name for name, (one, contract, _) in reversed(chosen().items())}
+    tables = tables_by_symbol()
     for (name, rows), value, leverage, apart in product(POOLS, (40_000, 4_000_000), (3, 10), (False, True)):
         one = venue(name)
         wallet = value * sum(abs(share) for _, share, *_ in rows) / leverage
         positions = [
-            Position(one.contract(symbol), float(f"{share * value / entry:.6g}"), entry)
+            Position(chosen()[tables[name, symbol]][1], float(f"{share * value / entry:.6g}"), entry)
             for symbol, share, entry, _ in rows
         ]
         if apart:
@@ -330,16 +379,156 @@ def by_conventions() -> Iterator[Vector]:
         size, floor = kinds[kind]
         contract = Contract("ANY", Tiers([0, 3 * floor * 10], [0.004, 0.01], deductions), kind=kind)
         margin = 200.0 if kind == "linear" else 2.0
-        for maintenance_at, fee_at in product(MAINTENANCE_AT, FEE_AT):
-            fee = 0.0 if fee_at == "none" else 0.0006
-            position = Position(contract, side * size, ROUND, mode="isolated", margin=margin)
+        for maintenance_at, fee_at in product(MAINTENANCE_AT, CLOSING_FEE_AT):
+            position = Position(contract, side * size, ROUND, mode="isolated", margin=margin, **leverage_for(fee_at))
             yield account_vector(
                 f"{kind}, {'no deduction' if deductions == 0 else 'deduction'}, size {side * size:,g}, maintenance at "
                 f"{maintenance_at}, fee at {fee_at}",
                 [position],
                 [ROUND * (1 - side * 0.04)],
-                Convention(maintenance_at, fee, fee_at),
+                Convention(maintenance_at, fee_for(fee_at), fee_at),
             )
+
+
+def fee_for(fee_at: str) -> float:
+    """Return a closing fee to count there."""
+    return 0.0 if fee_at == "none" else 0.0006
+
+
+def leverage_for(fee_at: str) -> dict[str, float]:
+    """Return the leverage of a position where the closing fee depends on it."""
+    return {"leverage": 10.0} if fee_at == "leverage" else {}
+
+
+def fees_in_modes() -> Iterator[Vector]:
+    """Yield a cross and an isolated position with every closing fee, counted in both modes or in cross alone."""
+    markets = [Contract(symbol, Tiers.flat(0.005)) for symbol in ("ONE", "TWO")]
+    for fee_at, fee_in, side in product(CLOSING_FEE_AT[1:], CLOSING_FEE_IN, (1, -1)):
+        leverage = leverage_for(fee_at)
+        yield account_vector(
+            f"fee at {fee_at}, in {fee_in}, {'long' if side > 0 else 'short'}",
+            [
+                Position(markets[0], 2.0 * side, ROUND, **leverage),
+                Position(markets[1], 2.0 * side, ROUND, mode="isolated", margin=200.0, **leverage),
+            ],
+            [ROUND * (1 - side * 0.02)] * 2,
+            Convention(closing_fee=fee_for(fee_at), closing_fee_at=fee_at, closing_fee_in=fee_in),
+            wallet=200.0,
+        )
+
+
+def hedged() -> Iterator[Vector]:
+    """Yield both legs of one market in cross: worked out by hand, at venues, and by every way of counting them."""
+    binance, newest = venue("binance"), tables_by_symbol()
+    table, flat = newest["binance", "BTCUSDT"], Contract("BTCUSDT", Tiers.flat(0.004))
+    pair = [Position(chosen()[table][1], side, 60_000.0) for side in (1.0, -1.0)]
+    for mark in (60_000.0, 600_000.0):
+        yield account_vector(
+            f"binance, an equal pair, at {mark:,g}",
+            pair,
+            [mark] * 2,
+            binance.convention.value,
+            wallet=5_000.0,
+            tables=[table] * 2,
+            venue=binance.title,
+        )
+    uneven = [Position(flat, 2.0, 60_000.0), Position(flat, -1.0, 61_000.0)]
+    yield account_vector("a pair, more long than short", uneven, [60_500.0] * 2, Convention(), wallet=8_000.0)
+    others = [
+        Position(flat, 0.5, 60_000.0, mode="isolated", margin=3_000.0),
+        Position(Contract("ETHUSDT", Tiers.flat(0.01)), -5.0, 2_500.0),
+    ]
+    beside = "a pair, more long than short, beside another market and an isolated leg of its own"
+    marks = [60_500.0, 60_500.0, 60_500.0, 2_450.0]
+    yield account_vector(beside, uneven + others, marks, Convention(), wallet=8_000.0)
+    little = [Position(flat, 1.0, 60_000.0), Position(flat, -0.999, 60_000.0)]
+    fee = Convention(closing_fee=0.001, closing_fee_at="bankruptcy")
+    name = "a pair whose closing fee outweighs what its net brings"
+    yield account_vector(name, little, [60_000.0] * 2, fee, wallet=5_000.0)
+    yield from hedged_at_venues()
+    yield from hedged_by_conventions()
+
+
+def hedged_at_venues() -> Iterator[Vector]:
+    """Yield pairs as venues count them."""
+    for name, symbol, *prices, mark, pairs in HEDGES:
+        one, table = venue(name), tables_by_symbol()[name, symbol]
+        contract, settings = chosen()[table][1], leverage_for(one.convention.value.closing_fee_at)
+        for long, short, wallet in pairs:
+            legs = zip((long, short), prices, strict=True)
+            yield account_vector(
+                f"{name}, {long:+,g} from {prices[0]:,g} and {short:+,g} from {prices[1]:,g}",
+                [Position(contract, size, entry, **settings) for size, entry in legs],
+                [mark] * 2,
+                one.convention.value,
+                wallet=wallet,
+                tables=[table] * 2,
+                venue=one.title,
+            )
+
+
+def hedged_by_conventions() -> Iterator[Vector]:
+    """Yield a pair by what its brackets count and it is charged on, and by where maintenance and fee are taken."""
+    counts = [{"brackets_count": count, "charged": charge} for count, charge in product(BRACKETS_COUNT, CHARGED)]
+    fees = [
+        {"maintenance_at": place, "closing_fee_at": fee_at, "closing_fee": fee_for(fee_at)}
+        for place, fee_at in product(MAINTENANCE_AT, ("liquidation", "bankruptcy", "leverage"))
+    ]
+    for kind, ways in (("linear", counts + fees), ("inverse", counts + fees[:3])):
+        unit, floor, wallet = {"linear": (1.0, 500.0, 700.0), "inverse": (1_000.0, 2.5, 0.7)}[kind]
+        contract = Contract("ANY", Tiers([0, floor], [0.01, 0.05]), kind=kind)
+        for way in ways:
+            settings = leverage_for(way.get("closing_fee_at", "none"))
+            held = [
+                Position(contract, size * unit, entry, **settings) for size, entry in ((3.0, ROUND), (-2.0, 1_050.0))
+            ]
+            name = ", ".join(f"{key} {value}" for key, value in way.items())
+            yield account_vector(f"{kind}, a pair, {name}", held, [980.0] * 2, Convention(**way), wallet=wallet)
+
+
+def at_dates() -> Iterator[Vector]:
+    """Yield positions at Bybit, which took maintenance at the entry until 2 September 2025, before and after."""
+    asked = [("IMXUSDT", 0.008, 7.0, 0.7495, 3.0), ("BTCUSDT", 0.0033, 1.0, 77_000.0, 2.0)]
+    asked.append(("BTCUSDT", 0.0033, 1.0, 77_000.0, 10.0))
+    for (symbol, rate, size, entry, leverage), date in product(asked, (None, "2025-09-01", "2023")):
+        one = venue("bybit", date=date)
+        contract = Contract(symbol, Tiers.flat(rate, max_leverage=100.0))
+        for mode in ("isolated", "cross"):
+            held = Position(contract, size, entry, mode=mode, leverage=leverage)
+            yield account_vector(
+                f"bybit, {symbol}, {mode}, {leverage:g}x, {date or 'today'}",
+                [held],
+                [entry],
+                one.convention.value,
+                wallet=0.0 if mode == "isolated" else float(contract.initial_margin(size, entry, leverage)),
+                venue=one.title,
+            )
+
+
+def below_zero() -> Iterator[Vector]:
+    """Yield isolated positions whose margin is below zero: profit was taken out, or funding paid from it."""
+    contract = Contract("ETHUSDT", Tiers.flat(0.02))
+    for side, entry, mark in ((1, 6_500 / 3, 2_500.0), (-1, 2_500.0, 6_500 / 3)):
+        held = Position(contract, 1.5 * side, float(f"{entry:.15g}"), mode="isolated", margin=-125.0)
+        name = f"a margin of -125, {'long' if side > 0 else 'short'}"
+        yield account_vector(name, [held], [float(f"{mark:.15g}")], Convention())
+
+
+def what_opens() -> Iterator[Vector]:
+    """Yield what may still be opened beside a position, by what its venue ties up and lets back it."""
+    contract = Contract("BTCUSDT", Tiers.flat(0.005))
+    ways = product((60_000.0, 48_000.0), (True, False), ("mark", "entry"), (False, True))
+    for mark, profit_opens, initial_at, fee_in_initial in ways:
+        fee = {"closing_fee": 0.0006, "closing_fee_at": "liquidation"} if fee_in_initial else {}
+        yield account_vector(
+            f"at {mark:,g}, profit {'opens' if profit_opens else 'does not open'}, initial margin at {initial_at}"
+            f"{' with the fee' if fee_in_initial else ''}",
+            [Position(contract, 0.1, 50_000.0, leverage=10.0)],
+            [mark],
+            Convention(profit_opens=profit_opens, initial_at=initial_at, fee_in_initial=fee_in_initial, **fee),
+            wallet=1_000.0,
+            opens=True,
+        )
 
 
 def at_equality() -> Iterator[Vector]:
@@ -389,23 +578,29 @@ def by_rules() -> Iterator[Vector]:
 
 
 def venues() -> Vector:
-    """Return how each venue counts and liquidates, with its source."""
+    """Return how each venue counts and liquidates, and counted before, with its source."""
     said = {}
     for one in map(venue, venue_names()):
-        cited = {
-            name: {
-                "value": told(fact.value),
-                **{key: getattr(fact, key) for key in ("source", "date", "confidence", "note")},
-            }
-            for name, fact in (("convention", one.convention), ("rules", one.rules))
+        today, *before = one.conventions
+        said[one.title] = {
+            "convention": cited(today),
+            "conventions_before": list(map(cited, before)),
+            "rules": cited(one.rules),
         }
-        said[one.title] = cited
     return said
+
+
+def cited(fact: Sourced[Any]) -> Vector:
+    """Return a convention or rules, with who says so, when they held, and what of them is assumed."""
+    keys = ("source", "date", "confidence", "note", "since", "until", "assumed")
+    return {"value": told(fact.value), **{key: getattr(fact, key) for key in keys}}
 
 
 def vectors() -> list[Vector]:
     """Return all vectors, in the order of the file."""
-    makers = (published, at_bounds, at_venues, in_pools, by_conventions, at_equality, by_rules)
+    positions = (at_venues, at_dates, below_zero, by_conventions, at_equality)
+    pools = (in_pools, hedged, fees_in_modes, what_opens)
+    makers = (published, at_bounds, *positions, *pools, by_rules)
     return [vector for maker in makers for vector in maker()]
 
 
@@ -432,7 +627,7 @@ def _part(name: str, rows: Any) -> str:
 
 
 def _line(row: Vector) -> str:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 if __name__ == "__main__":
