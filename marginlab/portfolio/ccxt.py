@@ -80,7 +80,7 @@ def from_ccxt(
     -----
     The margin set aside is ``positionMargin``, or else ``collateral`` less ``unrealizedPnl`` (collateral alone where
     it equals ``initialMargin``, which some venues report so), or else ``initialMargin``. The mark is ``markPrice``, or
-    else what ``notional``, or at last ``unrealizedPnl``, says of it.
+    else what ``notional``, or at last ``unrealizedPnl``, says of it; of both sides of a market it is the same.
 
     Examples
     --------
