@@ -33,6 +33,8 @@ from .tiers import Tiers
 TOWARD = ("down", "up")
 # More than Newton's steps ever take, which halve what is missing where a curve just touches zero.
 STEPS = 100
+# Beyond this nothing is looked for, which no price comes near.
+END = 1e100
 
 
 def counted(how: str, size: Floats, column: Floats) -> Floats:
@@ -290,7 +292,7 @@ def _curved(
     start, stop, constant, slope, curve = columns
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         top = np.where(slope > 0, (np.maximum(slope, 0.0) / ((1 + power) * curve)) ** (1 / power), 0.0)
-        highest = np.clip(top, start, stop)
+        highest = np.clip(np.minimum(top, END), start, stop)
         # Beyond one of these no more is left than the curve takes.
         reach = np.where(
             slope < 0,
@@ -302,7 +304,7 @@ def _curved(
         )
     at_start, at_highest, at_stop = (_height(x, constant, slope, curve, power) for x in (start, highest, stop))
     far = np.clip(reach, highest, stop)
-    climbs, sinks = (at_start < 0) & (at_highest >= 0), (at_highest > 0) & (at_stop <= 0) & np.isfinite(far)
+    climbs, sinks = (at_start < 0) & (at_highest >= 0), (at_highest > 0) & (at_stop <= 0) & (far < END)
     up = _newton(start, highest, climbs, constant, slope, curve, power)
     down = _newton(far, highest, sinks, constant, slope, curve, power)
     up = np.where(climbs, up, np.where(at_start >= 0, -np.inf, np.inf))

@@ -121,18 +121,20 @@ def _of_curves(account: Account, marks: Floats, slope: Floats, start: Floats, st
         spare = _spare(account, marks, slope, t.reshape(*t.shape[:-2], pieces * n))
         return np.diagonal(spare.reshape(*spare.shape[:-2], pieces, n, n), axis1=-2, axis2=-1)
 
+    near = np.minimum(start, FAR)
     # Just inside: on an edge rounding would decide which bracket holds.
-    low = np.broadcast_to((start + ROUNDING / 4 * (1 + start))[..., None], (*start.shape, n))
-    high = np.where(stop < np.inf, stop - ROUNDING / 4 * (1 + np.where(stop < np.inf, stop, 0.0)), FAR * (1 + start))
-    high = np.broadcast_to(high[..., None], low.shape)
+    low = np.broadcast_to((near + ROUNDING / 4 * (1 + near))[..., None], (*start.shape, n))
+    high = np.minimum(stop, FAR * (1 + near))
+    high = np.broadcast_to((high - ROUNDING / 4 * (1 + high))[..., None], low.shape)
     at_once, later = left(low) <= 0, left(high) <= 0
     for _ in range(HALVINGS):
-        middle = np.sqrt((1 + low) * (1 + high)) - 1
+        middle = np.sqrt(1 + low) * np.sqrt(1 + high) - 1
         if ((middle <= low) | (middle >= high)).all():
             break
         fails = left(middle) <= 0
         low, high = np.where(fails, low, middle), np.where(fails, middle, high)
-    return np.where(at_once, start[..., None], np.where(later, high, np.inf))
+    found = np.where(at_once, start[..., None], np.where(later, high, np.inf))
+    return np.where(start[..., None] < FAR, found, np.inf)
 
 
 def _edges(account: Account, marks: Floats, slope: Floats) -> tuple[Floats, float]:

@@ -238,6 +238,7 @@ def test_a_rate_that_is_at_least_what_has_grown_begins_to_grow_where_that_is_mor
     assert tiers.maintenance_margin([5_000, 10_000, 20_000]) == pytest.approx([50, 100, 400])
     assert tiers.bracket([5_000, 10_000, 20_000]).tolist() == [0, 0, 1]
     assert tiers.without_jumps
+    assert [one.factors.tolist() for one in (tiers, DERIBIT, TWO)] == [[0, 1e-6], [0.00005], [0, 0]]
     nothing = Tiers.flat(0, growth=Growth(1e-6, how="at least"))
     assert nothing.maintenance_margin([0, 20_000]) == pytest.approx([0, 400])
 
