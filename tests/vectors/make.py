@@ -395,7 +395,7 @@ def fee_for(fee_at: str) -> float:
     return 0.0 if fee_at == "none" else 0.0006
 
 
-def leverage_for(fee_at: str) -> dict[str, float]:
+def leverage_for(fee_at: str) -> Vector:
     """Return the leverage of a position where the closing fee depends on it."""
     return {"leverage": 10.0} if fee_at == "leverage" else {}
 
@@ -469,8 +469,10 @@ def hedged_at_venues() -> Iterator[Vector]:
 
 def hedged_by_conventions() -> Iterator[Vector]:
     """Yield a pair by what its brackets count and it is charged on, and by where maintenance and fee are taken."""
-    counts = [{"brackets_count": count, "charged": charge} for count, charge in product(BRACKETS_COUNT, CHARGED)]
-    fees = [
+    counts: list[Vector] = [
+        {"brackets_count": count, "charged": charge} for count, charge in product(BRACKETS_COUNT, CHARGED)
+    ]
+    fees: list[Vector] = [
         {"maintenance_at": place, "closing_fee_at": fee_at, "closing_fee": fee_for(fee_at)}
         for place, fee_at in product(MAINTENANCE_AT, ("liquidation", "bankruptcy", "leverage"))
     ]
@@ -519,7 +521,7 @@ def what_opens() -> Iterator[Vector]:
     contract = Contract("BTCUSDT", Tiers.flat(0.005))
     ways = product((60_000.0, 48_000.0), (True, False), ("mark", "entry"), (False, True))
     for mark, profit_opens, initial_at, fee_in_initial in ways:
-        fee = {"closing_fee": 0.0006, "closing_fee_at": "liquidation"} if fee_in_initial else {}
+        fee: Vector = {"closing_fee": 0.0006, "closing_fee_at": "liquidation"} if fee_in_initial else {}
         yield account_vector(
             f"at {mark:,g}, profit {'opens' if profit_opens else 'does not open'}, initial margin at {initial_at}"
             f"{' with the fee' if fee_in_initial else ''}",
