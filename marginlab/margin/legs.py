@@ -330,16 +330,14 @@ def _newton(
 ) -> Floats:
     """Return the root between *x*, where c + s *x* - k *x*^(1 + p) is below 0, and where it is highest."""
     x, c, s, k, toward = (column[active] for column in (x, constant, slope, curve, highest))
-    way = np.sign(toward - x)
-    for _ in range(STEPS):
+    way, moved, steps = np.sign(toward - x), True, 0
+    while moved and steps < STEPS:
         with np.errstate(divide="ignore", invalid="ignore"):
             step = -(c + x * (s - k * x**power)) / (s - (1 + power) * k * x**power)
         # Only rounding could turn it round, or take it past the top.
         onward = np.where(step * way > 0, x + step, x)
         onward = np.where(way > 0, np.minimum(onward, toward), np.maximum(onward, toward))
-        if (onward == x).all():
-            break
-        x = onward
+        x, moved, steps = onward, bool((onward != x).any()), steps + 1
     root = np.empty(active.shape)
     root[active] = x
     return root

@@ -12,8 +12,8 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Floats
 from .account import Account
 
-# Beyond this distance nothing that has not failed is looked for; and more halvings than are left after that.
-FAR, HALVINGS = 1e30, 100
+# Beyond this distance nothing is looked for, and as often as this it can be halved (by ratio) until nothing is left.
+FAR, HALVINGS = 1e30, 60
 
 
 def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.0, toward: str = "down") -> Floats:
@@ -48,7 +48,7 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     Along the move each notional, and with it equity and requirement, is a straight line in *s* (in
     the inverse of the price for inverse contracts), kinked where a position enters another bracket.
     Each straight piece is solved exactly and the first failing one is taken. Where a rate grows without steps a piece
-    bends down, so that it still meets zero once at most from above: there it is halved until nothing is left to halve.
+    bends down, so that it still meets zero once at most from above: there it is halved until nothing is left.
 
     Examples
     --------
@@ -129,8 +129,6 @@ def _of_curves(account: Account, marks: Floats, slope: Floats, start: Floats, st
     at_once, later = left(low) <= 0, left(high) <= 0
     for _ in range(HALVINGS):
         middle = np.sqrt(1 + low) * np.sqrt(1 + high) - 1
-        if ((middle <= low) | (middle >= high)).all():
-            break
         fails = left(middle) <= 0
         low, high = np.where(fails, low, middle), np.where(fails, middle, high)
     found = np.where(at_once, start[..., None], np.where(later, high, np.inf))

@@ -150,7 +150,8 @@ class Rules:
         What is tried first, in the market. ``"whole"``: nothing. ``"share"``: `share` of the size
         held when this liquidation began, again and again. ``"bracket"``: down by `brackets`
         maintenance brackets. ``"restore"``: just so much that equity covers the requirement, impact
-        left out. A position for which this would close everything is closed as a whole.
+        left out. A position for which this would close everything is closed as a whole. The last two are
+        refused where a maintenance rate grows without steps.
     share, share_above
         For ``"share"``: the fraction a round, and the notional up to which a position is not
         worth closing in parts.
