@@ -194,6 +194,48 @@ def as_move(move: float) -> str:
     return moved(move, 1) if abs(move) <= 10 else "above +1,000%"
 
 
+def as_ratio(ratio: float) -> str:
+    """Return a margin ratio; ``inf`` is that of a unit with nothing left.
+
+    Parameters
+    ----------
+    ratio
+        Requirement to equity.
+
+    Returns
+    -------
+    str
+        A percentage; in words above ten times the equity.
+
+    Examples
+    --------
+    >>> as_ratio(0.918), as_ratio(float("inf"))
+    ('91.8%', 'above 1,000%')
+    """
+    return percent(ratio, 1) if ratio <= 10 else "above 1,000%"
+
+
+def as_leverage(leverage: float) -> str:
+    """Return an effective leverage; ``inf`` is that of a unit with nothing left.
+
+    Parameters
+    ----------
+    leverage
+        Notional to equity.
+
+    Returns
+    -------
+    str
+        With an ``x``; in words above a thousand.
+
+    Examples
+    --------
+    >>> as_leverage(24), as_leverage(float("inf"))
+    ('24.0x', 'above 1,000x')
+    """
+    return f"{leverage:.1f}x" if leverage <= 1_000 else "above 1,000x"
+
+
 def day(time: np.datetime64) -> str:
     """Return the day of a time.
 

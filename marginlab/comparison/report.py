@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
-from ..formatting import Table, as_amount, as_csv, as_move, as_size, percent
+from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_ratio, as_size
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.events import event_names
@@ -255,8 +255,8 @@ def _positions(one: Comparison) -> Table:
             _both(as_move, column.distance[i], column.other_distance[i]),
             _price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
-            f"{column.effective_leverage[i]:.1f}x",
-            percent(column.margin_ratio[i], 1),
+            as_leverage(column.effective_leverage[i]),
+            as_ratio(column.margin_ratio[i]),
         )
         for column in one.columns
         for i, name in enumerate(one.names)
@@ -269,8 +269,8 @@ def _account(one: Comparison) -> Table:
         ("wallet", *(as_amount(column.wallet) for column in one.columns)),
         ("margins set aside", *(as_amount(column.margins) for column in one.columns)),
         ("free margin", *(as_amount(column.free_margin) for column in one.columns)),
-        ("margin ratio", *(percent(column.worst_margin_ratio, 1) for column in one.columns)),
-        ("leverage", *(f"{column.account_leverage:.1f}x" for column in one.columns)),
+        ("margin ratio", *(as_ratio(column.worst_margin_ratio) for column in one.columns)),
+        ("leverage", *(as_leverage(column.account_leverage) for column in one.columns)),
         ("fall that takes the first", *(as_move(column.first_fall) for column in one.columns)),
         ("fall that takes all", *(as_move(column.last_fall) for column in one.columns)),
         ("rise that takes the first", *(as_move(column.first_rise) for column in one.columns)),

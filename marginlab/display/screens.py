@@ -18,7 +18,7 @@ from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
 from ..comparison.report import Comparison
 from ..comparison.scenarios import Replay
-from ..formatting import Table, as_amount, as_move, as_size, day, listed, moved, percent
+from ..formatting import Table, as_amount, as_move, as_ratio, as_size, day, listed, moved, percent
 from . import figures
 
 # In the order in which they are drawn: the account as entered lies on top of the one it equals.
@@ -105,7 +105,7 @@ def free_margin(found: Comparison) -> Screen:
     figure = figures.chart(traces, x="account", y=found.currency, barmode="group", height=340)
     refused = [f"{one.name}: {refusal}" for one in found.columns for refusal in one.refusals]
     free = [f"{as_amount(one.free_margin)} {one.name}" for one in found.columns]
-    ratios = [f"{percent(one.worst_margin_ratio, 1)} {one.name}" for one in found.columns]
+    ratios = [f"{as_ratio(one.worst_margin_ratio)} {one.name}" for one in found.columns]
     sentence = (
         f"Of an equity of {as_amount(found.columns[0].equity)} {found.currency} this is free: {listed(free)}. "
         f"The margin ratio, which ends a position when it is full, is {listed(ratios)}. The venue would refuse "

@@ -90,6 +90,15 @@ def test_both_sides_of_a_market_are_told_apart_in_all_results():
     assert any(row[0] == "closing" and row[3].endswith("BTCUSDT short") for row in rows)
 
 
+def test_a_side_that_nothing_is_left_of_is_said_in_words():
+    # Isolated, the short has 800 set aside, and has lost 2,000.
+    legs = [Position(BTC, size, entry, leverage=10) for size, entry in ((1, 10_000), (-1, 8_000))]
+    found = compare(Account.of(legs, wallet=2_000), [10_000, 10_000], venue="binance")
+    assert np.isinf(found.columns[2].margin_ratio[1])
+    assert found.position_table.rows[-1][-2:] == ("above 1,000x", "above 1,000%")
+    assert "inf" not in str(found)
+
+
 def test_an_account_that_is_refused_nothing_says_so():
     assert "What the venue would refuse:\n  nothing\n" in str(compare(ONE, [10_000], venue="bybit"))
 
