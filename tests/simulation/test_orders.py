@@ -433,7 +433,7 @@ def test_at_hyperliquid_three_quarters_of_a_profit_may_leave_the_margin_below_0(
 
 def test_whoever_has_taken_profit_out_owes_it_when_the_price_gaps():
     account = holding((1, 128, -20))
-    outcome = simulate(account, [[160.0], [140.0]], rules=Rules(fund=0.0, deleveraging=False))
+    outcome = simulate(account, [[160.0], [140.0]], rules=Rules(fund=0.0))
     # −20 + 12 at the second: 8 are missing, and the wallet is not touched.
     assert (outcome.liquidated.tolist(), outcome.shortfall, outcome.wallet) == ([1], 8, 100)
 

@@ -30,7 +30,7 @@ from marginlab import (
     venue,
     venue_names,
 )
-from marginlab.margin.account import TOWARD
+from marginlab.margin.legs import TOWARD
 from marginlab.margin.rules import (
     BRACKETS_COUNT,
     CHARGED,
