@@ -171,9 +171,12 @@ def charged_on(size, value, both_values, convention):
 
 def leverage_fee(contract, size, entry, leverage, convention):
     """Return the closing fee at the price at which a position's initial margin alone would be used up."""
-    q, entry, leverage = amount(contract, size), Fraction(entry), Fraction(leverage)
+    q, entry = amount(contract, size), Fraction(entry)
     if convention.closing_fee_at != "leverage" or q == 0:
         return Fraction(0)
+    if leverage == INFINITY:
+        return Fraction(convention.closing_fee) * notional(contract, size, entry)
+    leverage = Fraction(leverage)
     if contract.kind == "linear":
         price = entry - entry / leverage * (1 if q > 0 else -1)
         return Fraction(convention.closing_fee) * abs(q) * max(price, Fraction(0))

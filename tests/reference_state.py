@@ -103,7 +103,7 @@ class State:
             Row(i, contract, Fraction(size), Fraction(entry), bool(isolated), Fraction(margin), exact(leverage))
             for i, (contract, size, entry, isolated, margin, leverage) in enumerate(zip(*columns, strict=True))
         ]
-        self.convention, self.rules = account.convention, rules
+        self.convention, self.rules, self.orders = account.convention, rules, account.orders
         self.wallet, self.fund = Fraction(account.wallet), exact(rules.fund)
         self.balance_at_start = self.wallet + sum(row.margin for row in self.rows)
         self.forfeited = self.shortfall = self.fund_received = self.fund_paid = Fraction(0)
@@ -233,7 +233,38 @@ class State:
     def free(self):
         """Return what the wallet holds beyond cross losses and cross initial margins; negative if it is short."""
         initial = sum(self.initial_margin(row) for row in self.open_rows(isolated=False))
-        return self.wallet + min(0, self.cross_pnl()) - initial
+        return self.wallet + min(0, self.cross_pnl()) - initial - self.ordered()
+
+    def ordered(self):
+        """Return what open orders tie up beside the positions."""
+        more, sides = Fraction(0), {}
+        for order in self.orders:
+            if order.reduce_only:
+                continue
+            needed = self.order_margin(order)
+            if order.mode == "isolated" or self.convention.orders_tie == "both":
+                more += needed
+            else:
+                sides.setdefault(order.contract, [Fraction(0), Fraction(0)])[order.size < 0] += needed
+        for contract, orders in sides.items():
+            held = [row for row in self.open_rows(isolated=False) if row.contract == contract]
+            own = [sum(self.initial_margin(row) for row in held if row.side == side) for side in (1, -1)]
+            more += max(0, own[0] + orders[0] - sum(own), own[1] + orders[1] - sum(own))
+        return more
+
+    def order_margin(self, order):
+        """Return what one order ties up of its own."""
+        value = notional(order.contract, order.size, order.price)
+        as_row = Row(-1, order.contract, Fraction(order.size), Fraction(order.price), False, Fraction(0), INFINITY)
+        limit = as_row.limit(as_row.counted(value))
+        leverage = limit if order.leverage is None else min(exact(order.leverage), limit)
+        rate, at = Fraction(self.convention.closing_fee), self.convention.closing_fee_at
+        fee = rate * value if at == "liquidation" else Fraction(0)
+        fee += leverage_fee(order.contract, order.size, order.price, leverage, self.convention)
+        if order.mode == "isolated" and self.convention.closing_fee_in == "cross":
+            fee = Fraction(0)
+        initial = value / leverage + (fee if self.convention.fee_in_initial else 0)
+        return max(initial, as_row.maintenance_on(value) + fee)
 
     def available(self):
         """Return what may leave the wallet."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marginlab import (
+    MODES,
     Account,
     AddMargin,
     AutoMargin,
@@ -22,6 +23,7 @@ from marginlab import (
     Deleverage,
     Growth,
     Open,
+    Order,
     Rules,
     SetLeverage,
     Stop,
@@ -40,6 +42,7 @@ from marginlab.margin.rules import (
     INITIAL_AT,
     LEVERAGE_CHANGE,
     MAINTENANCE_AT,
+    ORDERS_TIE,
     WITHDRAWAL,
 )
 
@@ -165,7 +168,7 @@ def draw_account(rng, start, values):
     held = values * np.abs(sides)
     wallet = np.sum(held * ~isolated) * rng.uniform(0.02, 0.15) + np.sum(values) * pick(rng, 0.0, 0.0, 0.1, 0.2)
     at = pick(rng, *OF_POSITION, *CLOSING_FEE_AT)
-    return Account(
+    account = Account(
         wallet=float(short(wallet)),
         contracts=contracts,
         size=short(size),
@@ -184,8 +187,30 @@ def draw_account(rng, start, values):
             initial_at=pick(rng, *INITIAL_AT),
             fee_in_initial=bool(rng.random() < 0.3),
             profit_opens=bool(rng.random() < 0.5),
+            orders_tie=ORDERS_TIE[int(wallet * 1_000) % 2],
         ),
     )
+    return replace(account, orders=draw_waiting(account, start))
+
+
+def draw_waiting(account, start):
+    """Draw open orders for some accounts, from numbers of their own, which the wallet decides."""
+    rng = np.random.default_rng(int(abs(account.wallet) * 2**20) % 2**32)
+    orders = []
+    for _ in range(pick(rng, 0, 0, 0, 1, 2, 3)):
+        row = int(rng.integers(len(start)))
+        size = account.size[row] or 1.0
+        orders.append(
+            Order(
+                account.contracts[row],
+                float(short(size * rng.uniform(-0.3, 0.3))) or 1.0,
+                between(rng, 0.9 * start[row], 1.1 * start[row]),
+                mode=pick(rng, "cross", *MODES),
+                leverage=pick(rng, 5.0, 20.0),
+                reduce_only=bool(rng.random() < 0.2),
+            )
+        )
+    return orders
 
 
 def draw_contract(rng, kind, symbol, price, value):

@@ -13,9 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from marginlab import Account, Contract, Convention, Growth, Position, Tiers
-from marginlab.margin.account import MODES
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT
+from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT, MODES
 from marginlab.margin.tiers import HOW
 
 # Where a closing fee counts that asks for nothing but the position and its backing.

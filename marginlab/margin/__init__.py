@@ -1,10 +1,11 @@
 """Margin: what must be held, and when it is lost."""
 
-from .account import MODES, Account, Position
+from .account import Account, Position
 from .contracts import Contract
 from .liquidation import bankruptcy_price, liquidation_price
 from .market_move import liquidation_move
-from .rules import Convention, Rules
+from .open_orders import Order
+from .rules import MODES, Convention, Rules
 from .tiers import Growth, Tiers
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Contract",
     "Convention",
     "Growth",
+    "Order",
     "Position",
     "Rules",
     "Tiers",

@@ -19,9 +19,8 @@ from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import legs, liquidation, opening
 from .contracts import Contract, check_alike
-from .rules import Convention
-
-MODES = ("cross", "isolated")
+from .open_orders import Order, waiting
+from .rules import MODES, Convention
 
 
 @dataclass(frozen=True)
@@ -117,6 +116,8 @@ class Account:
         Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
     convention
         How the venue counts.
+    orders
+        Open orders, which tie up margin and are no equity.
 
     Raises
     ------
@@ -133,11 +134,14 @@ class Account:
     margin: Floats = 0.0  # type: ignore[assignment]  # one number for all; an array once it is checked
     leverage: Floats = np.inf  # type: ignore[assignment]
     convention: Convention = field(default_factory=Convention)
+    orders: Sequence[Order] = ()
     isolated: Bools = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        contracts = tuple(self.contracts)
-        check_alike(contracts)
+        contracts, orders = tuple(self.contracts), tuple(self.orders)
+        for order in orders:
+            _checks.instance("orders", order, Order)
+        check_alike([*contracts, *(order.contract for order in orders)])
         _checks.instance("convention", self.convention, Convention)
         n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
         modes = (self.mode,) * n if named else tuple(self.mode)
@@ -161,6 +165,7 @@ class Account:
             **columns,
             "wallet": _checks.plain(wallet),
             "contracts": contracts,
+            "orders": orders,
             "mode": modes,
             "isolated": isolated,
         }
@@ -169,7 +174,12 @@ class Account:
 
     @classmethod
     def of(
-        cls, positions: Sequence[Position], *, wallet: ArrayLike = 0.0, convention: Convention | None = None
+        cls,
+        positions: Sequence[Position],
+        *,
+        wallet: ArrayLike = 0.0,
+        convention: Convention | None = None,
+        orders: Sequence[Order] = (),
     ) -> Account:
         """Return the account that holds these positions beside this wallet, as it stands.
 
@@ -183,6 +193,8 @@ class Account:
             Cash behind the cross positions, any sign; shape (...).
         convention
             How the venue counts; the default `Convention` if left out.
+        orders
+            Open orders.
 
         Returns
         -------
@@ -198,6 +210,7 @@ class Account:
             margin=np.array([position.margin or 0.0 for position in positions]),
             leverage=np.array([position.leverage or np.inf for position in positions]),
             convention=convention or Convention(),
+            orders=orders,
         )
 
     @classmethod
@@ -518,7 +531,7 @@ class Account:
         """Return what is left to open with, as the venue counts it: what backs new positions, less what is tied up.
 
         The wallet and what the cross positions have lost, or made where profit opens, less their initial margins, or
-        where those are less than that their requirements.
+        where those are less than that their requirements, and less what open orders tie up.
 
         Parameters
         ----------
@@ -536,10 +549,40 @@ class Account:
             For a cross position with neither a leverage nor a limit in its bracket.
         """
         prices, cross = self.as_marks(marks), ~self.isolated
-        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
         pnl = np.where(cross, self.unrealized_pnl(prices), 0.0).sum(axis=-1)
         backing = opening.backing(self.wallet, pnl, self.convention)
-        return _checks.plain(backing - np.where(cross, tied, 0.0).sum(axis=-1))
+        return _checks.plain(backing - self._tied(prices).sum(axis=-1) - self.order_margin(prices))
+
+    def order_margin(self, marks: ArrayLike) -> Numbers:
+        """Return what open orders tie up beside the positions.
+
+        Each order its initial margin at its price. Where the venue charges the larger side of a market alone, by as
+        much as the larger of both, with what is held on it, comes to more than the positions tie up.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            Shape (...), 0 or more.
+
+        Raises
+        ------
+        ArgumentError
+            For an order or a cross position with neither a leverage nor a limit in its bracket.
+        """
+        prices = self.as_marks(marks)
+        wait = waiting(self.orders, self.convention)
+        tied, more = self._tied(prices) if wait.sides else np.zeros(prices.shape), np.zeros(prices.shape[:-1])
+        for contract, (bought, sold) in wait.sides.items():
+            own = tied[..., self.rows_of.get(contract, [])]
+            side = np.broadcast_to(self.size, tied.shape)[..., self.rows_of.get(contract, [])]
+            long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
+            more = more + np.maximum(np.maximum(long + bought, short + sold) - long - short, 0.0)
+        return _checks.plain(wait.apart + more)
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
         """Return requirement / equity; liquidation is at 1.
@@ -704,6 +747,12 @@ class Account:
     @cached_property
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
+
+    def _tied(self, prices: Floats) -> Floats:
+        """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""
+        cross = ~self.isolated
+        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
+        return np.where(cross & (self.size != 0), tied, 0.0)
 
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""

@@ -15,12 +15,14 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Numbers
 
+MODES = ("cross", "isolated")
 MAINTENANCE_AT = ("liquidation", "entry", "mark")
 CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "leverage", "margin")
 CLOSING_FEE_IN = ("both", "cross")
 BRACKETS_COUNT = ("leg", "net", "larger", "both")
 CHARGED = ("each", "net", "larger")
 INITIAL_AT = ("mark", "entry")
+ORDERS_TIE = ("both", "larger")
 CLOSE = ("takeover", "market")
 PARTS = ("whole", "share", "bracket", "restore")
 CLOSING_ORDERS = ("largest loss", "random", "all at once", "as given")
@@ -63,6 +65,9 @@ class Convention:
     profit_opens
         Whether unrealized profit of cross positions backs new ones. Profit of an isolated position backs nothing else,
         and what leaves the wallet must be in it.
+    orders_tie
+        What open cross orders tie up: each of ``"both"`` sides its own, or of a market the ``"larger"`` side alone,
+        what is held on it counted in.
 
     Examples
     --------
@@ -82,6 +87,7 @@ class Convention:
     initial_at: str = "mark"
     fee_in_initial: bool = False
     profit_opens: bool = True
+    orders_tie: str = "both"
 
     def __post_init__(self) -> None:
         _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
@@ -92,6 +98,7 @@ class Convention:
         _checks.one_of("initial_at", self.initial_at, INITIAL_AT)
         _checks.truth("fee_in_initial", self.fee_in_initial)
         _checks.truth("profit_opens", self.profit_opens)
+        _checks.one_of("orders_tie", self.orders_tie, ORDERS_TIE)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
             raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
         _checks.truth("at_equality", self.at_equality)

@@ -15,9 +15,8 @@ from importlib import resources
 from typing import Any, Generic, TypeVar
 
 from .. import _checks
-from ..margin.account import MODES
 from ..margin.contracts import Contract
-from ..margin.rules import Convention, Rules
+from ..margin.rules import MODES, Convention, Rules
 from .brackets import BracketTable, history_of, last_day, symbols_of, table_of, tables_of
 
 TOPICS = (

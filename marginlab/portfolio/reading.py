@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
-from ..margin.account import MODES
+from ..margin.rules import MODES
 
 Result = TypeVar("Result")
 

@@ -16,8 +16,8 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from ..margin import opening
-from ..margin.account import MODES
 from ..margin.contracts import value_of
+from ..margin.rules import MODES
 from .state import State, Valuation, total
 
 

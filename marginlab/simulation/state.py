@@ -21,6 +21,7 @@ from .._typing import Bools, Floats, Integers, Numbers
 from ..margin import legs, liquidation, opening
 from ..margin.account import Account
 from ..margin.contracts import Contract, profit_of, value_of
+from ..margin.open_orders import waiting
 from ..margin.rules import Rules
 from .results import Balance, Ledger, LedgerEntry
 
@@ -105,6 +106,7 @@ class State:
         self.rows = np.arange(n)[:, None]
         self._stack_brackets()
         self._find_markets()
+        self.orders = waiting(account.orders, account.convention)
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
@@ -331,13 +333,21 @@ class State:
             return valued.maintenance
         entry = self.entry[:, valued.paths] if self.convention.maintenance_at == "entry" else valued.marks
         basis = value_of(self.kind, np.abs(valued.size) * self.multiplier, entry)
-        bracket = self.bracket(np.where(self.by_size, np.abs(valued.size), basis))
-        rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
+        counted = np.where(self.by_size, np.abs(valued.size), basis)
+        bracket = self.bracket(counted)
+        rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         return np.where(valued.size != 0, rate * basis - deduction, 0.0)
 
     def tied(self, valued: Valuation) -> Floats:
-        """Return what the cross positions tie up, shape (k,)."""
-        return total(np.where(valued.pool, self.needed_to_open(valued), 0.0))
+        """Return what the cross positions and the open orders tie up, shape (k,)."""
+        needed = np.where(valued.pool, self.needed_to_open(valued), 0.0)
+        tied = total(needed) + self.orders.apart
+        for contract, (bought, sold) in self.orders.sides.items():
+            rows = self.account.rows_of.get(contract, [])
+            own, side = needed[rows], valued.size[rows]
+            long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
+            tied = tied + np.maximum(np.maximum(long + bought, short + sold) - long - short, 0.0)
+        return np.asarray(tied)
 
     def there(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""

@@ -718,7 +718,7 @@ def test_engine_and_exact_referee_agree_on_every_order_event_by_event(first):
         flows = [outcome.realized, outcome.funding, -outcome.fees, -outcome.impact]
         unrealized = outcome.equity - outcome.wallet - outcome.margin.sum()
         kept = outcome.balance + unrealized + sum(flow.sum() for flow in flows)
-        kept += outcome.shortfall - outcome.forfeited - outcome.deleveraged
+        kept += outcome.shortfall - outcome.forfeited - outcome.forgone.sum()
         turnover = (
             abs(outcome.balance) + abs(unrealized) + sum(np.abs(flow).sum() for flow in flows) + outcome.shortfall
         )

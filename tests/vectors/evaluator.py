@@ -258,7 +258,8 @@ class Step(State):
 def _position(row, file):
     """Return a position with its contract, from the table that it names or from what it states itself."""
     stated = file["tables"][row["table"]] if "table" in row else row
-    tiers = SimpleNamespace(**stated["brackets"])
+    # No table of the file has a rate that grows between bounds.
+    tiers = SimpleNamespace(**stated["brackets"], growth=None)
     contract = SimpleNamespace(kind=stated["kind"], multiplier=stated["multiplier"], tiers=tiers)
     mark = row["entry"] if row["mark"] is None else row["mark"]
     return SimpleNamespace(
