@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Growth, Position, Tiers, liquidation_move, venue
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers, liquidation_move, liquidation_price, venue
 
 from .. import oracle
 from ..examples import examples
@@ -463,3 +463,18 @@ def on_an_edge(account, marks, i):
     edges = any(np.isclose(amount[k], one.tiers.floors[1:], rtol=1e-7).any() for k, one in enumerate(account.contracts))
     left = account.position_equity(marks)[i] - account.position_requirement(marks)[i]
     return edges or abs(left) < 1e-7 * account.notional(marks).sum()
+
+
+def test_a_price_with_the_fee_by_leverage_asks_for_the_leverage():
+    convention = Convention(closing_fee=0.001, closing_fee_at="leverage")
+    # 0.1 % of the 54,000 that a 10x long leaves: 60,000 − 20,000 + 54 = 99.5 % of P
+    found = liquidation_price(BTC, 1, 60_000, 20_000, leverage=10, convention=convention)
+    assert found == pytest.approx(40_054 / 0.995)
+    assert_refused(
+        lambda: liquidation_price(BTC, 1, 60_000, 20_000, convention=convention),
+        "leverage must be given where the closing fee is on the value that it implies",
+        "leverage",
+    )
+    # Of an isolated position the fee is in the margin.
+    of_isolated = Convention(closing_fee=0.001, closing_fee_at="leverage", closing_fee_in="cross").of_isolated
+    assert liquidation_price(BTC, 1, 60_000, 6_000, convention=of_isolated) == pytest.approx(54_000 / 0.995)
