@@ -263,7 +263,7 @@ def test_who_asks_more_of_both_directions_is_on_record():
     in_cross, in_isolated = (VENUES.findall(part) for part in stricter.groups())
     rules = {name: one.rule for one in practices("leverage") for name in VENUES.findall(one.venue)}
     assert [rules[name] for name in in_cross] == ["sum"]
-    assert "net" in [rules[name] for name in in_isolated]
+    assert {rules[name] for name in in_isolated} == {"larger"}
 
 
 def test_a_claim_without_a_test_is_told(copy, tmp_path):

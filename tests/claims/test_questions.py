@@ -148,7 +148,8 @@ def test_claim_4_1_the_chapter_tells_what_is_left_and_free_as_it_is_by_hand():
 
 def test_claim_4_1_drawn_at_random_the_winner_goes_first_on_half_of_the_draws():
     falls = np.arange(401)[:, None] / 1000
-    rows = zip(map(DYDX.contract, ("BTC-USD", "ETH-USD")), (2.0, -20.0), MARKS, strict=True)
+    coins = [DYDX.contract(symbol, date=BEGAN) for symbol in ("BTC-USD", "ETH-USD")]
+    rows = zip(coins, (2.0, -20.0), MARKS, strict=True)
     account = Account.open(
         [Position(*row, leverage=10) for row in rows], balance=25_000, convention=DYDX.convention.value
     )
