@@ -443,7 +443,7 @@ class Account:
             fee = 0 * prices + self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
         else:
             fee = convention.fee_at("liquidation") * self.notional(prices)
-        return np.where(self._pays_to_close, fee, 0.0)
+        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
 
     def requirement(self, marks: ArrayLike) -> Floats:
         """Return maintenance margin plus the closing fee where the venue counts it.
@@ -524,8 +524,7 @@ class Account:
             Shape (..., n).
         """
         spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
-        of_others = self.pooled(spare) - self.of_market(spare)
-        return np.where(self.isolated, self.margin, self._cash + of_others)
+        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
         """Return what is left to open with, as the venue counts it: what backs new positions, less what is tied up.
@@ -679,8 +678,8 @@ class Account:
         for contract, rows in self._markets:
             needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
             market = self._market(contract, rows, prices, backing, fixed=needed)
-            answers[..., rows] = market.liquidation_price(way)[..., None]
-        return np.where(self.size != 0, answers, np.nan)
+            answers[..., rows] = np.where(self.size[..., rows] != 0, market.liquidation_price(way)[..., None], np.nan)
+        return answers
 
     def bankruptcy_price(self, marks: ArrayLike | None = None, *, toward: str | None = None) -> Floats:
         """Return the price at which each position has used up all that stands behind it.
@@ -710,8 +709,9 @@ class Account:
             answers = np.where(self.isolated, alone, answers)
         answers = self._toward(way, answers)
         for contract, rows in self._markets:
-            answers[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
-        return np.where(self.size != 0, answers, np.nan)
+            found = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
+            answers[..., rows] = np.where(self.size[..., rows] != 0, found, np.nan)
+        return answers
 
     def pooled(self, column: Floats) -> Floats:
         """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
@@ -797,6 +797,8 @@ class Account:
 
     def of_market(self, column: Floats) -> Floats:
         """Return each position's own value, and for the cross legs of one market their sum, shape (..., n)."""
+        if not self._markets:
+            return column
         together = column.copy()
         for _, rows in self._markets:
             together[..., rows] = column[..., rows].sum(axis=-1, keepdims=True)
