@@ -248,9 +248,18 @@ class State:
                 sides.setdefault(order.contract, [Fraction(0), Fraction(0)])[order.size < 0] += needed
         for contract, orders in sides.items():
             held = [row for row in self.open_rows(isolated=False) if row.contract == contract]
-            own = [sum(self.initial_margin(row) for row in held if row.side == side) for side in (1, -1)]
-            more += max(0, own[0] + orders[0] - sum(own), own[1] + orders[1] - sum(own))
+            own = [sum(self.initial_of_each(row) for row in held if row.side == side) for side in (1, -1)]
+            tied = sum(self.initial_margin(row) for row in held)
+            more += max(0, own[0] + orders[0] - tied, own[1] + orders[1] - tied)
         return more
+
+    def initial_of_each(self, row):
+        """Return the initial margin of a leg charged whole, by its own bracket."""
+        leverage = min(row.leverage, row.limit(row.counted(row.notional)))
+        at_entry = self.convention.initial_at == "entry"
+        value = notional(row.contract, row.size, row.entry) if at_entry else row.notional
+        fee = self.closing_fee(row) if self.convention.fee_in_initial else 0
+        return (Fraction(0) if leverage == INFINITY else value / leverage) + fee
 
     def order_margin(self, order):
         """Return what one order ties up of its own."""

@@ -154,7 +154,7 @@ class Comparison:
         return "\n\n".join(map(str, parts))
 
 
-def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
+def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None = None) -> Comparison:
     """Return an account as it is, all cross and all isolated, side by side.
 
     Parameters
@@ -165,6 +165,8 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
         Where prices are now, shape (n,).
     venue
         Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`.
+    date
+        Of these rules; ``None`` for today's.
 
     Returns
     -------
@@ -189,7 +191,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
 
     >>> from marginlab.portfolio import preset
     >>> pair = preset("hedged-pair")
-    >>> for column in compare(pair.account, pair.marks, venue=pair.venue).columns:
+    >>> for column in compare(pair.account, pair.marks, venue=pair.venue, date=pair.date).columns:
     ...     print(column.name, column.distance.round(2))
     as entered [-0.38  0.54]
     all cross [-0.38  0.54]
@@ -202,7 +204,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
         raise ArgumentError(
             "account", f"must hold open positions, each with a size other than 0, not {account.size.tolist()}"
         )
-    where, at = venue_of(_checks.one_of("venue", venue, venue_names())), account.as_marks(marks)
+    where, at = venue_of(_checks.one_of("venue", venue, venue_names()), date=date), account.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
     return Comparison(account, at, where, columns_of(account, at, where))

@@ -196,7 +196,7 @@ class AccountForm:
         self.status.value = "" if portfolio else WRONG.format(STALE)
         if portfolio is None:
             return
-        self.found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue)
+        self.found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date)
         self.results.value = ""
         self.files.value = " · ".join(
             [

@@ -19,7 +19,7 @@ from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import legs, liquidation, opening
 from .contracts import Contract, check_alike
-from .open_orders import Order, waiting
+from .open_orders import Order, beyond, waiting
 from .rules import MODES, Convention
 
 
@@ -138,6 +138,8 @@ class Account:
     isolated: Bools = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.orders, Iterable):
+            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
         contracts, orders = tuple(self.contracts), tuple(self.orders)
         for order in orders:
             _checks.instance("orders", order, Order)
@@ -209,7 +211,7 @@ class Account:
             mode=[position.mode for position in positions],
             margin=np.array([position.margin or 0.0 for position in positions]),
             leverage=np.array([position.leverage or np.inf for position in positions]),
-            convention=convention or Convention(),
+            convention=Convention() if convention is None else convention,
             orders=orders,
         )
 
@@ -575,12 +577,13 @@ class Account:
         """
         prices = self.as_marks(marks)
         wait = waiting(self.orders, self.convention)
-        tied, more = self._tied(prices) if wait.sides else np.zeros(prices.shape), np.zeros(prices.shape[:-1])
+        more = np.zeros(prices.shape[:-1])
         for contract, (bought, sold) in wait.sides.items():
-            own = tied[..., self.rows_of.get(contract, [])]
-            side = np.broadcast_to(self.size, tied.shape)[..., self.rows_of.get(contract, [])]
+            rows = [row for row in self.rows_of.get(contract, []) if not self.isolated[row]]
+            tied, own = self._tied(prices)[..., rows], self._initial_of_each(prices)[..., rows]
+            side = np.broadcast_to(self.size, (*prices.shape[:-1], len(self.contracts)))[..., rows]
             long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
-            more = more + np.maximum(np.maximum(long + bought, short + sold) - long - short, 0.0)
+            more = more + beyond(long, short, tied.sum(axis=-1), bought, sold)
         return _checks.plain(wait.apart + more)
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
@@ -754,6 +757,13 @@ class Account:
         tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
         return np.where(cross & (self.size != 0), tied, 0.0)
 
+    def _initial_of_each(self, prices: Floats) -> Floats:
+        """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
+        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
+        limit = self._each(Contract.leverage_limit, prices)
+        fee = self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
+        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + fee
+
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
         prices = self.as_marks(marks)
@@ -778,8 +788,8 @@ class Account:
         return np.stack([np.asarray(limit) for limit in limits], axis=-1)
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
-        """Return the leverage set, or where none is the bracket's limit."""
-        leverage = np.where(self.leverage == np.inf, self._leverage_limit(prices), self.leverage)
+        """Return the leverage set, at most the bracket's limit."""
+        leverage = np.minimum(self.leverage, self._leverage_limit(prices))
         if (np.isinf(leverage) & asked & (self.size != 0)).any():
             raise ArgumentError(
                 "leverage", "must be given where the brackets set no limit, to work out an initial margin"

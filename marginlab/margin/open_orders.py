@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import _checks
 from .._checks import ArgumentError
+from .._typing import Numbers
 from . import liquidation, opening
 from .contracts import Contract
 from .rules import MODES, Convention
@@ -108,6 +111,26 @@ class Waiting:
 
     apart: float
     sides: dict[Contract, tuple[float, float]]
+
+
+def beyond(long: Numbers, short: Numbers, tied: Numbers, bought: float, sold: float) -> Numbers:
+    """Return what the larger side of a market, with its orders, ties up beyond what its positions do.
+
+    Parameters
+    ----------
+    long, short
+        Initial margins of what is held on either side, each leg's own.
+    tied
+        What these positions tie up.
+    bought, sold
+        What the purchases and the sales would.
+
+    Returns
+    -------
+    float or array
+        0 or more.
+    """
+    return np.maximum(np.maximum(long + bought, short + sold) - tied, 0.0)
 
 
 def waiting(orders: Sequence[Order], convention: Convention) -> Waiting:

@@ -77,6 +77,8 @@ class Deleverage(Action):
         row = self.position
         if self.paths is not None:
             valued = valued.only(np.isin(state.number[valued.paths], self.paths))
+        if not valued.paths.size:
+            return
         size, pnl, before = valued.size[row], valued.pnl[row], state.balance_of(row, valued)
         if self.price is None:
             price, forgone = valued.marks[row], np.zeros(pnl.shape)
@@ -175,7 +177,11 @@ def draw_deleveraging(
     if (chances > 1).any():
         raise ArgumentError("chance", f"must be at most 1, not {float(chances.max())!r}")
     marks = marks[None] if marks.ndim == 2 else marks
-    _checks.broadcastable(chance=chances.shape, prices=marks.shape[:2])
+    if np.broadcast_shapes(_checks.broadcastable(chance=chances.shape, prices=marks.shape[:2])) != marks.shape[:2]:
+        raise ArgumentError(
+            "chance", f"must be one number, or go with prices of {marks.shape[:2]}, not {chances.shape}"
+        )
+    _checks.between("share", share, 0, 1, open_below=True)
     rng = np.random.default_rng(_checks.count("seed", seed, least=0))
     happens, through, at_random = np.moveaxis(rng.random((*marks.shape[:2], 3)), -1, 0)
     profit = account.unrealized_pnl(marks)[..., position]

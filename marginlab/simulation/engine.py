@@ -54,7 +54,7 @@ def simulate(
     ----------
     account
         What is held before the first step: n positions, or K accounts of n positions each. A size of
-        0 is a place for a position to be opened later.
+        0 is a place for a position to be opened later. Its open orders tie up margin on the way; they are not filled.
     prices
         Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
         of which only a few are in memory at a time. Step 0 is the first price after the start.

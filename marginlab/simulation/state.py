@@ -21,7 +21,7 @@ from .._typing import Bools, Floats, Integers, Numbers
 from ..margin import legs, liquidation, opening
 from ..margin.account import Account
 from ..margin.contracts import Contract, profit_of, value_of
-from ..margin.open_orders import waiting
+from ..margin.open_orders import beyond, waiting
 from ..margin.rules import Rules
 from .results import Balance, Ledger, LedgerEntry
 
@@ -344,10 +344,18 @@ class State:
         tied = total(needed) + self.orders.apart
         for contract, (bought, sold) in self.orders.sides.items():
             rows = self.account.rows_of.get(contract, [])
-            own, side = needed[rows], valued.size[rows]
+            own, side = self._initial_of_each(valued)[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
             long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
-            tied = tied + np.maximum(np.maximum(long + bought, short + sold) - long - short, 0.0)
+            tied = tied + beyond(long, short, needed[rows].sum(axis=0), bought, sold)
         return np.asarray(tied)
+
+    def _initial_of_each(self, valued: Valuation) -> Floats:
+        """Return the initial margin that each leg would have were it charged whole, by its own bracket, (n, k)."""
+        limit, at = self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional)), valued.notional
+        if self.convention.initial_at == "entry":
+            at = value_of(self.kind, np.abs(valued.size) * self.multiplier, self.entry[:, valued.paths])
+        fee = valued.fee if self.convention.fee_in_initial else 0.0
+        return at / np.minimum(self.leverage[:, valued.paths], limit) + fee
 
     def there(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""

@@ -165,3 +165,20 @@ REFUSED = {
 @pytest.mark.parametrize(("call", "says", "shown"), REFUSED.values(), ids=REFUSED)
 def test_malformed_orders_are_refused_by_name(call, says, shown):
     assert_refused(call, says, shown)
+
+
+def test_a_smaller_side_that_is_held_counts_with_its_orders_where_the_larger_alone_is_charged():
+    # Long 1 and short 0.6 at 10x tie up 6,000; with 0.5 more to be sold the short side comes to 6,600.
+    one = Contract("BTCUSDT", Tiers.flat(0.004, max_leverage=100), currency="USDT")
+    convention = Convention(charged="larger", orders_tie="larger")
+    held = [Position(one, 1, 60_000, leverage=10), Position(one, -0.6, 60_000, leverage=10)]
+    sale = Order(one, -0.5, 60_000, leverage=10)
+    account = Account.of(held, wallet=50_000, convention=convention, orders=[sale])
+    assert account.order_margin([60_000] * 2) == pytest.approx(600)
+    assert account.free_margin([60_000] * 2) == pytest.approx(50_000 - 6_600)
+    small = replace(account, orders=[replace(sale, size=-0.3)])
+    assert small.order_margin([60_000] * 2) == 0
+
+
+def test_orders_that_are_none_are_refused():
+    assert_refused(lambda: Account.of([Position(BTC, 1, 1)], orders=5), "orders must be a sequence of orders", "5")

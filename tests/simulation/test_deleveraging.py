@@ -122,6 +122,17 @@ def test_it_happens_on_the_paths_it_names():
     outcome = simulate(account, prices, actions=[adl(paths=(1, 3)), adl(paths=())])
     assert outcome.deleveraged.ravel().tolist() == [0, 1, 0, 1]
     np.testing.assert_array_equal(outcome.equity, 4_000)
+    alone = simulate(account, prices[0], actions=[adl(paths=())])
+    assert (alone.deleveraged, list(alone.ledger)) == (0, [])
+
+
+def test_a_chance_of_other_paths_is_refused():
+    account = Account.of([SHORT])
+    for prices, chance in (((4, 1), (5, 1)), ((3, 4, 1), (2, 1, 4))):
+        with pytest.raises(ArgumentError, match=r"chance must be one number, or go with prices|shapes must broadcast"):
+            draw_deleveraging(account, np.ones(prices), position=0, chance=np.ones(chance), most=1, seed=1)
+    with pytest.raises(ArgumentError, match="share must lie in"):
+        draw_deleveraging(account, np.ones((4, 1)), position=0, chance=0.0, most=1, share=-5, seed=1)
 
 
 def test_paths_keep_their_numbers_when_they_are_gone_through_in_parts(monkeypatch):

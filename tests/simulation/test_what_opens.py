@@ -131,3 +131,14 @@ def test_parts_that_restore_are_refused_where_both_legs_are_counted_together():
     with pytest.raises(ArgumentError, match="part must be 'whole', 'share' or 'bracket'"):
         simulate(account, [[60_000.0] * 2], rules=Rules(part="restore"))
     assert simulate(account, [[60_000.0] * 2], rules=Rules(part="share")).survived.all()
+
+
+def test_a_leverage_above_that_of_the_bracket_grown_into_ties_up_by_the_bracket():
+    # 5 BTC at 62,000 are 310,000: by the bracket of 20x they tie up 15,500, whatever was set when they were fewer.
+    steps = Contract("BTCUSDT", Tiers([0, 300_000], [0.004, 0.01], max_leverage=[150, 20]), currency="USDT")
+    account = Account(20_000, [steps, ETH], [5, 0], [60_000, 2_000], leverage=[150, 10])
+    marks = np.array([62_000.0, 2_000.0])
+    assert account.initial_margin(marks)[0] == pytest.approx(15_500)
+    assert account.free_margin(marks) == pytest.approx(20_000 + 10_000 - 15_500)
+    assert opens(account, marks, 14_500 / 200)
+    assert not opens(account, marks, 14_501 / 200)
