@@ -79,6 +79,10 @@ serve: book ## Serve the built book on this machine (PORT=8000)
 notebooks: .venv/.book ## Run the notebooks and keep their outputs as text
 	$(BIN)/python book/refresh.py
 
+.PHONY: vectors
+vectors: .venv/.book ## Write the test vectors for other programs, book/vectors.json
+	$(BIN)/python -m tests.vectors.make
+
 .PHONY: format
 format: .venv/.dev ## Format code and notebooks
 	$(BIN)/ruff format

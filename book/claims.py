@@ -6,15 +6,53 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
 BOOK = Path(__file__).parent
 TESTS = BOOK.parent / "tests" / "claims"
-VERDICTS = ("holds", "holds with a condition", "depends on the venue", "does not hold")
+VERDICTS = ("holds", "holds with a condition", "depends on the venue", "not documented", "does not hold")
+# When a verdict is true: a year, a month, or from one to another.
+DATES = re.compile(r"\d{4}(-\d\d)?( to \d{4}(-\d\d)?)?")
 # The end of a claim's part of its chapter: the label of another claim, or any heading of the same rank.
 END = re.compile(r"^(\([\w-]+\)=\n)?## ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a claim, or of a part of one.
+
+    Attributes
+    ----------
+    part
+        What of the claim it is about, as in ``"of gains in cross"``; empty where it is about all of it.
+    verdict, condition
+        One of `VERDICTS`; and what it hangs on, empty for ``"holds"``.
+    whom, date
+        Of which venues it speaks, and when that was so: a year, a month, or from one to another. What follows from the
+        arithmetic of the two modes is true of any venue at any date.
+    matter
+        The question of fact it rests on, the same word wherever another verdict rests on it too; empty where none does.
+    """
+
+    part: str
+    verdict: str
+    condition: str
+    whom: str
+    date: str
+    matter: str
+
+    @property
+    def said(self) -> str:
+        """What it is about, and the verdict: how it stands in a chapter."""
+        return f"{self.part}, {self.verdict}" if self.part else self.verdict
+
+    @property
+    def judged(self) -> str:
+        """The verdict with its condition, in Markdown."""
+        about = f"{self.part[0].upper()}{self.part[1:]}: " if self.part else ""
+        return f"{about}**{self.verdict}**" + (f", {self.condition}" if self.condition else "")
 
 
 @dataclass(frozen=True)
@@ -25,15 +63,14 @@ class Claim:
     ----------
     id
         Section and number, as in ``"1-2"``.
-    verdict, condition
-        One of `VERDICTS`; and what it hangs on, empty for ``"holds"``.
+    verdicts
+        One, or one for each part where a claim says several things.
     """
 
     id: str
     question: str
     chapter: str
-    verdict: str
-    condition: str
+    verdicts: tuple[Verdict, ...]
 
     @property
     def link(self) -> str:
@@ -41,9 +78,14 @@ class Claim:
         return f"{self.chapter}.ipynb#claim-{self.id}"
 
     @property
+    def said(self) -> str:
+        """The verdict as its chapter has it, part by part."""
+        return "; ".join(one.said for one in self.verdicts)
+
+    @property
     def judged(self) -> str:
-        """The verdict with its condition, in Markdown."""
-        return f"**{self.verdict}**" + (f", {self.condition}" if self.condition else "")
+        """The verdicts with their conditions, in Markdown, a line each."""
+        return "<br>".join(one.judged for one in self.verdicts)
 
 
 @dataclass(frozen=True)
@@ -64,9 +106,15 @@ class Part:
 
 
 def all_claims() -> list[Claim]:
-    """Return the claims in the order of the document."""
+    """Return the claims in the order of the document. A row without a question is a further part of the one above."""
     with (BOOK / "claims.csv").open(encoding="utf-8") as lines:
-        return [Claim(**row) for row in csv.DictReader(lines)]
+        rows = list(csv.DictReader(lines))
+    own = [field.name for field in fields(Verdict)]
+    found: dict[str, list[Verdict]] = {}
+    for row in rows:
+        found.setdefault(row["id"], []).append(Verdict(**{name: row[name] for name in own}))
+    heads = [row for row in rows if row["question"]]
+    return [Claim(row["id"], row["question"], row["chapter"], tuple(found[row["id"]])) for row in heads]
 
 
 def section(claim: Claim) -> list[Part]:
@@ -104,6 +152,13 @@ def _has_test(claim: Claim) -> bool:
     return not TESTS.exists() or any(name in path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py"))
 
 
+def _is_whole(one: Verdict) -> bool:
+    """Whether a verdict is one of those there are, names its condition, and says of whom and when it is true."""
+    arithmetic = (one.whom, one.date) == ("any venue", "any date")
+    dated = bool(DATES.fullmatch(one.date)) and bool(one.whom) and one.whom != "any venue"
+    return one.verdict in VERDICTS and bool(one.condition) == (one.verdict != "holds") and (arithmetic or dated)
+
+
 # What the book promises of each claim, and how it shows.
 PROMISES: dict[str, Callable[[Claim, list[Part]], bool]] = {
     "a label with its question": lambda _, parts: bool(parts),
@@ -112,12 +167,9 @@ PROMISES: dict[str, Callable[[Claim, list[Part]], bool]] = {
     ),
     "what to notice": lambda _, parts: any(part.written.startswith("**What to notice.**") for part in parts),
     "a check that prints its numbers": lambda _, parts: bool(re.search(r"\d", _check_of(parts))),
-    "one of the four verdicts": lambda claim, _: (
-        claim.verdict in VERDICTS and bool(claim.condition) == (claim.verdict != "holds")
-    ),
+    "one of the five verdicts, of whom and when": lambda claim, _: all(map(_is_whole, claim.verdicts)),
     "that verdict at its end": lambda claim, parts: (
-        re.findall(r"^\*\*Verdict: (.*?)\.\*\*$", "\n".join(part.text for part in parts), re.MULTILINE)
-        == [claim.verdict]
+        re.findall(r"^\*\*Verdict: (.*?)\.\*\*$", "\n".join(part.text for part in parts), re.MULTILINE) == [claim.said]
     ),
     "a test": lambda claim, _: _has_test(claim),
 }

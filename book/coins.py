@@ -28,7 +28,7 @@ VOLATILITIES = (0.47, 0.68, 0.76, 0.82)
 TABLES = {
     "binance": BINANCE.table("BTCUSDT"),
     "bybit": venue("bybit").table("BTCUSDT", date="2025"),
-    "okx": venue("okx").table("ETHUSDT"),
+    "okx": venue("okx").table("ETH-USDT-SWAP"),
     "hyperliquid": venue("hyperliquid").table("BTC"),
     "dydx": venue("dydx").table("BTC-USD"),
 }
@@ -66,15 +66,12 @@ def mark_of(contract: Contract, marks: Numbers = MARKS) -> float:
 
 
 def long_at(name: str, value: float, leverage: float, *, mode: str = "isolated", marks: Numbers = MARKS) -> Account:
-    """Return an account of a venue that holds one long of this value, by its brackets in `TABLES`, and nothing else."""
-    contract = TABLES[name].contract
+    """Return an account of a venue that holds one long of this value, by its brackets in `TABLES`, and nothing else.
+
+    Its balance is just what the venue asks to open it.
+    """
+    contract, convention = TABLES[name].contract, venue(name).convention.value
     mark = mark_of(contract, marks)
-    return open_account(
-        mode,
-        leverage,
-        [value / contract.notional(1.0, mark)],
-        [mark],
-        balance=value / leverage,
-        coins=[contract],
-        convention=venue(name).convention.value,
-    )
+    long = Position(contract, value / contract.notional(1.0, mark), mark, mode=mode, leverage=leverage)
+    tied = Account.of([long], convention=convention).needed_to_open() if mode == "cross" else long.margin
+    return Account.open([long], balance=tied, convention=convention)

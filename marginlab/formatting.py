@@ -194,6 +194,48 @@ def as_move(move: float) -> str:
     return moved(move, 1) if abs(move) <= 10 else "above +1,000%"
 
 
+def as_ratio(ratio: float) -> str:
+    """Return a margin ratio; ``inf`` is that of a unit with nothing left.
+
+    Parameters
+    ----------
+    ratio
+        Requirement to equity.
+
+    Returns
+    -------
+    str
+        A percentage; in words above ten times the equity.
+
+    Examples
+    --------
+    >>> as_ratio(0.918), as_ratio(float("inf"))
+    ('91.8%', 'above 1,000%')
+    """
+    return percent(ratio, 1) if ratio <= 10 else "above 1,000%"
+
+
+def as_leverage(leverage: float) -> str:
+    """Return an effective leverage; ``inf`` is that of a unit with nothing left.
+
+    Parameters
+    ----------
+    leverage
+        Notional to equity.
+
+    Returns
+    -------
+    str
+        With an ``x``; in words above a thousand.
+
+    Examples
+    --------
+    >>> as_leverage(24), as_leverage(float("inf"))
+    ('24.0x', 'above 1,000x')
+    """
+    return f"{leverage:.1f}x" if leverage <= 1_000 else "above 1,000x"
+
+
 def day(time: np.datetime64) -> str:
     """Return the day of a time.
 
@@ -236,6 +278,34 @@ def listed(names: Sequence[str], *, last: str = "and") -> str:
     ('BTC', 'BTC and ETH', 'BTC, ETH or SOL')
     """
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
+    """Return a name for each position: its symbol, and where that is held more than once, its side as well.
+
+    Parameters
+    ----------
+    symbols
+        One a position.
+    sizes
+        Signed, one a position.
+
+    Returns
+    -------
+    list of str
+        All different: several on one side of a symbol have a number.
+
+    Examples
+    --------
+    >>> position_names(["BTCUSDT", "ETHUSDT", "BTCUSDT"], [1, 5, -1])
+    ['BTCUSDT long', 'ETHUSDT', 'BTCUSDT short']
+    >>> position_names(["BTCUSDT", "BTCUSDT"], [1, 2])
+    ['BTCUSDT long 1', 'BTCUSDT long 2']
+    """
+    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(symbols, sizes, strict=True)]
+    count = [f" {sides[: i + 1].count(side)}" if sides.count(side) > 1 else "" for i, side in enumerate(sides)]
+    numbered = [side + number for side, number in zip(sides, count, strict=True)]
+    return [name if symbols.count(symbol) > 1 else symbol for symbol, name in zip(symbols, numbered, strict=True)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> str:

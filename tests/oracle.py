@@ -6,6 +6,7 @@ Slow and plain on purpose. A contract or a convention is read as data; no formul
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
@@ -38,6 +39,34 @@ def bracket_of(tiers, amount):
     return found
 
 
+def rate_at(tiers, counted):
+    """Return the maintenance rate of what counts: its bracket's, and what one without steps has grown to."""
+    return grown(tiers.growth, bracket_of(tiers, counted)[2], counted)
+
+
+def grown(growth, start, counted, factor=None):
+    """Return what a rate has grown to from where it starts."""
+    if growth is None:
+        return start
+    more = Fraction(factor or growth.factor) * power(Fraction(counted), growth.power)
+    return start + more if growth.how == "added" else max(start, more)
+
+
+def power(base, exponent):
+    """Return a power: exactly where the exponent is whole, else to sixty digits."""
+    if exponent == int(exponent):
+        return base ** int(exponent)
+    with localcontext() as digits:
+        digits.prec = 60
+        return Fraction((Decimal(base.numerator) / Decimal(base.denominator)) ** decimal(exponent))
+
+
+def decimal(fraction):
+    """Return a fraction, or a number, as a decimal to as many digits as are counted with."""
+    exactly = Fraction(fraction)
+    return Decimal(exactly.numerator) / Decimal(exactly.denominator)
+
+
 def amount(contract, size):
     """Return size times multiplier, signed."""
     return Fraction(size) * Fraction(contract.multiplier)
@@ -59,8 +88,7 @@ def maintenance(contract, size, price):
     """Return r V - c in the bracket the position is in at a price."""
     value = notional(contract, size, price)
     counted = abs(Fraction(size)) if contract.tiers.measured_in == "contracts" else value
-    _, _, rate, deduction = bracket_of(contract.tiers, counted)
-    return rate * value - deduction
+    return rate_at(contract.tiers, counted) * value - bracket_of(contract.tiers, counted)[3]
 
 
 def bankruptcy_price(contract, size, entry, backing, convention):
@@ -97,6 +125,170 @@ def backing(wallet, legs, marks, convention, i):
         if j != i:
             total += pnl(contract, size, entry, mark) - _requirement(contract, size, entry, mark, convention)
     return total
+
+
+def sides(legs, values):
+    """Return the sums of the values of the long and of the short legs."""
+    long = sum((value for (_, size, _), value in zip(legs, values, strict=True) if size > 0), Fraction(0))
+    return long, sum(values, Fraction(0)) - long
+
+
+def together(how, long, short, own):
+    """Return what counts where a venue looks at a leg of its own, at the net, the larger side, or both added."""
+    return {"leg": own, "net": abs(long - short), "larger": max(long, short), "both": long + short}[how]
+
+
+def market_maintenance(legs, prices, convention):
+    """Return what the open cross legs of one contract must hold together, each valued at a price of its own."""
+    legs, prices = zip(*[pair for pair in zip(legs, prices, strict=True) if pair[0][1] != 0], strict=True)
+    contract = legs[0][0]
+    values = [notional(contract, size, price) for (_, size, _), price in zip(legs, prices, strict=True)]
+    amounts = [abs(Fraction(size)) for _, size, _ in legs] if contract.tiers.measured_in == "contracts" else values
+    return sum(
+        leg_maintenance(contract.tiers, size, value, amount_, sides(legs, values), sides(legs, amounts), convention)
+        for (_, size, _), value, amount_ in zip(legs, values, amounts, strict=True)
+    )
+
+
+def leg_maintenance(tiers, size, value, amount_, both_values, both_amounts, convention):
+    """Return the part of a market's maintenance that is one open leg's, given what both sides come to."""
+    counted = together(convention.brackets_count, *both_values, value)
+    on = charged_on(size, value, both_values, convention)
+    where = together(convention.brackets_count, *both_amounts, amount_)
+    rate, deduction = rate_at(tiers, where), bracket_of(tiers, where)[3]
+    return rate * on - (deduction * on / counted if counted else 0)
+
+
+def charged_on(size, value, both_values, convention):
+    """Return how much of a leg's value is charged."""
+    long, short = both_values
+    if convention.charged == "each":
+        return value
+    if (size > 0) != (long >= short):
+        return Fraction(0)
+    return value if convention.charged == "larger" else value * abs(long - short) / max(long, short)
+
+
+def leverage_fee(contract, size, entry, leverage, convention):
+    """Return the closing fee at the price at which a position's initial margin alone would be used up."""
+    q, entry = amount(contract, size), Fraction(entry)
+    if convention.closing_fee_at != "leverage" or q == 0:
+        return Fraction(0)
+    if leverage == INFINITY:
+        return Fraction(convention.closing_fee) * notional(contract, size, entry)
+    leverage = Fraction(leverage)
+    if contract.kind == "linear":
+        price = entry - entry / leverage * (1 if q > 0 else -1)
+        return Fraction(convention.closing_fee) * abs(q) * max(price, Fraction(0))
+    coins = 1 / entry + 1 / (entry * leverage) * (1 if q > 0 else -1)
+    return Fraction(convention.closing_fee) * abs(q) * max(coins, Fraction(0))
+
+
+def market_spare(cash, legs, leverages, price, mark, convention):
+    """Return equity less requirement of a pool of which one market is at a price; `cash` is all the rest of it."""
+    at = {"liquidation": [price] * len(legs), "mark": [mark] * len(legs), "entry": [leg[2] for leg in legs]}
+    left = Fraction(cash) - market_maintenance(legs, at[convention.maintenance_at], convention)
+    for leg, leverage in zip(legs, leverages, strict=True):
+        left += pnl(*leg, price) - _fee(convention, "liquidation") * notional(leg[0], leg[1], price)
+        left -= leverage_fee(*leg, leverage, convention)
+    return left
+
+
+def market_prices(cash, legs, leverages, mark, convention):
+    """Return the prices below and above the mark at which a market takes its pool along; ``None`` for none.
+
+    Where it fails already, these are the ends of that: above what fell too far, below what rose too far.
+    """
+    legs, leverages = zip(*[pair for pair in zip(legs, leverages, strict=True) if pair[0][1] != 0], strict=True)
+
+    def spare(price):
+        return market_spare(cash, legs, leverages, price, mark, convention)
+
+    edges = _market_edges(legs, convention)
+    crossings = {edge for edge in edges if 0 < edge < INFINITY}
+    solve = _roots if legs[0][0].tiers.growth is None else _roots_of_a_curve
+    for start, stop in pairwise(edges):
+        crossings |= set(solve(spare, start, stop, legs[0][0].kind))
+    steps = sorted(crossings)
+    inside = [middle(*pair) for pair in pairwise([Fraction(0), *steps, INFINITY])]
+    fails = [spare(price) <= 0 for price in inside]
+    changes = [price for price, before, after in zip(steps, fails, fails[1:], strict=False) if before != after]
+    at = sum(price < mark for price in steps)
+    below, above = [price for price in changes if price <= mark], [price for price in changes if price >= mark]
+    down, up = max(below, default=None), min(above, default=None)
+    return (up, down) if fails[at] else (down, up)
+
+
+def middle(start, stop):
+    """Return a price between two."""
+    return 2 * start + 1 if stop == INFINITY else (start + stop) / 2
+
+
+def _market_edges(legs, convention):
+    """Return the prices at which some leg enters another bracket, with 0 and infinity."""
+    contract, found = legs[0][0], set()
+    amounts = [abs(amount(contract, size)) for _, size, _ in legs]
+    if contract.tiers.measured_in != "contracts":
+        for own in amounts:
+            counted = together(convention.brackets_count, *sides(legs, amounts), own)
+            for floor in [*map(Fraction, contract.tiers.floors[1:]), *_overtaken(contract.tiers)]:
+                if counted:
+                    found.add(floor / counted if contract.kind == "linear" else counted / floor)
+    return [Fraction(0), *sorted(found), INFINITY]
+
+
+def _overtaken(tiers):
+    """Return from where on a rate that is at least what has grown is that, to some digits."""
+    growth = tiers.growth
+    if growth is not None and growth.how == "at least" and tiers.rates[0]:
+        yield power(Fraction(tiers.rates[0]) / Fraction(growth.factor), 1 / Fraction(growth.power))
+
+
+def _roots_of_a_curve(spare, start, stop, kind):
+    """Return where what bends down in the price (inverse: in one over it) crosses zero, on each side of its top."""
+    flipped = kind == "inverse"
+    low, high = start, stop
+    if flipped:
+        low, high = Fraction(0) if stop == INFINITY else 1 / stop, 1 / start if start else INFINITY
+    high = max(low, 1) * 2**60 if high == INFINITY else high
+    low = max(low, high / 2**120)
+
+    def height(x):
+        return spare(1 / x if flipped else x)
+
+    def rises(x):
+        return height(x * (1 + Fraction(1, 2**40))) > height(x)
+
+    top = halved(rises, low, high)
+    for one, other in ((low, top), (top, high)):
+        above = [height(x) > 0 for x in (one, other)]
+        if above[0] != above[1]:
+            x = halved(lambda x, side=above[0]: (height(x) > 0) == side, one, other)
+            yield 1 / x if flipped else x
+
+
+def halved(holds, low, high):
+    """Return up to where something holds that holds from one place on up to another, to thirteen digits."""
+    while high > low * (1 + 1e-13):
+        # By ratio as long as they are far apart; and in few digits, to stay quick.
+        x = Fraction(float(low * high) ** 0.5 if high > 2 * low else float(low + high) / 2)
+        if not low < x < high:
+            break
+        low, high = (x, high) if holds(x) else (low, x)
+    return (low + high) / 2
+
+
+def _roots(spare, start, stop, kind):
+    """Return where a line in the price (inverse: in one over it) crosses zero between two edges."""
+    one, two = (middle(start, middle(start, stop)), middle(middle(start, stop), stop))
+    flipped = kind == "inverse"
+    x, y = (1 / one, 1 / two) if flipped else (one, two)
+    steep = (spare(two) - spare(one)) / (y - x)
+    if steep == 0 or (root := x - spare(one) / steep) <= 0:
+        return
+    price = 1 / root if flipped else root
+    if start <= price <= stop:
+        yield price
 
 
 def equity(wallet, legs, marks):

@@ -2,7 +2,8 @@
 
 Slow and plain on purpose, and written from the rules alone: accounts, contracts, conventions and rules are read
 as data, and no formula is taken from marginlab. Here is what happens at a step, in this order: funding, what the
-user does (`reference_actions`), top-ups, liquidations. `reference_state` says what is true at given marks.
+user does (`reference_actions`), top-ups, replenishments, stops, liquidations. `reference_state` says what is true at
+given marks.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from .oracle import INFINITY
-from .reference_actions import act
+from .oracle import INFINITY, notional
+from .reference_actions import act, can_pay, close
 from .reference_state import State, exact, result_of, table
 
 # How far below a bound a position is brought to be surely in the bracket below it.
@@ -21,6 +22,8 @@ BELOW = 1 - Fraction(1, 2**40)
 # Shares that had to be divided for are cut to so many binary digits, or the fractions outgrow the machine.
 # The books are kept with the share as cut, so they still balance to the last digit.
 DIGITS = 2**80
+# The odd number next to 2^64 divided by the golden ratio.
+GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Path(State):
@@ -55,6 +58,35 @@ class Path(State):
                 self.enter("topped up", row, before, amount=amount)
         return budget
 
+    def replenish(self, auto):
+        """Help isolated positions out of a liquidation with one initial margin at entry after the other."""
+        for index in range(len(self.rows)) if auto.positions is None else auto.positions:
+            row = self.rows[index]
+            while row.isolated and self.fails(self.unit(row)) and self.available() > 0:
+                before, amount = self.balance(row), min(self.initial_at_entry(row), self.available())
+                if not amount:
+                    break
+                self.wallet -= amount
+                row.margin += amount
+                self.enter("replenished", row, before, amount=amount)
+
+    def initial_at_entry(self, row):
+        """Return the initial margin at the entry price, and at least what is required now."""
+        value = notional(row.contract, row.size, row.entry)
+        limit = row.limit(row.counted(value))
+        leverage = min(row.leverage, limit)
+        return max(Fraction(0) if leverage == INFINITY else value / leverage, self.requirement(row))
+
+    def stop_out(self):
+        """Close what has reached its stop, where the venue does not come first and the loss can be paid."""
+        for row in self.rows:
+            if not row.size or row.stop is None:
+                continue
+            price, share = row.stop
+            if row.side * (row.mark - price) <= 0 and not self.fails(self.unit(row)) and can_pay(self, row, share):
+                row.stop = None
+                close(self, row, share, "stopped")
+
     # Liquidation.
 
     def liquidate_where_due(self):
@@ -74,16 +106,21 @@ class Path(State):
 
     def liquidate(self, owner):
         """Reduce or close a unit until it no longer fails, as far as the rules go."""
-        rules, began, closings = self.rules, {row.index: abs(row.size) for row in self.unit(owner)}, 0
-        while self.fails(unit := self.unit(owner)):
+        rules, closings = self.rules, 0
+        if owner is None and rules.net_first and self.fails(self.unit(None)):
+            self.net()
+        began = {row.index: abs(row.size) for row in self.unit(owner)}
+        at_once, begun = owner is None and rules.order == "all at once", False
+        while (unit := self.unit(owner)) and (self.fails(unit) or (at_once and begun)):
+            begun = True
             if self.equity_of(unit[0]) <= max(0, Fraction(rules.takeover_below) * self.need_of(unit[0])):
                 return self.take_over(unit, owner)
-            shares = {row.index: self.share_to_close(row, began[row.index]) for row in unit}
+            shares = {row.index: 1 if at_once else self.share_to_close(row, began[row.index]) for row in unit}
             row = min(unit, key=lambda row: (shares[row.index] == 1, self.rank(row), row.index))
             share = shares[row.index]
             if share == 1 and rules.close == "takeover":
                 return self.take_over(unit, owner)
-            if closings == rules.rounds or share <= Fraction(1e-12):
+            if (closings == rules.rounds and not at_once) or share <= Fraction(1e-12):
                 return None
             self.close_in_market(row, share)
             closings += 1
@@ -93,8 +130,29 @@ class Path(State):
 
     def rank(self, row):
         """Return what the position is put in order by, the first to be closed the smallest."""
-        keys = {"largest loss": row.pnl, "largest maintenance": -self.requirement(row), "as given": row.index}
-        return keys[self.rules.order]
+        if self.rules.order == "largest loss":
+            return row.pnl
+        return self.drawn(self.step * len(self.rows) + row.index) if self.rules.order == "random" else row.index
+
+    def drawn(self, count):
+        """Return a whole number of 64 bits: the one with this count of the numbers that belong to the path."""
+        own = splitmix((self.seed + self.number * GOLDEN) % 2**64)
+        return splitmix((own + count * GOLDEN) % 2**64)
+
+    def net(self):
+        """Close longs and shorts of one contract in the pool against each other, each side its share of the overlap."""
+        pool = self.open_rows(isolated=False)
+        for first in pool:
+            legs = [row for row in pool if row.contract == first.contract]
+            if first is not legs[0]:
+                continue
+            long, short = (sum(abs(row.size) for row in legs if row.side == side) for side in (1, -1))
+            shares = {row.index: min(long, short) / (long if row.side == 1 else short) for row in legs}
+            for row in legs:
+                if shares[row.index]:
+                    before, held = self.balance(row), row.size
+                    realized = self.close_by_force(row, shares[row.index], Fraction(0))
+                    self.enter("netted", row, before, realized, row.size - held)
 
     def share_to_close(self, row, began):
         """Return the share of a position that the rules close at a time."""
@@ -113,16 +171,21 @@ class Path(State):
 
     def close_bracket(self, row, _began):
         """Close down to the top of a lower bracket."""
-        amount = row.counted(row.notional)
+        amount, own = self.counted(row), row.counted(row.notional)
         lower = row.bracket(amount) - self.rules.brackets
-        return 1 - table(row.contract.tiers)[lower + 1][0] * BELOW / amount if lower >= 0 else Fraction(1)
+        long, short = self.both(row, lambda one: one.counted(one.notional))
+        smaller = self.convention.brackets_count in ("net", "larger") and (row.side > 0) != (long >= short)
+        if lower < 0 or smaller:
+            return Fraction(1)
+        return min(Fraction(1), (amount - table(row.contract.tiers)[lower + 1][0] * BELOW) / own)
 
     def close_restore(self, row, _began):
         """Close the smallest share after which equity covers what is then required, `restore_to` times.
 
         In each bracket, from that of the whole position downwards, what is covered beyond need is room + slope x.
         """
-        target, equity = Fraction(self.rules.restore_to), self.equity_of(row)
+        rules = self.rules
+        target, equity = Fraction(rules.restore_to), self.equity_of(row)
         others = self.need_of(row) - self.requirement(row)
         fee, value = self.closing_fee(row), self.value_for_maintenance(row)
         amount = row.counted(value)
@@ -130,8 +193,8 @@ class Path(State):
             if floor >= amount:
                 continue
             start, end = (0 if amount <= upper else 1 - upper * BELOW / amount), 1 - floor / amount
-            room = equity - target * (others + rate * value - deduction + fee)
-            slope = target * (rate * value + fee) - Fraction(self.rules.liquidation_fee) * row.notional
+            room = equity - target * (others + rate * value - deduction + fee) - Fraction(rules.flat_liquidation_fee)
+            slope = target * (rate * value + fee) - Fraction(rules.liquidation_fee) * row.notional
             if room + slope * start >= 0:
                 return cut_up(start)
             if slope > 0 and -room / slope < end:
@@ -139,8 +202,9 @@ class Path(State):
         return Fraction(1)
 
     def liquidation_fee(self, value, left):
-        """Return the fee on a value closed by force, at most what is left."""
-        return min(Fraction(self.rules.liquidation_fee) * value, max(left, Fraction(0)))
+        """Return the fee on a value closed by force and the flat one, at most what is left."""
+        fee = Fraction(self.rules.liquidation_fee) * value + Fraction(self.rules.flat_liquidation_fee)
+        return min(fee, max(left, Fraction(0)))
 
     def impact(self, row, value):
         """Return the cost of closing a value in the market, as a share of it."""
@@ -203,7 +267,7 @@ class Path(State):
     # Shortfalls.
 
     def cover(self, owner, shortfall):
-        """Make up for cash below 0: the insurance fund, then the profits of winners; the rest stays uncovered."""
+        """Make up for cash below 0: the insurance fund does as far as it can, and others bear the rest."""
         self.shortfall += shortfall
         paid = min(self.fund, shortfall)
         if paid > 0:
@@ -213,38 +277,11 @@ class Path(State):
             self.fund_paid += paid
             self.enter("fund paid", owner, before, amount=paid)
         rest = shortfall - paid
-        while rest > 0 and self.rules.deleveraging and (winner := self.largest_winner()):
-            rest -= self.deleverage(winner, owner, rest)
         if rest > 0:
             before = self.balance(owner)
             self.add_cash(owner, rest)
             self.uncovered += rest
             self.enter("uncovered", owner, before, amount=rest)
-
-    def gain(self, row):
-        """Return the profit of a position that can be taken: in isolated mode no more than its equity."""
-        return min(row.pnl, row.margin + row.pnl) if row.isolated else row.pnl
-
-    def largest_winner(self):
-        """Return the open position with the largest profit, None if none has any."""
-        winners = [row for row in self.rows if row.size and self.gain(row) > 0]
-        return max(winners, key=lambda row: (self.gain(row), -row.index), default=None)
-
-    def deleverage(self, winner, owner, rest):
-        """Close as much of a winner as covers the rest of a shortfall; return what it covers."""
-        before, held, gain = self.balance(winner), winner.size, self.gain(winner)
-        taken = min(rest, gain)
-        share = cut_up(taken / gain)
-        realized = share * winner.pnl
-        winner.realized += realized
-        winner.size = held * (1 - share)
-        self.add_cash(winner, realized - taken)
-        self.add_cash(owner, taken)
-        self.deleveraged += taken
-        if winner.isolated and not winner.size:
-            self.return_margin(winner)
-        self.enter("auto-deleveraged", winner, before, amount=taken, size=winner.size - held)
-        return taken
 
 
 def cut_up(share):
@@ -260,9 +297,28 @@ def fill_price(row, share, worse):
     return filled / size if row.contract.kind == "linear" else size / filled
 
 
-def run(account, prices, rules, funding=None, top_up=None, actions=(), on_refusal="raise"):
-    """Take an account along one path of prices (T, n); return what became of it."""
+def splitmix(number):
+    """Return the last step of SplitMix64 (Steele, Lea, Flood 2014), on whole numbers."""
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ number >> 27) * 0x94D049BB133111EB % 2**64
+    return number ^ number >> 31
+
+
+def run(
+    account,
+    prices,
+    rules,
+    funding=None,
+    top_up=None,
+    actions=(),
+    on_refusal="raise",
+    auto_margin=None,
+    seed=0,
+    number=0,
+):
+    """Take an account along one path of prices (T, n), the one of this number; return what became of it."""
     path = Path(account, rules)
+    path.seed, path.number = seed, number
     budget = exact(top_up.budget) if top_up else None
     recorded = []
     for path.step, marks in enumerate(prices):
@@ -277,6 +333,11 @@ def run(account, prices, rules, funding=None, top_up=None, actions=(), on_refusa
                 path.measure()
         if top_up and path.step % top_up.every == 0:
             budget = path.top_up(Fraction(top_up.target), budget)
+        if auto_margin:
+            path.replenish(auto_margin)
+        path.stop_out()
         path.liquidate_where_due()
+        for row in path.rows:
+            row.stop = row.stop if row.size else None
         recorded.append((path.equity(), path.total_requirement(), [row.size for row in path.rows]))
     return result_of(path, recorded)

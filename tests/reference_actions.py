@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from marginlab import AddMargin, Close, Open, Switch
+from marginlab import AddMargin, Close, Deleverage, Open, SetLeverage, Stop, Switch, Trade
 
-from .oracle import INFINITY, notional
+from .oracle import INFINITY, notional, pnl
+from .reference_state import exact
 
 
 class RefusedError(Exception):
@@ -15,8 +16,18 @@ class RefusedError(Exception):
 
 
 def act(path, action, on_refusal):
-    """Do what the user asks at this step, or leave everything as it was and count a refusal."""
-    take = {AddMargin: add_margin, Open: open_position, Close: close_position, Switch: switch}[type(action)]
+    """Do what the user asks at this step, or leave everything as it was and count a refusal; or what ADL does."""
+    if isinstance(action, Deleverage):
+        return deleverage(path, action, path.rows[action.position])
+    take = {
+        AddMargin: add_margin,
+        Open: open_position,
+        Close: close_position,
+        Trade: trade,
+        SetLeverage: set_leverage,
+        Stop: place_stop,
+        Switch: switch,
+    }[type(action)]
     row = None if action.position is None else path.rows[action.position]
     wallet, rows, entries = path.wallet, [replace(one) for one in path.rows], len(path.ledger)
     try:
@@ -29,6 +40,7 @@ def act(path, action, on_refusal):
         path.refused += 1
         row = None if row is None else rows[row.index]
         path.enter("refused", row, path.balance(row))
+    return None
 
 
 def demand(condition, reason):
@@ -44,17 +56,74 @@ def add_margin(path, action, row):
     if amount > 0:
         demand(amount <= path.available(), "the wallet has less to spare")
     else:
-        removable = row.margin + min(0, row.pnl) - path.initial_margin(row)
-        demand(-amount <= removable, "the initial margin must stay")
+        demand(-amount <= removable(path, row), "what must stay would not stay")
     path.wallet -= amount
     row.margin += amount
     path.enter("margin added" if amount > 0 else "margin removed", row, before, abs(amount))
 
 
+def removable(path, row):
+    """Return how much margin the venue lets out of an open isolated position."""
+    rule, profit = path.rules.withdrawal, row.pnl
+    if rule == "none":
+        return Fraction(0)
+    least = max(path.initial_margin(row), Fraction(path.rules.withdrawal_leaves) * row.notional)
+    if rule == "initial":
+        return row.margin + min(profit, 0) - least
+    own = {"maintenance": row.margin - path.maintenance(row), "zero": row.margin, "profit": INFINITY}[rule]
+    return min(own, row.margin + profit - least)
+
+
 def open_position(path, action, row):
     """Open a position, or add to one, at the mark."""
-    size, available, before = Fraction(action.size), path.available(), path.balance(row)
-    demand(row.size * size >= 0, "it is open in the other direction")
+    demand(row.size * Fraction(action.size) >= 0, "it is open in the other direction")
+    add(path, action, row, Fraction(action.size))
+
+
+def trade(path, action, row):
+    """Buy or sell: what goes against the position closes it, and what is left of the order opens another."""
+    size = Fraction(action.size)
+    if row.size * size < 0:
+        share = min(Fraction(1), -size / row.size)
+        size += share * row.size
+        demand(can_pay(path, row, share), "its loss could not be paid")
+        close(path, row, share, "closed")
+    if size:
+        add(path, action, row, size)
+
+
+def set_leverage(path, action, row):
+    """Change the setting of a position, where the venue does, and set aside what a lower one asks for."""
+    before, limit = path.balance(row), path.leverage_limit(row)
+    old, wanted = min(row.leverage, limit), exact(action.leverage)
+    new = min(wanted, limit)
+    allowed = path.rules.leverage_in_isolated if row.isolated else path.rules.leverage_in_cross
+    if row.size and new != old:
+        demand(allowed == "any" or (allowed == "raise" and new > old), "the venue does not")
+    demand(wanted == INFINITY or wanted <= limit, "the bracket allows less leverage")
+    demand(wanted == INFINITY or wanted * row.maintenance_on(row.notional) <= row.notional, "too little initial")
+    free, tied = path.free_to_open(row), path.initial_margin(row)
+    row.leverage = wanted
+    more = path.initial_margin(row) - tied
+    amount = Fraction(0)
+    if row.isolated and more > 0:
+        amount = more = max(Fraction(0), path.initial_margin(row) - row.margin - min(row.pnl, 0))
+    demand(more <= 0 or more <= free, "the wallet has less to spare")
+    path.wallet -= amount
+    row.margin += amount
+    path.enter("leverage changed", row, before, amount)
+
+
+def place_stop(path, action, row):
+    """Leave an order to close at a price, in place of the one there was."""
+    demand(row.size, "nothing is open")
+    row.stop = Fraction(action.price), Fraction(action.share)
+    path.enter("stop placed", row, path.balance(row), price=Fraction(action.price))
+
+
+def add(path, action, row, size):
+    """Buy or sell what adds to a position, or opens one."""
+    available, before = path.available(), path.balance(row)
     demand(row.isolated or action.margin is None, "a cross position has no margin of its own")
     value = notional(row.contract, size, row.mark)
     fee = Fraction(path.rules.trading_fee) * value
@@ -62,8 +131,8 @@ def open_position(path, action, row):
         row.leverage = INFINITY if action.leverage == INFINITY else Fraction(action.leverage)
     row.entry = average_entry(row, size)
     row.size += size
-    demand(row.counted(row.notional) <= row.contract.tiers.cap, "it would be above the cap")
-    limit = row.leverage_limit()
+    demand(path.counted(row) <= row.contract.tiers.cap, "it would be above the cap")
+    limit = path.leverage_limit(row)
     demand(row.leverage == INFINITY or row.leverage <= limit, "the bracket allows less leverage")
     demand(
         row.leverage == INFINITY or row.leverage * row.maintenance_on(row.notional) <= row.notional,
@@ -80,7 +149,7 @@ def open_position(path, action, row):
         path.wallet -= margin
         row.margin += margin
     else:
-        demand(path.free() >= 0, "the wallet does not cover the initial margins")
+        demand(path.free_to_open(row) >= 0, "the wallet does not cover the initial margins")
     demand(not path.too_little(path.equity_of(row), path.need_of(row)), "it would be liquidated at once")
     path.enter("opened", row, before, margin, size, fee=fee)
 
@@ -95,19 +164,28 @@ def average_entry(row, added):
 def close_position(path, action, row):
     """Close a share of a position at the mark; an isolated one gives that share of its margin back."""
     demand(row.size, "nothing is open")
-    share, held, before = Fraction(action.share), row.size, path.balance(row)
+    demand(can_pay(path, row, Fraction(action.share)), "its loss could not be paid")
+    close(path, row, Fraction(action.share), "closed")
+
+
+def can_pay(path, row, share):
+    """Return whether a position, with the margin that is set free, or its pool can pay for closing a share of it."""
+    fee = Fraction(path.rules.trading_fee) * share * row.notional
+    return (share if row.isolated else 1) * path.equity_of(row) >= fee
+
+
+def close(path, row, share, kind):
+    """Sell or buy back a share of a position."""
+    held, before = row.size, path.balance(row)
     realized, fee = share * row.pnl, Fraction(path.rules.trading_fee) * share * row.notional
     returned = share * row.margin
-    if row.isolated:
-        demand(returned + realized - fee >= 0, "it would pay out less than nothing")
-    else:
-        demand(path.equity_of(row) >= fee, "the pool could not pay for it")
     path.wallet += returned + realized - fee
     row.margin -= returned
     row.size -= share * row.size
+    row.stop = row.stop if row.size else None
     row.realized += realized
     row.fees += fee
-    path.enter("closed", row, before, realized, row.size - held, fee=fee)
+    path.enter(kind, row, before, realized, row.size - held, fee=fee)
 
 
 def switch(path, action, row):
@@ -120,7 +198,7 @@ def switch(path, action, row):
     demand(path.rules.switching not in ("flat", "order") or not open_ones, "a position is open")
     given = None if action.margin is None else Fraction(action.margin)
     # All as they stand before the first of them changes.
-    margins = [path.initial_margin(one) if given is None or not one.size else given for one in changing]
+    margins = [path.initial_alone(one) if given is None or not one.size else given for one in changing]
     for one, margin in zip(changing, margins, strict=True):
         before = path.balance(one)
         if to_isolated:
@@ -133,3 +211,27 @@ def switch(path, action, row):
         demand(path.free() >= 0, "what is left in cross mode would not cover its initial margins")
         for one in open_ones:
             demand(not path.too_little(path.equity_of(one), path.need_of(one)), "it would be liquidated at once")
+
+
+def deleverage(path, action, row):
+    """Close a share of a winner at the price of those liquidated, without a fee; pass over who has not won."""
+    if action.paths is not None and path.number not in action.paths:
+        return
+    share, before, held = Fraction(action.share), path.balance(row), row.size
+    if not row.size or row.pnl <= 0:
+        path.enter("passed over", row, before)
+        return
+    price = row.mark if action.price is None else Fraction(action.price)
+    paid = share * pnl(row.contract, row.size, row.entry, price)
+    forgone, returned = share * row.pnl - paid, share * row.margin
+    # What is closed must leave no debt: to an isolated position's margin, or to the pool.
+    if (returned + paid if row.isolated else path.equity_of(row) - forgone) < 0:
+        path.enter("passed over", row, before)
+        return
+    path.wallet += returned + paid
+    row.margin -= returned
+    row.size -= share * row.size
+    row.realized += paid + forgone
+    row.forgone += forgone
+    row.deleveraged += abs(row.size - held)
+    path.enter("auto-deleveraged", row, before, paid + forgone, row.size - held, price, impact=forgone)

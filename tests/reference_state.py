@@ -8,7 +8,19 @@ from fractions import Fraction
 from functools import cache
 from types import SimpleNamespace
 
-from .oracle import INFINITY, bankruptcy_price, brackets, notional, pnl
+from .oracle import (
+    INFINITY,
+    bankruptcy_price,
+    brackets,
+    charged_on,
+    grown,
+    leg_maintenance,
+    leverage_fee,
+    notional,
+    pnl,
+    rate_at,
+    together,
+)
 
 Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
 LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
@@ -37,7 +49,11 @@ class Row:
     funding: Fraction = Fraction(0)
     fees: Fraction = Fraction(0)
     impact: Fraction = Fraction(0)
+    deleveraged: Fraction = Fraction(0)
+    forgone: Fraction = Fraction(0)
     liquidated: int = -1
+    # The price and the share of a stop that stands.
+    stop: tuple = None
 
     @property
     def side(self):
@@ -64,12 +80,18 @@ class Row:
 
     def maintenance_on(self, value):
         """Return r V - c of a position of this value."""
-        _, _, rate, deduction = table(self.contract.tiers)[self.bracket(self.counted(value))]
-        return rate * value - deduction
+        counted = self.counted(value)
+        return rate_at(self.contract.tiers, counted) * value - table(self.contract.tiers)[self.bracket(counted)][3]
 
-    def leverage_limit(self):
-        """Return the highest leverage of the bracket the position is in at the mark."""
-        return exact(self.contract.tiers.max_leverage[self.bracket(self.counted(self.notional))])
+    def limit(self, amount):
+        """Return the highest leverage of the bracket that an amount is in, or that a rate without steps leaves."""
+        tiers = self.contract.tiers
+        stated = exact(tiers.max_leverage[self.bracket(amount)])
+        if tiers.growth is None or stated == INFINITY:
+            return stated
+        if tiers.growth.initial is None:
+            return min(stated, 1 / rate_at(tiers, amount)) if amount else stated
+        return 1 / grown(tiers.growth, 1 / stated, amount, tiers.growth.initial)
 
 
 class State:
@@ -81,11 +103,11 @@ class State:
             Row(i, contract, Fraction(size), Fraction(entry), bool(isolated), Fraction(margin), exact(leverage))
             for i, (contract, size, entry, isolated, margin, leverage) in enumerate(zip(*columns, strict=True))
         ]
-        self.convention, self.rules = account.convention, rules
+        self.convention, self.rules, self.orders = account.convention, rules, account.orders
         self.wallet, self.fund = Fraction(account.wallet), exact(rules.fund)
         self.balance_at_start = self.wallet + sum(row.margin for row in self.rows)
         self.forfeited = self.shortfall = self.fund_received = self.fund_paid = Fraction(0)
-        self.deleveraged = self.uncovered = Fraction(0)
+        self.uncovered = Fraction(0)
         self.refused, self.step, self.ledger = 0, 0, []
         self.money, self.largest = abs(self.wallet), [abs(row.size) for row in self.rows]
 
@@ -99,9 +121,40 @@ class State:
         """Return the unrealized profit or loss of the cross pool."""
         return sum((row.pnl for row in self.open_rows(isolated=False)), Fraction(0))
 
+    def market_of(self, row):
+        """Return the open legs that are counted together with this one: itself, or its contract's in the pool."""
+        pool = [one for one in self.rows if one.size and not one.isolated and one.contract == row.contract]
+        return [row] if row.isolated or not row.size else pool
+
+    def both(self, row, value_of):
+        """Return what the long and what the short legs of a row's market come to."""
+        legs = self.market_of(row)
+        return tuple(sum((value_of(one) for one in legs if one.side == side), Fraction(0)) for side in (1, -1))
+
+    def counted(self, row):
+        """Return what decides the bracket of a row at the mark."""
+        own = row.counted(row.notional)
+        both = self.both(row, lambda one: one.counted(one.notional))
+        return together(self.convention.brackets_count, *both, own) if row.size else own
+
+    def leverage_limit(self, row):
+        """Return the highest leverage of the bracket that a row is in at the mark."""
+        return row.limit(self.counted(row))
+
     def maintenance(self, row):
-        """Return r V - c, at the mark or frozen at entry."""
-        return row.maintenance_on(self.value_for_maintenance(row))
+        """Return r V - c, at the mark or frozen at entry, of what the venue counts and charges."""
+        value = self.value_for_maintenance(row)
+        if not row.size:
+            return row.maintenance_on(value)
+        return leg_maintenance(
+            row.contract.tiers,
+            row.size,
+            value,
+            row.counted(value),
+            self.both(row, self.value_for_maintenance),
+            self.both(row, lambda one: one.counted(self.value_for_maintenance(one))),
+            self.convention,
+        )
 
     def value_for_maintenance(self, row):
         """Return the value that the maintenance margin is counted on."""
@@ -110,14 +163,38 @@ class State:
 
     def closing_fee(self, row):
         """Return the fee for closing as far as it is required: on the value at the mark or at bankruptcy."""
-        rate = Fraction(self.convention.closing_fee)
-        if not rate or self.convention.closing_fee_at not in ("liquidation", "bankruptcy"):
+        rate, at = Fraction(self.convention.closing_fee), self.convention.closing_fee_at
+        if not rate or (row.isolated and self.convention.closing_fee_in == "cross"):
             return Fraction(0)
-        if self.convention.closing_fee_at == "liquidation":
+        if at == "liquidation":
             return rate * row.notional
-        backing = row.margin if row.isolated else self.wallet + self.cross_pnl() - row.pnl
-        price = bankruptcy_price(row.contract, row.size, row.entry, backing, self.convention)
+        if at == "leverage":
+            legs = self.market_of(row)
+            amounts = [one.counted(notional(one.contract, one.size, one.entry)) for one in legs]
+            both = [sum(a for one, a in zip(legs, amounts, strict=True) if one.side == side) for side in (1, -1)]
+            own = row.counted(notional(row.contract, row.size, row.entry))
+            counted = together(self.convention.brackets_count, *both, own)
+            return leverage_fee(
+                row.contract, row.size, row.entry, min(row.leverage, row.limit(counted)), self.convention
+            )
+        price = self.bankruptcy(row) if at == "bankruptcy" else None
         return Fraction(0) if price is None else rate * notional(row.contract, row.size, price)
+
+    def bankruptcy(self, row):
+        """Return the price at which nothing is left behind a row: of an isolated one its own, in cross its market's."""
+        legs = self.market_of(row)
+        if len(legs) < 2:
+            backing = row.margin if row.isolated else self.wallet + self.cross_pnl() - row.pnl
+            return bankruptcy_price(row.contract, row.size, row.entry, backing, self.convention)
+        rate, m = Fraction(self.convention.closing_fee), Fraction(row.contract.multiplier)
+        cash = self.wallet + self.cross_pnl() - sum(one.pnl for one in legs)
+        net, gross = m * sum(one.size for one in legs), m * sum(abs(one.size) for one in legs)
+        if row.contract.kind == "linear":
+            above, below = m * sum(one.size * one.entry for one in legs) - cash, net - rate * gross
+        else:
+            above, below = net + rate * gross, cash + m * sum(one.size / one.entry for one in legs)
+        outweighed = net * (below if row.contract.kind == "linear" else above) <= 0
+        return above / below if below and above / below > 0 and not outweighed else None
 
     def requirement(self, row):
         """Return maintenance and the closing fee where it counts; nothing for a closed position."""
@@ -125,14 +202,78 @@ class State:
 
     def initial_margin(self, row):
         """Return value / leverage, the bracket's limit on leverage kept, and at least the requirement."""
-        leverage = min(row.leverage, row.leverage_limit())
-        at_leverage = 0 if leverage == INFINITY else row.notional / leverage
+        leverage = min(row.leverage, self.leverage_limit(row))
+        at_entry = self.convention.initial_at == "entry"
+
+        def value_of(one):
+            return notional(one.contract, one.size, one.entry) if at_entry else one.notional
+
+        value = value_of(row)
+        if row.size and not row.isolated:
+            value = charged_on(row.size, value, self.both(row, value_of), self.convention)
+        at_leverage = Fraction(0) if leverage == INFINITY else value / leverage
+        if row.size and self.convention.fee_in_initial:
+            at_leverage += self.closing_fee(row)
         return max(at_leverage, self.requirement(row)) if row.size else Fraction(0)
+
+    def initial_alone(self, row):
+        """Return the initial margin at the mark of a row that stood for itself."""
+        if not row.size:
+            return Fraction(0)
+        leverage = min(row.leverage, row.limit(row.counted(row.notional)))
+        fee = self.closing_fee(row) if self.convention.closing_fee_in == "both" else Fraction(0)
+        needed = row.maintenance_on(self.value_for_maintenance(row)) + fee
+        return max(Fraction(0) if leverage == INFINITY else row.notional / leverage, needed)
+
+    def free_to_open(self, row):
+        """Return what a row can be opened with: profit backs cross positions where the venue lets it."""
+        profit = 0 if row.isolated or not self.convention.profit_opens else max(Fraction(0), self.cross_pnl())
+        return self.free() + profit
 
     def free(self):
         """Return what the wallet holds beyond cross losses and cross initial margins; negative if it is short."""
         initial = sum(self.initial_margin(row) for row in self.open_rows(isolated=False))
-        return self.wallet + min(0, self.cross_pnl()) - initial
+        return self.wallet + min(0, self.cross_pnl()) - initial - self.ordered()
+
+    def ordered(self):
+        """Return what open orders tie up beside the positions."""
+        more, sides = Fraction(0), {}
+        for order in self.orders:
+            if order.reduce_only:
+                continue
+            needed = self.order_margin(order)
+            if order.mode == "isolated" or self.convention.orders_tie == "both":
+                more += needed
+            else:
+                sides.setdefault(order.contract, [Fraction(0), Fraction(0)])[order.size < 0] += needed
+        for contract, orders in sides.items():
+            held = [row for row in self.open_rows(isolated=False) if row.contract == contract]
+            own = [sum(self.initial_of_each(row) for row in held if row.side == side) for side in (1, -1)]
+            tied = sum(self.initial_margin(row) for row in held)
+            more += max(0, own[0] + orders[0] - tied, own[1] + orders[1] - tied)
+        return more
+
+    def initial_of_each(self, row):
+        """Return the initial margin of a leg charged whole, by its own bracket."""
+        leverage = min(row.leverage, row.limit(row.counted(row.notional)))
+        at_entry = self.convention.initial_at == "entry"
+        value = notional(row.contract, row.size, row.entry) if at_entry else row.notional
+        fee = self.closing_fee(row) if self.convention.fee_in_initial else 0
+        return (Fraction(0) if leverage == INFINITY else value / leverage) + fee
+
+    def order_margin(self, order):
+        """Return what one order ties up of its own."""
+        value = notional(order.contract, order.size, order.price)
+        as_row = Row(-1, order.contract, Fraction(order.size), Fraction(order.price), False, Fraction(0), INFINITY)
+        limit = as_row.limit(as_row.counted(value))
+        leverage = limit if order.leverage is None else min(exact(order.leverage), limit)
+        rate, at = Fraction(self.convention.closing_fee), self.convention.closing_fee_at
+        fee = rate * value if at == "liquidation" else Fraction(0)
+        fee += leverage_fee(order.contract, order.size, order.price, leverage, self.convention)
+        if order.mode == "isolated" and self.convention.closing_fee_in == "cross":
+            fee = Fraction(0)
+        initial = value / leverage + (fee if self.convention.fee_in_initial else 0)
+        return max(initial, as_row.maintenance_on(value) + fee)
 
     def available(self):
         """Return what may leave the wallet."""
@@ -203,8 +344,8 @@ def result_of(path, recorded):
 
     Beside them what rounding is measured against: the money involved, and the largest size of each position.
     """
-    totals = "wallet fund forfeited shortfall fund_received fund_paid deleveraged uncovered refused"
-    each = "margin size entry isolated liquidated realized funding fees impact"
+    totals = "wallet fund forfeited shortfall fund_received fund_paid uncovered refused"
+    each = "margin size entry isolated liquidated realized funding fees impact deleveraged forgone"
     equity_path, requirement_path, size_path = (list(column) for column in zip(*recorded, strict=True))
     return SimpleNamespace(
         **{name: getattr(path, name) for name in [*totals.split(), "ledger", "money", "largest"]},

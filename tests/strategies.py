@@ -6,15 +6,19 @@ the same money, so that prices cross brackets often. Rates and fees stay below 1
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers
-from marginlab.margin.account import MODES
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers
 from marginlab.margin.contracts import KINDS
-from marginlab.margin.rules import CLOSING_FEE_AT, MAINTENANCE_AT
+from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT, MODES
+from marginlab.margin.tiers import HOW
+
+# Where a closing fee counts that asks for nothing but the position and its backing.
+OF_POSITION = tuple(one for one in CLOSING_FEE_AT if one != "leverage")
 
 
 def shares(low, high):
@@ -60,6 +64,14 @@ def contract_counting_tables(draw):
     return Tiers(floors, draw(rising_rates(len(floors))), 0, measured_in="contracts")
 
 
+@st.composite
+def growing_tables(draw):
+    """Draw a rate that grows without steps, to some hundredths at the largest notionals."""
+    power = draw(st.sampled_from([1.0, 1.0, 0.8, 0.5, 2.0]))
+    growth = Growth(draw(shares(0.001, 0.15)) / 1e6**power, power, draw(st.sampled_from(HOW)))
+    return Tiers([0], [draw(shares(0, 0.09))], growth=growth)
+
+
 # Maintenance without a jump as the price moves: exactly one price solves the equation, if any does.
 smooth_tables = continuous_tables() | contract_counting_tables()
 tables = smooth_tables | jumping_tables()
@@ -76,7 +88,7 @@ def contracts(tables=tables, kinds=KINDS):
     )
 
 
-def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=CLOSING_FEE_AT, fees=closing_fees):
+def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=OF_POSITION, fees=closing_fees):
     """Draw a venue's way of counting."""
     return st.builds(
         Convention,
@@ -87,8 +99,19 @@ def conventions(maintenance_at=MAINTENANCE_AT, closing_fee_at=CLOSING_FEE_AT, fe
     )
 
 
+leverages = st.sampled_from([1.0, 1.25, 2.0])
 any_contract = contracts()
 any_convention = conventions()
+together = st.builds(
+    Convention,
+    maintenance_at=st.sampled_from(MAINTENANCE_AT),
+    closing_fee=closing_fees,
+    closing_fee_at=st.sampled_from(["none", "liquidation", "leverage", "margin"]),
+    at_equality=st.booleans(),
+    closing_fee_in=st.sampled_from(CLOSING_FEE_IN),
+    brackets_count=st.sampled_from(BRACKETS_COUNT),
+    charged=st.sampled_from(CHARGED),
+)
 any_share = shares(-0.2, 2.5)
 
 
@@ -144,10 +167,10 @@ def backed(draw, contracts=any_contract, conventions=any_convention, backing=any
 
 @st.composite
 def positions(draw, contracts=any_contract, modes=MODES):
-    """Draw a position as it is held; isolated ones with a margin of up to 1.5 times their notional."""
+    """Draw a position as it is held; isolated ones with a margin from -0.3 to 1.5 times their notional."""
     contract, entry, notional = draw(contracts), draw(prices), draw(notionals)
     mode = draw(st.sampled_from(modes))
-    margin = notional * draw(st.floats(0.001, 1.5)) if mode == "isolated" else None
+    margin = notional * draw(shares(-0.3, 1.5)) if mode == "isolated" else None
     return Position(contract, draw(sides) * size_of(contract, notional, entry), entry, mode=mode, margin=margin)
 
 
@@ -174,9 +197,33 @@ def accounts(draw, *, tables=tables, kinds=KINDS, modes=MODES, conventions=any_c
     )
     value = sum(position.contract.notional(position.size, position.entry) for position in held)
     wallet = value * draw(shares(-0.05, 1.5))
+    # One position a market: what several legs of one do is asked of `hedged_accounts`.
+    held = [
+        replace(one, contract=replace(one.contract, symbol=f"{one.contract.symbol}{i}")) for i, one in enumerate(held)
+    ]
     account = Account.of(held, wallet=wallet, convention=draw(conventions))
     moves = draw(st.lists(st.floats(0.5, 2), min_size=len(held), max_size=len(held)))
     return Held(account, account.entry * moves)
+
+
+@st.composite
+def hedged_accounts(draw, *, tables=tables, kinds=KINDS, modes=("cross", "cross", "isolated"), conventions=None):
+    """Draw an account with two to three legs in a first market, and up to two in another; each market has one mark."""
+    kind = draw(st.sampled_from(kinds))
+    held, marks = [], []
+    for symbol, count in (("BTC", draw(st.integers(2, 3))), ("ETH", draw(st.integers(0, 2)))):
+        contract = replace(draw(contracts(tables, [kind])), symbol=symbol)
+        price = draw(prices)
+        for _ in range(count):
+            notional, entry = draw(notionals), price * draw(st.floats(0.7, 1.4))
+            size, mode = draw(sides) * size_of(contract, notional, entry), draw(st.sampled_from(modes))
+            margin = notional * draw(st.floats(0.001, 1.5)) if mode == "isolated" else None
+            held.append(Position(contract, size, entry, mode=mode, margin=margin, leverage=draw(leverages)))
+            marks.append(price)
+    value = sum(position.contract.notional(position.size, position.entry) for position in held)
+    ways = together if conventions is None else conventions
+    account = Account.of(held, wallet=value * draw(shares(-0.05, 1.5)), convention=draw(ways))
+    return Held(account, np.array(marks))
 
 
 @st.composite

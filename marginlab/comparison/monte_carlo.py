@@ -312,7 +312,7 @@ def chances_so_far(
         marks of today, half of the way in a week.
     volatility
         A year's deviation of log returns, apart from the jumps: one for all, or one a market. Markets are the
-        different symbols, in order.
+        different contracts, in order; both sides of one go along one path.
     correlation
         Of all pairs of markets.
     days, steps_per_day
@@ -338,8 +338,8 @@ def chances_so_far(
         raise ArgumentError(
             "comparison", f"must be of an account with something left, not of one with an equity of {equity:,.2f}"
         )
-    markets = list(dict.fromkeys(comparison.symbols))
-    of_position = [markets.index(symbol) for symbol in comparison.symbols]
+    markets = list(comparison.account.rows_of)
+    of_position = [markets.index(contract) for contract in comparison.account.contracts]
     start = [float(comparison.marks[of_position.index(i)]) for i in range(len(markets))]
     drawn = _model(model, start, volatility, correlation, _checks.count("steps_per_day", steps_per_day))
     steps = max(1, round(_checks.between("days", days, 0, 3650, open_below=True) * steps_per_day))
@@ -360,7 +360,7 @@ def _chunks(
     seeds: np.random.SeedSequence,
     chunk: int,
 ) -> Iterator[Chances]:
-    accounts, rules = comparison.accounts, comparison.venue.rules.value
+    accounts, rules = comparison.accounts, comparison.rules
     while known.done < known.paths:
         count = min(chunk, known.paths - known.done)
         prices = model.sample(np.random.default_rng(*seeds.spawn(1)), paths=count, steps=steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -13,20 +13,21 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
-from ..formatting import Table, as_amount, as_csv, as_move, as_size, percent
+from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_ratio, as_size
 from ..margin.account import Account
+from ..margin.rules import Rules
 from ..markets.events import event_names
 from ..markets.venues import Venue, venue_names
 from ..markets.venues import venue as venue_of
 from .findings import Finding, findings
-from .modes import MODE_COLUMNS, Snapshot, columns_of
+from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .scenarios import Replay, StressMap, replay, stress_map
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
 RESULTS = ("part", "column", "of", "figure", "value")
 OF_POSITIONS = (
-    *("liquidation_price", "bankruptcy_price", "distance", "margin_used", "effective_leverage", "margin_ratio"),
-    *("fall", "rise"),
+    *("liquidation_price", "other_liquidation_price", "bankruptcy_price", "distance", "margin_used"),
+    *("effective_leverage", "margin_ratio", "fall", "rise"),
 )
 OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
 # One row of them; a value is a number, or text.
@@ -77,10 +78,20 @@ class Comparison:
         """What the positions are in."""
         return tuple(contract.symbol for contract in self.account.contracts)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each position is called, with its side where its symbol is held more than once."""
+        return tuple(names_of(self.account))
+
     @property
     def currency(self) -> str:
         """What the money is in."""
         return self.account.contracts[0].currency
+
+    @property
+    def rules(self) -> Rules:
+        """How the venue liquidates what the positions are in."""
+        return self.venue.rules_for(self.symbols)
 
     @property
     def accounts(self) -> dict[str, Account]:
@@ -90,17 +101,17 @@ class Comparison:
     @cached_property
     def stress(self) -> StressMap:
         """What is left after shocks to BTC and to the rest."""
-        return stress_map(self.accounts, self.marks, rules=self.venue.rules.value)
+        return stress_map(self.accounts, self.marks, rules=self.rules)
 
     @cached_property
     def replays(self) -> tuple[Replay, ...]:
         """The real events, in order of time."""
-        return tuple(replay(self.accounts, self.marks, name, rules=self.venue.rules.value) for name in event_names())
+        return tuple(replay(self.accounts, self.marks, name, rules=self.rules) for name in event_names())
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Which mode loses less, by how much, and what it gives up."""
-        return findings(self.columns, self.replays, self.venue.rules.value)
+        return findings(self.columns, self.replays, self.rules)
 
     @property
     def position_table(self) -> Table:
@@ -143,7 +154,7 @@ class Comparison:
         return "\n\n".join(map(str, parts))
 
 
-def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
+def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None = None) -> Comparison:
     """Return an account as it is, all cross and all isolated, side by side.
 
     Parameters
@@ -154,6 +165,8 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
         Where prices are now, shape (n,).
     venue
         Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`.
+    date
+        Of these rules; ``None`` for today's.
 
     Returns
     -------
@@ -178,7 +191,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
 
     >>> from marginlab.portfolio import preset
     >>> pair = preset("hedged-pair")
-    >>> for column in compare(pair.account, pair.marks, venue=pair.venue).columns:
+    >>> for column in compare(pair.account, pair.marks, venue=pair.venue, date=pair.date).columns:
     ...     print(column.name, column.distance.round(2))
     as entered [-0.38  0.54]
     all cross [-0.38  0.54]
@@ -191,7 +204,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str) -> Comparison:
         raise ArgumentError(
             "account", f"must hold open positions, each with a size other than 0, not {account.size.tolist()}"
         )
-    where, at = venue_of(_checks.one_of("venue", venue, venue_names())), account.as_marks(marks)
+    where, at = venue_of(_checks.one_of("venue", venue, venue_names()), date=date), account.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
     return Comparison(account, at, where, columns_of(account, at, where))
@@ -237,18 +250,18 @@ def _positions(one: Comparison) -> Table:
     rows = [
         (
             column.name if i == 0 else "",
-            symbol,
+            name,
             as_size(column.account.size[i]),
             as_amount(column.marks[i]),
-            _price(column.liquidation_price[i]),
-            as_move(column.distance[i]),
+            _both(_price, column.liquidation_price[i], column.other_liquidation_price[i]),
+            _both(as_move, column.distance[i], column.other_distance[i]),
             _price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
-            f"{column.effective_leverage[i]:.1f}x",
-            percent(column.margin_ratio[i], 1),
+            as_leverage(column.effective_leverage[i]),
+            as_ratio(column.margin_ratio[i]),
         )
         for column in one.columns
-        for i, symbol in enumerate(one.symbols)
+        for i, name in enumerate(one.names)
     ]
     return Table("Every position, held in three ways", head, rows, names=("account", "position"))
 
@@ -258,8 +271,8 @@ def _account(one: Comparison) -> Table:
         ("wallet", *(as_amount(column.wallet) for column in one.columns)),
         ("margins set aside", *(as_amount(column.margins) for column in one.columns)),
         ("free margin", *(as_amount(column.free_margin) for column in one.columns)),
-        ("margin ratio", *(percent(column.worst_margin_ratio, 1) for column in one.columns)),
-        ("leverage", *(f"{column.account_leverage:.1f}x" for column in one.columns)),
+        ("margin ratio", *(as_ratio(column.worst_margin_ratio) for column in one.columns)),
+        ("leverage", *(as_leverage(column.account_leverage) for column in one.columns)),
         ("fall that takes the first", *(as_move(column.first_fall) for column in one.columns)),
         ("fall that takes all", *(as_move(column.last_fall) for column in one.columns)),
         ("rise that takes the first", *(as_move(column.first_rise) for column in one.columns)),
@@ -272,15 +285,19 @@ def _price(price: float) -> str:
     return "none" if np.isnan(price) else as_amount(price)
 
 
+def _both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+    return shown(nearer) if np.isnan(other) else f"{shown(nearer)} or {shown(other)}"
+
+
 def _snapshots(found: Comparison) -> Iterator[ResultRow]:
     for one in found.columns:
-        for i, symbol in enumerate(found.symbols):
+        for i, position in enumerate(found.names):
             for name in OF_POSITIONS:
-                yield "position", one.name, f"{i + 1} {symbol}", name, getattr(one, name)[i]
+                yield "position", one.name, f"{i + 1} {position}", name, getattr(one, name)[i]
         for name in OF_ACCOUNT:
             yield "account", one.name, "", name, getattr(one, name)
         for refusal in one.refusals:
-            yield "refusal", one.name, refusal.symbol, "reason", refusal.reason
+            yield "refusal", one.name, refusal.name, "reason", refusal.reason
 
 
 def _events(found: Comparison) -> Iterator[ResultRow]:
@@ -289,7 +306,13 @@ def _events(found: Comparison) -> Iterator[ResultRow]:
             yield "event", column, each.title, "loss", each.loss(column)
             yield "event", column, each.title, "positions_lost", each.lost(column)
             for loss in each.losses(column):
-                yield "closing", column, each.title, f"{loss.time} {loss.kind} {loss.symbol}", loss.amount
+                yield (
+                    "closing",
+                    column,
+                    each.title,
+                    f"{loss.time} {loss.kind} {found.names[loss.position]}",
+                    loss.amount,
+                )
 
 
 def _shocks(found: Comparison) -> Iterator[ResultRow]:

@@ -21,7 +21,7 @@ SHOCK_GRID = tuple(round(0.1 * tenth, 1) for tenth in range(-6, 7))
 # A shock is walked to in so many steps, so that what fails on the way is closed near the price at which it does.
 SHOCK_STEPS = 32
 # Entries of a ledger that are closings by force.
-BY_FORCE = ("reduced", "liquidated", "taken over", "auto-deleveraged")
+BY_FORCE = ("netted", "reduced", "liquidated", "taken over")
 
 
 @dataclass(frozen=True, eq=False)

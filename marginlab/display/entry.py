@@ -10,8 +10,8 @@ from html import escape
 import ipywidgets
 
 from .._checks import ArgumentError
-from ..margin.account import MODES
 from ..margin.contracts import Contract
+from ..margin.rules import MODES
 from ..markets.brackets import symbols_like
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue, venue_names

@@ -17,7 +17,7 @@ import ipywidgets
 from ..comparison.monte_carlo import MODELS, Chances, chances_so_far
 from ..comparison.report import Comparison, compare, results_csv
 from ..comparison.scenarios import SHOCK_GRID
-from ..margin.account import MODES
+from ..margin.rules import MODES
 from ..markets.events import event, event_names
 from ..portfolio.ccxt import from_ccxt
 from ..portfolio.files import from_csv, from_json, to_csv, to_json
@@ -196,7 +196,7 @@ class AccountForm:
         self.status.value = "" if portfolio else WRONG.format(STALE)
         if portfolio is None:
             return
-        self.found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue)
+        self.found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date)
         self.results.value = ""
         self.files.value = " · ".join(
             [

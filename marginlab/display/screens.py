@@ -7,7 +7,6 @@ out no margin of its own.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +14,11 @@ import numpy as np
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats
-from ..comparison.modes import MODE_COLUMNS, Snapshot
+from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
 from ..comparison.report import Comparison
 from ..comparison.scenarios import Replay
-from ..formatting import Table, as_amount, as_move, as_size, day, listed, moved, percent
+from ..formatting import Table, as_amount, as_move, as_ratio, as_size, day, listed, moved, percent
 from . import figures
 
 # In the order in which they are drawn: the account as entered lies on top of the one it equals.
@@ -58,14 +57,17 @@ def distances(found: Comparison) -> Screen:
     Returns
     -------
     Screen
-        The figure has no point where a position has no liquidation price; the table is that of all positions.
+        The figure has no point where a position has no liquidation price, and two where the pool fails both below
+        and above; the table is that of all positions.
     """
-    names = _named(found.symbols)
+    names = list(found.names)
     traces = [figures.points(figures.MARK, [0.0] * len(names), names, "mark", gaps=True)]
-    traces += [
-        figures.points(style, found.column(name).distance, names, name, gaps=True, cliponaxis=False)
-        for name, style in STYLES.items()
-    ]
+    for name, style in STYLES.items():
+        one = found.column(name)
+        ways = [one.distance] if np.isnan(one.other_distance).all() else [one.distance, one.other_distance]
+        traces.append(
+            figures.points(style, np.concatenate(ways), [*names] * len(ways), name, gaps=True, cliponaxis=False)
+        )
     figure = figures.chart(
         traces,
         x="from the mark to the liquidation price",
@@ -74,7 +76,7 @@ def distances(found: Comparison) -> Screen:
         **NAMES_DOWN,
     )
     _, cross, isolated = found.columns
-    parts = [f"{one.name} {_nearest(one, names)}" for one in (cross, isolated)]
+    parts = [f"{one.name} {_nearest(one)}" for one in (cross, isolated)]
     sentence = (
         f"Equity {as_amount(cross.equity)} {found.currency} behind positions worth {cross.account_leverage:.1f} times "
         f"as much: {parts[0]}; {parts[1]}. {_common(cross, isolated)}"
@@ -103,7 +105,7 @@ def free_margin(found: Comparison) -> Screen:
     figure = figures.chart(traces, x="account", y=found.currency, barmode="group", height=340)
     refused = [f"{one.name}: {refusal}" for one in found.columns for refusal in one.refusals]
     free = [f"{as_amount(one.free_margin)} {one.name}" for one in found.columns]
-    ratios = [f"{percent(one.worst_margin_ratio, 1)} {one.name}" for one in found.columns]
+    ratios = [f"{as_ratio(one.worst_margin_ratio)} {one.name}" for one in found.columns]
     sentence = (
         f"Of an equity of {as_amount(found.columns[0].equity)} {found.currency} this is free: {listed(free)}. "
         f"The margin ratio, which ends a position when it is full, is {listed(ratios)}. The venue would refuse "
@@ -205,8 +207,8 @@ def crashed(found: Comparison, event: str) -> Screen:
             )
         )
     figure = figures.chart(traces, x="time, UTC", y=f"equity, {found.currency}")
-    parts = [f"{named}, {_told(one, name, found.currency)}" for name, named in _distinct(found)]
-    return Screen(figure, f"{one.title}: {'; '.join(parts)}.", _ledger(one))
+    parts = [f"{named}, {_told(found, one, name)}" for name, named in _distinct(found)]
+    return Screen(figure, f"{one.title}: {'; '.join(parts)}.", _ledger(found, one))
 
 
 def by_chance(found: Comparison, known: Chances) -> Screen:
@@ -289,17 +291,17 @@ def which_mode(found: Comparison) -> Screen:
     return Screen(figure, sentence + "This is no advice.", found.finding_table)
 
 
-def _named(symbols: Sequence[str]) -> list[str]:
-    """Return a name for each position, with its number where one symbol is held more than once."""
-    return [f"{i + 1} {one}" if symbols.count(one) > 1 else one for i, one in enumerate(symbols)]
-
-
-def _nearest(one: Snapshot, names: Sequence[str]) -> str:
-    far = np.abs(one.distance)
-    if np.isnan(far).all():
+def _nearest(one: Snapshot) -> str:
+    """Say which position, or which market with all its legs, is nearest to its liquidation, and in which directions."""
+    away = np.abs(one.distance)
+    if np.isnan(away).all():
         return "no position can be liquidated while the other marks stand still"
-    i = int(np.nanargmin(far))
-    return f"{names[i]} is nearest to its liquidation, {as_move(one.distance[i])} from its mark"
+    i, names, account = int(np.nanargmin(away)), names_of(one.account), one.account
+    ways = " and ".join(as_move(way[i]) for way in (one.distance, one.other_distance) if not np.isnan(way[i]))
+    legs = [leg for leg in account.rows_of[account.contracts[i]] if not account.isolated[leg]]
+    if i in legs and len(legs) > 1:
+        return f"{listed([names[leg] for leg in legs])} are nearest to their liquidation, {ways} from their mark"
+    return f"{names[i]} is nearest to its liquidation, {ways} from its mark"
 
 
 def _common(cross: Snapshot, isolated: Snapshot) -> str:
@@ -331,23 +333,23 @@ def _index(name: str, values: Floats, value: float) -> int:
 
 
 def _lost(found: Comparison, gone: Bools) -> list[str]:
-    return [name for name, lost in zip(_named(found.symbols), gone, strict=True) if lost]
+    return [name for name, lost in zip(found.names, gone, strict=True) if lost]
 
 
-def _told(one: Replay, name: str, currency: str) -> str:
+def _told(found: Comparison, one: Replay, name: str) -> str:
     lost, loss = one.losses(name), one.loss(name)
-    told = f"a {'loss' if loss > 0 else 'gain'} of {as_amount(abs(loss))} {currency}"
+    told = f"a {'loss' if loss > 0 else 'gain'} of {as_amount(abs(loss))} {found.currency}"
     if not lost:
         return f"{told} and nothing closed by force"
-    return f"{told} and {lost[0].symbol} the first to be {lost[0].kind}, on {day(lost[0].time)}"
+    return f"{told} and {found.names[lost[0].position]} the first to be {lost[0].kind}, on {day(lost[0].time)}"
 
 
-def _ledger(one: Replay) -> Table:
+def _ledger(found: Comparison, one: Replay) -> Table:
     rows = [
         (
             name,
             f"{loss.time.item():%Y-%m-%d %H:%M}",
-            loss.symbol,
+            found.names[loss.position],
             loss.kind,
             as_size(loss.size),
             "" if np.isnan(loss.price) else as_amount(loss.price),

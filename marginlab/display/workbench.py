@@ -75,5 +75,5 @@ class Workbench:
         return {**live, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        found = compare(self.start.account, self.start.marks, venue=self.start.venue)
+        found = compare(self.start.account, self.start.marks, venue=self.start.venue, date=self.start.date)
         return screens.distances(found).sentence

@@ -1,17 +1,20 @@
 """Margin: what must be held, and when it is lost."""
 
-from .account import MODES, Account, Position
+from .account import Account, Position
 from .contracts import Contract
 from .liquidation import bankruptcy_price, liquidation_price
 from .market_move import liquidation_move
-from .rules import Convention, Rules
-from .tiers import Tiers
+from .open_orders import Order
+from .rules import MODES, Convention, Rules
+from .tiers import Growth, Tiers
 
 __all__ = [
     "MODES",
     "Account",
     "Contract",
     "Convention",
+    "Growth",
+    "Order",
     "Position",
     "Rules",
     "Tiers",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,11 +17,10 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
-from . import liquidation, opening
+from . import legs, liquidation, opening
 from .contracts import Contract, check_alike
-from .rules import Convention
-
-MODES = ("cross", "isolated")
+from .open_orders import Order, beyond, waiting
+from .rules import MODES, Convention
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class Position:
     leverage
         The setting it was opened with; initial margin is notional / leverage.
     margin
-        Isolated only: what is set aside now. If left out, the initial margin at entry.
+        Isolated only: what is set aside now, without profit; below 0 where profit was taken out or funding paid from
+        it. If left out, the initial margin at entry.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Position:
             if self.margin is not None:
                 raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {self.margin!r}")
         elif self.margin is not None:
-            _checks.single("margin", self.margin, _checks.not_negative)
+            _checks.single("margin", self.margin)
         elif self.leverage is None:
             raise ArgumentError("margin", "must be given in isolated mode, or leverage to work it out from")
         else:
@@ -111,17 +111,19 @@ class Account:
     mode
         ``"cross"`` or ``"isolated"``: one for all, or one a position.
     margin
-        What is set aside for each isolated position, shape (..., n); 0 in cross.
+        What is set aside for each isolated position, shape (..., n), any sign; 0 in cross.
     leverage
         Setting of each position for its initial margin; ``inf`` takes the limit of its bracket.
     convention
         How the venue counts.
+    orders
+        Open orders, which tie up margin and are no equity.
 
     Raises
     ------
     ArgumentError
         For columns that do not hold one value a position, numbers that are not finite, prices of 0 or below, a
-        margin below 0 or in cross, an unknown mode, and contracts that cannot share an account.
+        margin in cross, an unknown mode, and contracts that cannot share an account.
     """
 
     wallet: Numbers
@@ -132,11 +134,16 @@ class Account:
     margin: Floats = 0.0  # type: ignore[assignment]  # one number for all; an array once it is checked
     leverage: Floats = np.inf  # type: ignore[assignment]
     convention: Convention = field(default_factory=Convention)
+    orders: Sequence[Order] = ()
     isolated: Bools = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        contracts = tuple(self.contracts)
-        check_alike(contracts)
+        if not isinstance(self.orders, Iterable):
+            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
+        contracts, orders = tuple(self.contracts), tuple(self.orders)
+        for order in orders:
+            _checks.instance("orders", order, Order)
+        check_alike([*contracts, *(order.contract for order in orders)])
         _checks.instance("convention", self.convention, Convention)
         n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
         modes = (self.mode,) * n if named else tuple(self.mode)
@@ -147,7 +154,7 @@ class Account:
         columns = {
             "size": _checks.numbers("size", self.size),
             "entry": _checks.positive("entry", self.entry),
-            "margin": _checks.not_negative("margin", self.margin),
+            "margin": _checks.numbers("margin", self.margin),
             "leverage": _checks.positive_or_endless("leverage", self.leverage),
         }
         _checks.one_each(n, **columns)
@@ -160,6 +167,7 @@ class Account:
             **columns,
             "wallet": _checks.plain(wallet),
             "contracts": contracts,
+            "orders": orders,
             "mode": modes,
             "isolated": isolated,
         }
@@ -168,7 +176,12 @@ class Account:
 
     @classmethod
     def of(
-        cls, positions: Sequence[Position], *, wallet: ArrayLike = 0.0, convention: Convention | None = None
+        cls,
+        positions: Sequence[Position],
+        *,
+        wallet: ArrayLike = 0.0,
+        convention: Convention | None = None,
+        orders: Sequence[Order] = (),
     ) -> Account:
         """Return the account that holds these positions beside this wallet, as it stands.
 
@@ -182,6 +195,8 @@ class Account:
             Cash behind the cross positions, any sign; shape (...).
         convention
             How the venue counts; the default `Convention` if left out.
+        orders
+            Open orders.
 
         Returns
         -------
@@ -196,7 +211,8 @@ class Account:
             mode=[position.mode for position in positions],
             margin=np.array([position.margin or 0.0 for position in positions]),
             leverage=np.array([position.leverage or np.inf for position in positions]),
-            convention=convention or Convention(),
+            convention=Convention() if convention is None else convention,
+            orders=orders,
         )
 
     @classmethod
@@ -252,11 +268,11 @@ class Account:
             Of leverages, sizes and isolated margins, with an entry a position.
         """
         entry, tables = self.entry, [contract.tiers for contract in self.contracts]
-        limit, maintenance = self._each(Contract.leverage_limit, entry), self.maintenance_margin(entry)
+        limit, maintenance = self._leverage_limit(entry), self.maintenance_margin(entry)
         yield opening.leverage_refusal(self.leverage, limit, self.notional(entry), maintenance)
         caps, units = np.array([one.cap for one in tables]), np.array([one.measured_in for one in tables])
         cut_off = np.array([one.cut_off for one in tables])
-        yield opening.size_refusal(self._each(Contract.bracket_amount, entry), caps, units, cut_off)
+        yield opening.size_refusal(self.bracket_amount(entry), caps, units, cut_off)
         fee = self.closing_fee(entry)
         margins = opening.margin_refusal(
             self.margin,
@@ -281,8 +297,9 @@ class Account:
             For a cross position with neither a leverage nor a limit in its bracket.
         """
         entry, cross = self.entry, ~self.isolated
-        leverage, limit = self._leverage(entry, cross), self._each(Contract.leverage_limit, entry)
-        needed = opening.needed_to_open(self.notional(entry), leverage, limit, self.requirement(entry))
+        leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
+        fee = self.closing_fee(entry) if self.convention.fee_in_initial else 0.0
+        needed = opening.needed_to_open(self._charged(entry), leverage, limit, self.requirement(entry), fee)
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -352,11 +369,40 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        at_entry = self.convention.maintenance_at == "entry"
-        return self._each(Contract.maintenance_margin, self.entry + 0 * prices if at_entry else prices)
+        at = self.entry + 0 * prices if self.convention.maintenance_at == "entry" else prices
+        needed = self._each(Contract.maintenance_margin, at)
+        for contract, rows in self._markets:
+            size = np.broadcast_to(self.size, needed.shape)[..., rows]
+            notional = np.asarray(contract.notional(size, at[..., rows]))
+            needed[..., rows] = legs.maintenance_margin(contract, size, notional, self.convention)
+        return needed
+
+    def bracket_amount(self, marks: ArrayLike) -> Floats:
+        """Return what decides the bracket of each position at the marks.
+
+        Its notional, or its size where brackets count contracts; where the venue counts the cross legs of a market
+        together, what they are together.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        array
+            Shape (..., n), 0 or more.
+        """
+        amount = self._each(Contract.bracket_amount, self.as_marks(marks))
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, amount.shape)[..., rows]
+            amount[..., rows] = legs.counted(self.convention.brackets_count, size, amount[..., rows])
+        return amount
 
     def initial_margin(self, marks: ArrayLike) -> Floats:
-        """Return notional / leverage of each position at the marks.
+        """Return notional / leverage of each position, as far as its market's legs are charged.
+
+        At the marks, or at entry where the venue takes it there; with the closing fee where that counts in it.
 
         Parameters
         ----------
@@ -388,11 +434,18 @@ class Account:
         array
             Shape (..., n).
         """
-        if not self.convention.fee_at("bankruptcy"):
-            return self.convention.fee_at("liquidation") * self.notional(marks)
-        return self._each(
-            liquidation.bankruptcy_fee, self.entry, self.backing(marks, requirement=0.0), convention=self.convention
-        )
+        prices, convention = self.as_marks(marks), self.convention
+        if convention.fee_at("bankruptcy"):
+            backing = self.backing(prices, requirement=0.0)
+            fee = self._each(liquidation.bankruptcy_fee, self.entry, backing, convention=convention)
+            for contract, rows in self._markets:
+                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
+        elif convention.fee_at("leverage"):
+            leverage = self._leverage(self.entry, self._pays_to_close)
+            fee = 0 * prices + self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
+        else:
+            fee = convention.fee_at("liquidation") * self.notional(prices)
+        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
 
     def requirement(self, marks: ArrayLike) -> Floats:
         """Return maintenance margin plus the closing fee where the venue counts it.
@@ -457,8 +510,8 @@ class Account:
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
 
-        The margin set aside in isolated mode; in cross the wallet, plus the PnL of the other
-        cross positions, less what those must themselves hold.
+        The margin set aside in isolated mode; in cross the wallet, plus the PnL of the cross positions in other
+        markets, less what those must themselves hold: the same for both sides of one market.
 
         Parameters
         ----------
@@ -473,10 +526,13 @@ class Account:
             Shape (..., n).
         """
         spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
-        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - spare)
+        return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
-        """Return what is left to open with: pool equity less cross initial margins.
+        """Return what is left to open with, as the venue counts it: what backs new positions, less what is tied up.
+
+        The wallet and what the cross positions have lost, or made where profit opens, less their initial margins, or
+        where those are less than that their requirements, and less what open orders tie up.
 
         Parameters
         ----------
@@ -493,8 +549,42 @@ class Account:
         ArgumentError
             For a cross position with neither a leverage nor a limit in its bracket.
         """
-        spare = self.unrealized_pnl(marks) - self._initial_margin(marks, ~self.isolated)
-        return _checks.plain(self.wallet + np.where(self.isolated, 0.0, spare).sum(axis=-1))
+        prices, cross = self.as_marks(marks), ~self.isolated
+        pnl = np.where(cross, self.unrealized_pnl(prices), 0.0).sum(axis=-1)
+        backing = opening.backing(self.wallet, pnl, self.convention)
+        return _checks.plain(backing - self._tied(prices).sum(axis=-1) - self.order_margin(prices))
+
+    def order_margin(self, marks: ArrayLike) -> Numbers:
+        """Return what open orders tie up beside the positions.
+
+        Each order its initial margin at its price. Where the venue charges the larger side of a market alone, by as
+        much as the larger of both, with what is held on it, comes to more than the positions tie up.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            Shape (...), 0 or more.
+
+        Raises
+        ------
+        ArgumentError
+            For an order or a cross position with neither a leverage nor a limit in its bracket.
+        """
+        prices = self.as_marks(marks)
+        wait = waiting(self.orders, self.convention)
+        more = np.zeros(prices.shape[:-1])
+        for contract, (bought, sold) in wait.sides.items():
+            rows = [row for row in self.rows_of.get(contract, []) if not self.isolated[row]]
+            tied, own = self._tied(prices)[..., rows], self._initial_of_each(prices)[..., rows]
+            side = np.broadcast_to(self.size, (*prices.shape[:-1], len(self.contracts)))[..., rows]
+            long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
+            more = more + beyond(long, short, tied.sum(axis=-1), bought, sold)
+        return _checks.plain(wait.apart + more)
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
         """Return requirement / equity; liquidation is at 1.
@@ -544,49 +634,97 @@ class Account:
         failing = self.convention.liquidates(self.position_equity(marks), self.position_requirement(marks))
         return np.asarray(failing & (self.size != 0))
 
-    def liquidation_price(self, marks: ArrayLike | None = None) -> Floats:
-        """Return the price at which each position is liquidated while the other marks stand still.
+    def liquidation_price(self, marks: ArrayLike | None = None, *, toward: str | None = None) -> Floats:
+        """Return the price at which each position is liquidated while the other markets stand still.
 
-        For all marks moving together, see :func:`marginlab.liquidation_move`.
+        In cross that price belongs to the market: all its cross legs move together, and have one answer. With both
+        sides of it held, a pool may fail below, above, or both ways. For all markets moving together, see
+        :func:`marginlab.liquidation_move`.
 
         Parameters
         ----------
         marks
             Shape (..., n), above 0; the entries if left out.
+        toward
+            ``"down"`` or ``"up"``; the nearer by price if left out.
 
         Returns
         -------
         array
-            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
-        """
-        prices = self.as_marks(self.entry if marks is None else marks)
-        return self._each(
-            liquidation.liquidation_price, self.entry, self.backing(prices), mark=prices, convention=self.convention
-        )
+            Shape (..., n). ``nan`` where there is no such price, as in :func:`marginlab.liquidation_price`. What is
+            liquidatable already is given the boundary that it has crossed.
 
-    def bankruptcy_price(self, marks: ArrayLike | None = None) -> Floats:
+        Raises
+        ------
+        ArgumentError
+            For marks that differ between open legs of one market, or none where their entries do; another direction.
+
+        Examples
+        --------
+        Long and short of 1 BTC from 60,000 in cross, with 5,000 behind them: nothing happens below.
+
+        >>> from marginlab import Tiers
+        >>> btc = Contract("BTCUSDT", Tiers.flat(0.005))
+        >>> hedged = Account.of([Position(btc, 1, 60_000), Position(btc, -1, 60_000)], wallet=5_000)
+        >>> hedged.liquidation_price([60_000, 60_000]), hedged.liquidation_price([60_000, 60_000], toward="down")
+        (array([500000., 500000.]), array([nan, nan]))
+        """
+        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
+        backing, own, settings = self.backing(prices), self.convention, {}
+        if own.fee_at("leverage"):
+            settings["leverage"] = self._leverage(self.entry, self._pays_to_close)
+        asked = partial(liquidation.liquidation_price, toward=way)
+        answers = self._each(asked, self.entry, backing, mark=prices, convention=own, **settings)
+        if own.closing_fee_in == "cross":
+            alone = self._each(asked, self.entry, backing, mark=prices, convention=own.of_isolated)
+            answers = np.where(self.isolated, alone, answers)
+        for contract, rows in self._markets:
+            needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
+            market = self._market(contract, rows, prices, backing, fixed=needed)
+            answers[..., rows] = np.where(self.size[..., rows] != 0, market.liquidation_price(way)[..., None], np.nan)
+        return answers
+
+    def bankruptcy_price(self, marks: ArrayLike | None = None, *, toward: str | None = None) -> Floats:
         """Return the price at which each position has used up all that stands behind it.
 
         Parameters
         ----------
-        marks
-            Shape (..., n), above 0; the entries if left out.
+        marks, toward
+            As in `liquidation_price`.
 
         Returns
         -------
         array
-            Shape (..., n). For ``nan`` see :func:`marginlab.liquidation_price`.
+            Shape (..., n), in cross the same for both sides of a market. For ``nan`` see
+            :func:`marginlab.liquidation_price`.
+
+        Raises
+        ------
+        ArgumentError
+            As in `liquidation_price`.
         """
-        prices = self.as_marks(self.entry if marks is None else marks)
+        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
         backing = self.backing(prices, requirement=0.0)
-        return self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
+        answers = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
+        if self.convention.closing_fee_in == "cross":
+            of_isolated = self.convention.of_isolated
+            alone = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=of_isolated)
+            answers = np.where(self.isolated, alone, answers)
+        answers = self._toward(way, answers)
+        for contract, rows in self._markets:
+            found = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
+            answers[..., rows] = np.where(self.size[..., rows] != 0, found, np.nan)
+        return answers
 
     def pooled(self, column: Floats) -> Floats:
         """Return each position's own value in isolated mode, and the sum over the pool in cross, shape (..., n)."""
         return np.where(self.isolated, column, np.where(self.isolated, 0.0, column).sum(axis=-1, keepdims=True))
 
     def as_marks(self, marks: ArrayLike) -> Floats:
-        """Return marks whose last axis is the positions'; for one position a number will do."""
+        """Return marks whose last axis is the positions'; for one position a number will do.
+
+        A market has one mark, so that its open legs must agree; only the entries themselves may differ.
+        """
         prices, n = _checks.positive("marks", marks), len(self.contracts)
         prices = prices[None] if prices.ndim == 0 and n == 1 else prices
         if not prices.ndim or prices.shape[-1] != n:
@@ -594,6 +732,9 @@ class Account:
                 "marks", f"must have one value a position in the last axis ({n}), not shape {prices.shape}"
             )
         _checks.broadcastable(marks=prices.shape, account=(self._cash + self.size).shape)
+        for rows in self.rows_of.values() if marks is not self.entry else ():
+            if len(rows) > 1:
+                legs.one_mark(self.size[..., rows], prices[..., rows])
         return prices
 
     def _of_equity(self, amount: Floats, marks: ArrayLike) -> Floats:
@@ -610,14 +751,45 @@ class Account:
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
 
+    def _tied(self, prices: Floats) -> Floats:
+        """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""
+        cross = ~self.isolated
+        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
+        return np.where(cross & (self.size != 0), tied, 0.0)
+
+    def _initial_of_each(self, prices: Floats) -> Floats:
+        """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
+        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
+        limit = self._each(Contract.leverage_limit, prices)
+        fee = self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
+        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + fee
+
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
         prices = self.as_marks(marks)
-        return self.notional(prices) / self._leverage(prices, asked)
+        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
+        initial = self._charged(at) / self._leverage(prices, asked)
+        return initial + self.closing_fee(prices) if self.convention.fee_in_initial else initial
+
+    def _charged(self, prices: Floats) -> Floats:
+        """Return the notional that each position is charged on, shape (..., n)."""
+        notional = self._each(Contract.notional, prices)
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, notional.shape)[..., rows]
+            notional[..., rows] = legs.charged(self.convention.charged, size, notional[..., rows])
+        return notional
+
+    def _leverage_limit(self, prices: Floats) -> Floats:
+        """Return the highest leverage of each position's bracket, shape (..., n)."""
+        if not self._markets:
+            return self._each(Contract.leverage_limit, prices)
+        amount = self.bracket_amount(prices)
+        limits = [contract.tiers.leverage_limit(amount[..., i]) for i, contract in enumerate(self.contracts)]
+        return np.stack([np.asarray(limit) for limit in limits], axis=-1)
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
-        """Return the leverage set, or where none is the bracket's limit."""
-        leverage = np.where(self.leverage == np.inf, self._each(Contract.leverage_limit, prices), self.leverage)
+        """Return the leverage set, at most the bracket's limit."""
+        leverage = np.minimum(self.leverage, self._leverage_limit(prices))
         if (np.isinf(leverage) & asked & (self.size != 0)).any():
             raise ArgumentError(
                 "leverage", "must be given where the brackets set no limit, to work out an initial margin"
@@ -628,18 +800,58 @@ class Account:
         """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""
         values = np.broadcast_arrays(self.size, *columns, *(v for v in named.values() if isinstance(v, np.ndarray)))
         answers = np.empty(values[0].shape)
-        for contract, rows in self._rows_of.items():
+        for contract, rows in self.rows_of.items():
             own = {k: v[..., rows] if isinstance(v, np.ndarray) else v for k, v in named.items()}
             answers[..., rows] = question(contract, *(v[..., rows] for v in (self.size, *columns)), **own)
         return answers
 
+    def of_market(self, column: Floats) -> Floats:
+        """Return each position's own value, and for the cross legs of one market their sum, shape (..., n)."""
+        if not self._markets:
+            return column
+        together = column.copy()
+        for _, rows in self._markets:
+            together[..., rows] = column[..., rows].sum(axis=-1, keepdims=True)
+        return together
+
+    def _market(
+        self, contract: Contract, rows: list[int], prices: Floats, backing: Floats, fixed: Numbers = 0.0
+    ) -> legs.Market:
+        """Return the cross legs of a contract, with `backing` behind them and `fixed` to be held whatever happens."""
+        columns = np.broadcast_arrays(self.size, self.entry, prices, backing)
+        size, entry, marks, behind = (column[..., rows] for column in columns)
+        held = np.broadcast_to(fixed, size.shape).sum(axis=-1)
+        return legs.Market(contract, size, entry, behind[..., 0] - held, legs.one_mark(size, marks), self.convention)
+
+    def _toward(self, way: str | None, answers: Floats) -> Floats:
+        """Return the answers that lie in a direction: a lone long fails as the price falls, a short as it rises."""
+        if way is None:
+            return answers
+        return np.where((self.size > 0) == (way == "down"), answers, np.nan)
+
     @cached_property
-    def _rows_of(self) -> dict[Contract, list[int]]:
+    def _pays_to_close(self) -> Bools:
+        """Whose closing fee counts."""
+        return np.asarray(~self.isolated | (self.convention.closing_fee_in == "both"))
+
+    @cached_property
+    def _markets(self) -> list[tuple[Contract, list[int]]]:
+        """Contracts with more than one cross leg, which stand and fall together, and the rows of those."""
+        cross = [(contract, [i for i in rows if not self.isolated[i]]) for contract, rows in self.rows_of.items()]
+        return [(contract, rows) for contract, rows in cross if len(rows) > 1]
+
+    @cached_property
+    def rows_of(self) -> dict[Contract, list[int]]:
         """Which positions are in each contract."""
         rows: dict[Contract, list[int]] = {}
         for i, contract in enumerate(self.contracts):
             rows.setdefault(contract, []).append(i)
         return rows
+
+
+def _toward(toward: str | None) -> str | None:
+    """Return the direction asked for, checked."""
+    return toward if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
 
 
 def _raise(refusal: opening.Refusals) -> None:

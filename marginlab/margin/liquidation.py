@@ -9,7 +9,8 @@ is liquidated where
    \quad\Rightarrow\quad V = \frac{\delta V_E - B - c_n}{\delta - r_n - \varphi}
 
 with backing *B*, bracket rate and deduction :math:`r_n, c_n` and closing fee :math:`\varphi`.
-The margin modes differ in *B* and in nothing else.
+The margin modes differ in *B* and in nothing else. Where the rate grows with *V* without steps, it is solved as that
+of a market of one leg: see `legs`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats, Integers, Numbers
+from . import legs
 from .contracts import Contract
 from .rules import Convention
 
@@ -31,7 +33,9 @@ def liquidation_price(
     backing: ArrayLike,
     *,
     mark: ArrayLike | None = None,
+    leverage: ArrayLike | None = None,
     convention: Convention | None = None,
+    toward: str | None = None,
 ) -> Numbers:
     """Return the price at which a position's backing plus its profit meets its requirement.
 
@@ -46,8 +50,13 @@ def liquidation_price(
         Current price; entry if left out. It decides where maintenance frozen at the mark is
         taken and, for brackets without deductions, which of two solutions is met first. One that
         fails already is given the price beyond which it is safe for good.
+    leverage
+        Its setting: needed where the venue takes the closing fee on the value which that implies.
     convention
         How the venue counts.
+    toward
+        ``"down"`` or ``"up"``, if only that is asked for. A long fails as the price falls and a short as it rises;
+        where the rate grows without steps it may fail both ways, and the nearer price is told by default.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def liquidation_price(
     ------
     ArgumentError
         For prices of 0 or below, numbers that are not finite, shapes that do not broadcast, and a closing fee that
-        leaves nothing beside the maintenance rate.
+        leaves nothing beside the maintenance rate, another direction.
 
     Examples
     --------
@@ -79,19 +88,28 @@ def liquidation_price(
     mark = entry if mark is None else _checks.positive("mark", mark)
     _checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape, mark=mark.shape)
     size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
-    if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
-        raise ArgumentError(
-            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
-        )
+    _check_fee(contract, convention)
     backing = backing - bankruptcy_fee(contract, size, entry, backing, convention)
+    if convention.fee_at("leverage"):
+        if leverage is None:
+            raise ArgumentError("leverage", "must be given where the closing fee is on the value that it implies")
+        times = _checks.positive("leverage", leverage)
+        _checks.broadcastable(positions=size.shape, leverage=times.shape)
+        backing = backing - leverage_fee(contract, size, entry, times, convention)
+        size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
+    way = None if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
     fee = convention.fee_at("liquidation")
     if convention.maintenance_at == "liquidation":
+        if contract.tiers.growth is not None:
+            alone = legs.Market(contract, size[..., None], entry[..., None], backing, mark, convention)
+            return _checks.plain(alone.liquidation_price(way))
         notional = _first_failing(contract, size, entry, backing, mark, fee)
     else:
         frozen_at = entry if convention.maintenance_at == "entry" else mark
         frozen = contract.maintenance_margin(size, frozen_at)
         notional = _solve(contract, size, entry, backing, 0.0, -frozen, fee)
-    return contract.price_at(size, notional)
+    price = contract.price_at(size, notional)
+    return price if way is None else _checks.plain(np.where((size > 0) == (way == "down"), price, np.nan))
 
 
 def bankruptcy_price(
@@ -142,6 +160,24 @@ def bankruptcy_fee(contract: Contract, size: Floats, entry: Floats, backing: Flo
         return 0.0
     notional = _bankruptcy_notional(contract, size, entry, backing, convention)
     return fee * np.where(np.asarray(size) != 0, np.maximum(notional, 0.0), 0.0)
+
+
+def leverage_fee(contract: Contract, size: Floats, entry: Floats, leverage: Floats, convention: Convention) -> Floats:
+    r"""Return the closing fee on the value at the bankruptcy price that the leverage implies; 0 where that is none.
+
+    With nothing but its initial margin :math:`V_E / L` behind it a position is used up at the notional
+    :math:`V_E (1 - \delta / L)`. Unchecked.
+    """
+    share = np.where(np.asarray(size) != 0, np.maximum(1 - contract.direction(size) / leverage, 0.0), 0.0)
+    return np.asarray(convention.fee_at("leverage") * contract.notional(size, entry) * share)
+
+
+def _check_fee(contract: Contract, convention: Convention) -> None:
+    """Refuse a closing fee that leaves nothing beside the maintenance rate."""
+    if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
+        raise ArgumentError(
+            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
+        )
 
 
 def _solve(

@@ -12,6 +12,9 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Floats
 from .account import Account
 
+# Beyond this distance nothing is looked for, and as often as this it can be halved (by ratio) until nothing is left.
+FAR, HALVINGS = 1e30, 60
+
 
 def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.0, toward: str = "down") -> Floats:
     r"""Return the common move of all marks at which each position is liquidated.
@@ -44,7 +47,8 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     -----
     Along the move each notional, and with it equity and requirement, is a straight line in *s* (in
     the inverse of the price for inverse contracts), kinked where a position enters another bracket.
-    Each straight piece is solved exactly and the first failing one is taken.
+    Each straight piece is solved exactly and the first failing one is taken. Where a rate grows without steps a piece
+    bends down, so that it still meets zero once at most from above: there it is halved until nothing is left.
 
     Examples
     --------
@@ -63,6 +67,9 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
         raise ArgumentError("beta", f"must be one number or one a position, not of shape {beta.shape}")
     _checks.one_each(len(account.contracts), beta=beta)
     beta = np.broadcast_to(beta, (len(account.contracts),))
+    for rows in account.rows_of.values():
+        if (beta[rows] != beta[rows[0]]).any():
+            raise ArgumentError("beta", f"must be one for all legs of a market, not {beta[rows].tolist()}")
     inverse = account.contracts[0].kind == "inverse"
     if inverse and ((beta != beta[0]).any() or beta[0] <= 0):
         raise ArgumentError("beta", f"must be one positive number for inverse contracts, not {beta.tolist()}")
@@ -88,6 +95,10 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
     width = np.where(real, stop, start + 1) - start
     # Two points of a piece give its line. Not too far along: a bracket may end at a billion times the price.
     near, far = (np.where(real, start + part * np.minimum(width, 1 + start), 0.0) for part in (0.25, 0.75))
+    if account.convention.maintenance_at == "liquidation" and any(one.tiers.growth for one in account.contracts):
+        first = _of_curves(account, marks, slope, start, start + width)
+        first = np.where(real[..., None] & (first < end * (1 - ROUNDING)), first, np.inf)
+        return np.where(account.liquidatable(marks), 0.0, first.min(axis=-2))
     spare_near, spare_far = (_spare(account, marks, slope, t) for t in (near, far))
     start, width, real = start[..., None], width[..., None], real[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -101,15 +112,38 @@ def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
     return np.asarray(first.min(axis=-2))
 
 
+def _of_curves(account: Account, marks: Floats, slope: Floats, start: Floats, stop: Floats) -> Floats:
+    """Return in each piece where each position's spare first is 0 or below, ``inf`` for nowhere: (..., pieces, n)."""
+    pieces, n = start.shape[-1], len(account.contracts)
+
+    def left(t: Floats) -> Floats:
+        """Return what each position has to spare at a distance of its own."""
+        spare = _spare(account, marks, slope, t.reshape(*t.shape[:-2], pieces * n))
+        return np.diagonal(spare.reshape(*spare.shape[:-2], pieces, n, n), axis1=-2, axis2=-1)
+
+    near = np.minimum(start, FAR)
+    # Just inside: on an edge rounding would decide which bracket holds.
+    low = np.broadcast_to((near + ROUNDING / 4 * (1 + near))[..., None], (*start.shape, n))
+    high = np.minimum(stop, FAR * (1 + near))
+    high = np.broadcast_to((high - ROUNDING / 4 * (1 + high))[..., None], low.shape)
+    at_once, later = left(low) <= 0, left(high) <= 0
+    for _ in range(HALVINGS):
+        middle = np.sqrt(1 + low) * np.sqrt(1 + high) - 1
+        fails = left(middle) <= 0
+        low, high = np.where(fails, low, middle), np.where(fails, middle, high)
+    found = np.where(at_once, start[..., None], np.where(later, high, np.inf))
+    return np.where(start[..., None] < FAR, found, np.inf)
+
+
 def _edges(account: Account, marks: Floats, slope: Floats) -> tuple[Floats, float]:
     """Return where the requirement has a kink or a jump, from 0 to the end of the line, in order."""
     end = float((-1 / slope[slope < 0]).min()) if (slope < 0).any() else np.inf
-    notional = account.notional(marks)
-    kinks: list[Floats] = [np.full(notional.shape, end)]
+    amount = account.bracket_amount(marks)
+    kinks: list[Floats] = [np.full(amount.shape, end)]
     with np.errstate(divide="ignore", invalid="ignore"):
         for i, contract in enumerate(account.contracts):
             if contract.tiers.measured_in == "notional":
-                kinks += [(floor / notional[..., i : i + 1] - 1) / slope[i] for floor in contract.tiers.floors[1:]]
+                kinks += [(floor / amount[..., i : i + 1] - 1) / slope[i] for floor in contract.tiers.table[0][1:]]
         if account.convention.fee_at("bankruptcy"):
             kinks.append(_bankruptcy_edges(account, marks, slope, end))
     shape = np.broadcast_shapes(*(kink.shape[:-1] for kink in kinks))
@@ -125,7 +159,7 @@ def _bankruptcy_edges(account: Account, marks: Floats, slope: Floats, end: float
         account.backing(_moved(account, marks, slope, np.array(t)), requirement=0.0) for t in (0.0, far)
     )
     contract = account.contracts[0]
-    at_entry = contract.direction(account.size) * account.notional(account.entry)
+    at_entry = account.of_market(contract.direction(account.size) * account.notional(account.entry))
     return np.asarray((at_entry - near_backing) / (far_backing - near_backing) * far)
 
 

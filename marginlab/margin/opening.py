@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .._checks import ROUNDING
 from .._typing import Bools, Floats, Numbers
 from ..formatting import amount
-from .rules import Convention
+from .rules import Convention, Rules
 
 Words = NDArray[np.str_]
 # Said wherever a margin is asked for.
@@ -128,9 +128,67 @@ def switch_refusals(switching: str, *, moved: Bools, mixed: Bools) -> Iterator[R
         yield Refusals(mixed, "venue", "has one mode for the whole account".format)
 
 
-def needed_to_open(notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers) -> Floats:
-    """Return what a position ties up to be opened: its initial margin, and at least its requirement."""
-    return np.maximum(notional / np.minimum(leverage, limit), requirement)
+def withdrawal_refusals(
+    rules: Rules, margin: Numbers, pnl: Numbers, *, initial: Numbers, maintenance: Numbers, notional: Numbers
+) -> Iterator[Refusals]:
+    """Refuse to take out of an isolated position what must stay there; `margin` is what would be left.
+
+    Parameters
+    ----------
+    rules
+        The venue's: `withdrawal` and `withdrawal_leaves`.
+    margin, pnl
+        What would be left of the margin, and the unrealized profit or loss.
+    initial, maintenance, notional
+        At the mark.
+    """
+    if rules.withdrawal == "none":
+        yield Refusals(np.full(np.shape(margin), True), "venue", "lets no margin be taken out of a position".format)
+        return
+    counted = np.minimum(pnl, 0.0) if rules.withdrawal == "initial" else pnl
+    needed = np.maximum(initial, rules.withdrawal_leaves * notional)
+    what = "" if rules.withdrawal == "initial" else " with its profit"
+    short = np.asarray(margin + counted < needed * (1 - ROUNDING))
+    yield Refusals(short, "margin", f"that is left must{what} cover the initial margin".format)
+    least, what = {
+        "maintenance": (maintenance, "cover the maintenance margin"),
+        "zero": (0.0, "be 0 or more"),
+    }.get(rules.withdrawal, (-np.inf, ""))
+    short = np.asarray(margin < least - ROUNDING * notional)
+    yield Refusals(short, "margin", f"that is left must {what}".format)
+
+
+def leverage_change_refusals(rules: Rules, *, isolated: Bools, changed: Bools, lowered: Bools) -> Iterator[Refusals]:
+    """Refuse a change of leverage that a venue does not make while a position is open.
+
+    Parameters
+    ----------
+    rules
+        The venue's: `leverage_in_cross` and `leverage_in_isolated`.
+    isolated
+        Where the position is isolated.
+    changed, lowered
+        Where the leverage of an open position would change, and where it would become lower.
+    """
+    for mode, where, allowed in (
+        ("cross", ~isolated, rules.leverage_in_cross),
+        ("isolated", isolated, rules.leverage_in_isolated),
+    ):
+        if allowed != "any":
+            refused, what = (lowered, "lower") if allowed == "raise" else (changed, "change")
+            yield Refusals(where & refused, "venue", f"does not {what} the leverage of an open {mode} position".format)
+
+
+def needed_to_open(
+    notional: Numbers, leverage: Numbers, limit: Numbers, requirement: Numbers, fee: Numbers = 0.0
+) -> Floats:
+    """Return what a position ties up: initial margin, with the fee that counts in it, and at least its requirement."""
+    return np.maximum(notional / np.minimum(leverage, limit) + fee, requirement)
+
+
+def backing(wallet: Numbers, pnl: Numbers, convention: Convention) -> Floats:
+    """Return what backs new cross positions: the wallet, less losses, and profits where the venue lets them."""
+    return np.asarray(wallet + (pnl if convention.profit_opens else np.minimum(pnl, 0.0)))
 
 
 def _fails(equity: Numbers, requirement: Numbers, convention: Convention, at_stake: Numbers) -> Bools:

@@ -7,7 +7,7 @@ and whether equality is enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,13 +15,21 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Numbers
 
+MODES = ("cross", "isolated")
 MAINTENANCE_AT = ("liquidation", "entry", "mark")
-CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "margin")
+CLOSING_FEE_AT = ("none", "liquidation", "bankruptcy", "leverage", "margin")
+CLOSING_FEE_IN = ("both", "cross")
+BRACKETS_COUNT = ("leg", "net", "larger", "both")
+CHARGED = ("each", "net", "larger")
+INITIAL_AT = ("mark", "entry")
+ORDERS_TIE = ("both", "larger")
 CLOSE = ("takeover", "market")
 PARTS = ("whole", "share", "bracket", "restore")
-CLOSING_ORDERS = ("largest loss", "largest maintenance", "as given")
+CLOSING_ORDERS = ("largest loss", "random", "all at once", "as given")
 ISOLATED_FUNDING = ("margin", "wallet")
 SWITCHING = ("open", "flat", "account", "order")
+WITHDRAWAL = ("initial", "maintenance", "zero", "profit", "none")
+LEVERAGE_CHANGE = ("any", "raise", "none")
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,28 @@ class Convention:
     closing_fee_at
         ``"none"``: not counted. ``"liquidation"``: required on top of maintenance, on the
         notional there. ``"bankruptcy"``: on the notional at the bankruptcy price, which then
-        includes it too. ``"margin"``: already inside the margin that was set aside.
+        includes it too. ``"leverage"``: on the notional at the bankruptcy price that the leverage implies,
+        whatever stands behind the position. ``"margin"``: already inside the margin that was set aside.
+    closing_fee_in
+        ``"both"`` modes, or ``"cross"`` alone, where an isolated margin contains the fee and it cancels.
     at_equality
         Whether equity exactly equal to the requirement is liquidated.
+    brackets_count
+        What decides the bracket of a market's cross legs: each ``"leg"`` by its own notional, the ``"net"`` of long
+        and short, the ``"larger"`` of the two, or ``"both"`` added up. An isolated leg stands for itself.
+    charged
+        What of a market's cross legs margin is charged on: ``"each"`` leg, the ``"net"``, or the ``"larger"``
+        side alone.
+    initial_at
+        Where the initial margin of what is open is taken: at the ``"mark"`` or at its ``"entry"``.
+    fee_in_initial
+        Whether the initial margin of a cross position holds the closing fee as well.
+    profit_opens
+        Whether unrealized profit of cross positions backs new ones. Profit of an isolated position backs nothing else,
+        and what leaves the wallet must be in it.
+    orders_tie
+        What open cross orders tie up: each of ``"both"`` sides its own, or of a market the ``"larger"`` side alone,
+        what is held on it counted in.
 
     Examples
     --------
@@ -54,13 +81,32 @@ class Convention:
     closing_fee: float = 0.0
     closing_fee_at: str = "none"
     at_equality: bool = True
+    closing_fee_in: str = "both"
+    brackets_count: str = "leg"
+    charged: str = "each"
+    initial_at: str = "mark"
+    fee_in_initial: bool = False
+    profit_opens: bool = True
+    orders_tie: str = "both"
 
     def __post_init__(self) -> None:
         _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
         _checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
+        _checks.one_of("closing_fee_in", self.closing_fee_in, CLOSING_FEE_IN)
+        _checks.one_of("brackets_count", self.brackets_count, BRACKETS_COUNT)
+        _checks.one_of("charged", self.charged, CHARGED)
+        _checks.one_of("initial_at", self.initial_at, INITIAL_AT)
+        _checks.truth("fee_in_initial", self.fee_in_initial)
+        _checks.truth("profit_opens", self.profit_opens)
+        _checks.one_of("orders_tie", self.orders_tie, ORDERS_TIE)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
             raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
         _checks.truth("at_equality", self.at_equality)
+
+    @property
+    def of_isolated(self) -> Convention:
+        """The same as an isolated position meets it, without a closing fee where that counts in cross alone."""
+        return self if self.closing_fee_in == "both" else replace(self, closing_fee_at="none", closing_fee_in="both")
 
     def fee_at(self, price: str) -> float:
         """Return the closing fee that is counted at a price.
@@ -111,7 +157,8 @@ class Rules:
         What is tried first, in the market. ``"whole"``: nothing. ``"share"``: `share` of the size
         held when this liquidation began, again and again. ``"bracket"``: down by `brackets`
         maintenance brackets. ``"restore"``: just so much that equity covers the requirement, impact
-        left out. A position for which this would close everything is closed as a whole.
+        left out. A position for which this would close everything is closed as a whole. The last two are
+        refused where a maintenance rate grows without steps.
     share, share_above
         For ``"share"``: the fraction a round, and the notional up to which a position is not
         worth closing in parts.
@@ -122,8 +169,14 @@ class Rules:
     rounds
         Most market closings of one position or pool in one step; ``None`` for no limit.
     order
-        In cross, which position goes first: the one with the ``"largest loss"``, with the ``"largest
-        maintenance"``, or ``"as given"``.
+        In cross, which position goes first: the one with the ``"largest loss"`` (BingX documents it); one drawn at
+        ``"random"``, anew in each step (dYdX's is pseudo-random); or ``"as given"``. ``"all at once"``: all of
+        them as a whole, one after the other at the same marks, without looking again (BitMEX). Most venues
+        document none: then draw at random, and look at the spread.
+    net_first
+        Whether, when the pool fails, its long and short of one contract are closed against each other before
+        anything else, as far as they overlap (BingX, MEXC, OKX, Bitget, HTX): at the mark, and as no order reaches
+        the market, without impact. No fee for it is documented, so none is charged.
     takeover_below
         Equity at or below this share of the requirement is taken over even where `close` says market,
         and forfeited. At 0 or below a position is taken over in any case.
@@ -131,11 +184,9 @@ class Rules:
         Fee on notional closed by force, a fraction of it, never more than is left; and the share of
         the fee that goes to the insurance fund rather than to the venue.
     fund
-        What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one.
-    deleveraging
-        Whether, once the fund is empty, the account's winning positions are closed and their profit
-        taken (ADL). A venue takes it from whoever wins; here there is one account only, so that an
-        isolated loss may reach its winners. What is missing then still is recorded as uncovered.
+        What the insurance fund holds at the start, for each path its own; ``inf`` for a bottomless one. What
+        an empty one cannot pay is borne by others, by ADL or socialised, and recorded as uncovered. What
+        others' liquidations do to this account is an event: :class:`~marginlab.Deleverage`.
     depth
         Notional that the order book takes within 1 % of the mark, on one side; one number or one
         a position. Selling *X* into a book of even depth *D* fills at :math:`X / (200 D)`
@@ -149,6 +200,17 @@ class Rules:
         When the mode may be changed. ``"open"``: at any time. ``"flat"``: only without a position.
         ``"account"``: for the whole account at once. ``"order"``: chosen with each order, so a
         position keeps the mode it was opened with.
+    flat_liquidation_fee
+        Money charged for each closing by force, beside the fee on notional, and like it never more than is left.
+    withdrawal
+        What must stay when margin is taken out of an open isolated position. ``"initial"``: the initial margin at
+        the mark, losses deducted and profits not counted. With the other words profits count towards the initial
+        margin: ``"maintenance"``: the margin itself must hold the maintenance margin besides. ``"zero"``: it
+        may go down to 0. ``"profit"``: below 0, so that profit is taken out. ``"none"``: nothing may be taken out.
+    withdrawal_leaves
+        The least that must stay, a share of notional, where that is more than the initial margin.
+    leverage_in_cross, leverage_in_isolated
+        How the leverage of an open position may be changed: ``"any"``, ``"raise"`` it only, or ``"none"``.
 
     Examples
     --------
@@ -168,15 +230,20 @@ class Rules:
     restore_to: float = 1.0
     rounds: int | None = None
     order: str = "largest loss"
+    net_first: bool = False
     takeover_below: float = 0.0
     liquidation_fee: float = 0.0
     fund_share: float = 0.0
     fund: float = np.inf
-    deleveraging: bool = True
     depth: float | Sequence[float] = np.inf
     isolated_funding: str = "margin"
     trading_fee: float = 0.0
     switching: str = "flat"
+    flat_liquidation_fee: float = 0.0
+    withdrawal: str = "initial"
+    withdrawal_leaves: float = 0.0
+    leverage_in_cross: str = "any"
+    leverage_in_isolated: str = "any"
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -185,19 +252,23 @@ class Rules:
             ("order", CLOSING_ORDERS),
             ("isolated_funding", ISOLATED_FUNDING),
             ("switching", SWITCHING),
+            ("withdrawal", WITHDRAWAL),
+            ("leverage_in_cross", LEVERAGE_CHANGE),
+            ("leverage_in_isolated", LEVERAGE_CHANGE),
         ):
             _checks.one_of(name, getattr(self, name), allowed)
         for name in ("liquidation_fee", "trading_fee"):
             _checks.between(name, getattr(self, name), 0, 0.5, open_above=True)
-        for name in ("fund_share", "takeover_below"):
+        for name in ("fund_share", "takeover_below", "withdrawal_leaves"):
             _checks.between(name, getattr(self, name), 0, 1)
         _checks.between("share", self.share, 0, 1, open_below=True)
         _checks.between("restore_to", self.restore_to, 1, np.inf, open_above=True)
-        _checks.single("share_above", self.share_above, _checks.not_negative)
+        for name in ("share_above", "flat_liquidation_fee"):
+            _checks.single(name, getattr(self, name), _checks.not_negative)
         _checks.count("brackets", self.brackets)
         if self.rounds is not None:
             _checks.count("rounds", self.rounds)
-        _checks.truth("deleveraging", self.deleveraging)
+        _checks.truth("net_first", self.net_first)
         _checks.between("fund", self.fund, 0, np.inf)
         depth = _checks.positive_or_endless("depth", self.depth)
         if depth.ndim > 1 or not depth.size:

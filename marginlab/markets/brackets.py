@@ -22,6 +22,8 @@ from ..margin.tiers import Tiers
 
 # So many symbols are listed where one is not known.
 SHOWN = 12
+# What two contracts of OKX were called here before they had the venue's own names.
+FORMER = {"okx": {"ETHUSDT": "ETH-USDT-SWAP", "BTCUSD": "BTC-USD-SWAP"}}
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 
 
@@ -51,7 +53,14 @@ class BracketTable:
 
 
 # Of a venue that nothing was collected of.
-NOTHING: dict[str, Any] = {"whole": False, "snapshots": [], "symbols": {}, "without": {}, "sizes": {}}
+NOTHING: dict[str, Any] = {
+    "whole": False,
+    "snapshots": [],
+    "symbols": {},
+    "inverse": [],
+    "without": {},
+    "sizes": {},
+}
 # From which day on which table counts, in order; None where the symbol is not listed from then.
 History = tuple[tuple[str, BracketTable | None], ...]
 
@@ -89,6 +98,15 @@ def size_named(venue: str, name: str) -> float | None:
     return sizes.get(f"{base}-{rest.partition(':')[0]}-SWAP")
 
 
+def usual_currency(venue: str) -> str:
+    """Return what the linear contracts of a venue settle in, ``""`` where none is known."""
+    by_hand = [table.contract.currency for table in tables_of(venue) if table.contract.kind == "linear"]
+    if by_hand:
+        return by_hand[0]
+    packed = _packed(venue)
+    return next((row[1] for symbol, row in packed["symbols"].items() if symbol not in packed["inverse"]), "")
+
+
 def table_of(venue: str, symbol: str, date: str | None = None) -> BracketTable:
     """Return the newest brackets of a symbol, or those in force at a date.
 
@@ -97,10 +115,11 @@ def table_of(venue: str, symbol: str, date: str | None = None) -> BracketTable:
     ArgumentError
         For a symbol whose brackets are not known, for what is no date, and for a date at which it was not listed.
     """
-    history = _history(venue, _known(venue, symbol))
+    symbol = _known(venue, symbol)
+    history = _history(venue, symbol)
     if date is None:
         return _newest(history)
-    last = _last_day(date)
+    last = last_day(date)
     for table in tables_of(venue):
         if (table.contract.symbol, table.date) == (symbol, date):
             return table
@@ -111,6 +130,17 @@ def table_of(venue: str, symbol: str, date: str | None = None) -> BracketTable:
     if found is None:
         raise ArgumentError("date", f"must be one at which {symbol} was listed: it had left by {since}, not {date!r}")
     return found
+
+
+def history_of(venue: str, symbol: str) -> tuple[BracketTable, ...]:
+    """Return all brackets that are known of a symbol, the oldest first.
+
+    Raises
+    ------
+    ArgumentError
+        For a symbol whose brackets are not known.
+    """
+    return tuple(table for _, table in _history(venue, _known(venue, symbol)) if table is not None)
 
 
 def _newest(history: History) -> BracketTable:
@@ -138,7 +168,7 @@ def _noted(table: BracketTable, words: str) -> BracketTable:
     return replace(table, contract=contract, note=f"{table.note} {words}".strip())
 
 
-def _last_day(date: object) -> str:
+def last_day(date: object) -> str:
     """Return the last day of a year or a month, in the text that sorts as days do; a day as it is."""
     if isinstance(date, str) and _DATE.fullmatch(date):
         try:
@@ -153,11 +183,15 @@ def _last_day(date: object) -> str:
 def _known(venue: str, symbol: object) -> str:
     """Return a symbol that there are brackets of, or say what is nearest to it."""
     symbols = symbols_of(venue)
-    if isinstance(symbol, str) and symbol in symbols:
-        return symbol
+    if isinstance(symbol, str):
+        symbol = FORMER.get(venue, {}).get(symbol, symbol)
+        if symbol in symbols:
+            return symbol
     for reason, others in _packed(venue)["without"].items():
         if isinstance(symbol, str) and symbol in others:
             raise ArgumentError("symbol", reason.format(symbol=symbol))
+    if not symbols:
+        raise ArgumentError("symbol", f"must be one of your own brackets: {venue} has none here, not {symbol!r}")
     raise ArgumentError("symbol", f"must be one of {_nearest(symbol, symbols)}, not {symbol!r}")
 
 
@@ -181,13 +215,13 @@ def _history(venue: str, symbol: str) -> History:
     # Of two tables of one day, that set out by hand comes later and so is the one that counts.
     found: list[tuple[str, int, BracketTable | None]] = [
         (
-            _last_day(packed["snapshots"][at][0]),
+            last_day(packed["snapshots"][at][0]),
             0,
             None if index is None else _unpacked(venue, symbol, index, at, end - 1),
         )
         for (at, index), end in zip(history, ends, strict=bool(history))
     ]
-    found += [(_last_day(table.date), 1, table) for table in tables_of(venue) if table.contract.symbol == symbol]
+    found += [(last_day(table.date), 1, table) for table in tables_of(venue) if table.contract.symbol == symbol]
     return tuple((day, table) for day, _, table in sorted(found, key=lambda one: one[:2]))
 
 

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar, cast
 from .. import _checks
 from .._checks import ArgumentError
 from ..margin.contracts import KINDS, Contract
-from ..margin.tiers import MEASURES, Tiers
+from ..margin.tiers import MEASURES, Growth, Tiers
 from .brackets import size_named
 
 Row = Mapping[str, object]
@@ -59,7 +59,8 @@ INFO = {
     "riskBaseVol": CONTRACTS,
     "keepMarginRate": WHOLE,
 }
-# The same by the venue's name, where there is no ``info``.
+# The same by the venue's name, where there is no ``info``. KuCoin's levels are contracts in what ccxt hands on; the
+# example reply of its own library, which `all_brackets.json.gz` has, counts notional.
 NAMED = {"okx": CONTRACTS, "kucoin": CONTRACTS, "kucoinfutures": CONTRACTS, "mexc": CONTRACTS, "bitget": WHOLE}
 
 
@@ -470,7 +471,9 @@ def _halved(symbol: str, rows: object) -> object:
 class _Kept:
     """A market as `Brackets.rows` writes it."""
 
-    KNOWN = ("symbol", "rate", "floors", "rates", "deductions", "max_leverage", "cap", "measured_in", "cut_off")
+    KNOWN = (
+        *("symbol", "rate", "floors", "rates", "deductions", "max_leverage", "cap", "measured_in", "cut_off", "growth"),
+    )
     MORE = ("kind", "multiplier", "currency", "underlying")
 
     def __init__(self, row: object) -> None:
@@ -515,6 +518,7 @@ class _Kept:
             "cap": float("inf") if row.get("cap") is None else _cap(row["cap"]),
             "measured_in": row.get("measured_in", "notional"),
             "cut_off": row.get("cut_off", False),
+            "growth": _growth(row.get("growth")),
         }
         return Tiers(**given)  # type: ignore[arg-type]  # whatever stands there: the table says what is wrong with it
 
@@ -530,6 +534,16 @@ def _rate(value: object) -> float:
     return rate
 
 
+def _growth(said: object) -> Growth | None:
+    """Return how a rate grows, as `_row` writes it; None for one that does not."""
+    if said is None:
+        return None
+    names = {one.name for one in fields(Growth)}
+    if not isinstance(said, Mapping) or "factor" not in said or not names.issuperset(said):
+        raise ArgumentError("growth", f"must be a factor and may be {', '.join(sorted(names))}, not {said!r:.60}")
+    return _of_market("growth", partial(Growth, **said))
+
+
 def _row(contract: Contract) -> dict[str, object]:
     """Return a contract as `_Kept` reads it: in full, or by symbol and rate where that says it all."""
     tiers = contract.tiers
@@ -543,8 +557,10 @@ def _row(contract: Contract) -> dict[str, object]:
         "measured_in": tiers.measured_in,
         "cut_off": tiers.cut_off,
     }
-    if tiers == Tiers.flat(tiers.rates[0]):
+    if tiers == Tiers.flat(tiers.rates[0], growth=tiers.growth):
         table = {"rate": tiers.rates[0]}
+    if tiers.growth is not None:
+        table["growth"] = asdict(tiers.growth)
     more = {"kind": contract.kind, "multiplier": contract.multiplier, "currency": contract.currency}
     return {"symbol": contract.symbol, **table, **more, "underlying": contract.underlying}
 

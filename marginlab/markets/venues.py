@@ -1,24 +1,59 @@
 """How real venues do it: conventions, brackets, fees and switching, each with its source and date.
 
-Figures are true at the date beside them. Confidence: A is the venue's own page, code or output,
-B a faithful copy or an integration of the venue, C a hint.
+Figures are true at the date beside them, and between the days they are said to have held. Confidence: A is the venue's
+own page, code or output, B a faithful copy or an integration of the venue, C a hint. What nobody was found to state is
+left out of ``venues.json``: it is unknown, not "no", and what is assumed instead is named by `Sourced.assumed`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Generic, TypeVar
 
 from .. import _checks
 from ..margin.contracts import Contract
-from ..margin.rules import Convention, Rules
-from .brackets import BracketTable, symbols_of, table_of, tables_of
+from ..margin.rules import MODES, Convention, Rules
+from .brackets import BracketTable, history_of, last_day, symbols_of, table_of, tables_of
 
-TOPICS = ("switching", "liquidation", "funding", "leverage", "trigger")
-
+TOPICS = (
+    "switching",
+    "default mode",
+    "isolated only",
+    "cross only",
+    "maintenance",
+    "closing fee",
+    "brackets",
+    "hedge",
+    "trigger",
+    "liquidation",
+    "order",
+    "takeover",
+    "fee",
+    "fund",
+    "ADL trigger",
+    "ADL side",
+    "funding",
+    "cross funding",
+    "leverage",
+    "leverage change",
+    "initial margin",
+    "profit",
+    "open orders",
+    "withdrawal",
+    "auto margin",
+    "collateral",
+)
+# What a convention and rules are asked for; what is not stated of it is assumed.
+ASKED = {
+    Convention: ("maintenance_at", "closing_fee_at", "at_equality", "brackets_count", "charged"),
+    Rules: ("close", "part", "order", "liquidation_fee", "isolated_funding", "switching"),
+}
+# A fee of all symbols that are not named.
+EVERY = "*"
 
 Value = TypeVar("Value")
 
@@ -35,6 +70,11 @@ class Sourced(Generic[Value]):
         Where it is said, when, and how sure it is.
     note
         What else to know of it.
+    since, until
+        The first and the last day on which it held, or the month or year; ``""`` where that is not known, or where it
+        still holds.
+    assumed
+        Of a convention or rules: the fields that no source was found for, which are as `value` has them by assumption.
     """
 
     value: Value
@@ -42,6 +82,9 @@ class Sourced(Generic[Value]):
     date: str
     confidence: str
     note: str = ""
+    since: str = ""
+    until: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,13 +100,17 @@ class Practice:
     value
         In words.
     rule
-        The same as one word, ``""`` where none is known: for ``"switching"`` as in :class:`Rules`; for
-        ``"funding"`` which pocket pays for an isolated position (``"margin"``, ``"wallet"`` first, or at the
-        ``"close"``); for ``"leverage"`` how the modes compare (``"same"``; ``"sum"``: cross adds long and short up;
-        ``"net"``: cross charges the larger of the two; ``"isolated only"`` in some markets); for ``"trigger"`` which
-        price is looked at.
+        The same as one word, ``""`` where none is known or fits. For ``"switching"``, from isolated to cross, as in
+        :class:`Rules`. For ``"funding"`` which pocket pays for an isolated position: ``"margin"``, ``"wallet"`` first,
+        or at the ``"close"``. For ``"leverage"`` how the modes compare: ``"same"``; ``"sum"``: cross adds long and
+        short up; ``"larger"``: cross charges the larger of the two; ``"isolated only"`` in some markets. For
+        ``"trigger"`` which price is looked at. For ``"order"`` which cross position is closed first. For
+        ``"ADL trigger"`` what begins it: an empty ``"fund"``, its fast ``"fall"`` too, negative ``"equity"``, orders
+        that stay ``"unmatched"``; or the loss is ``"socialised"``, or the ``"pool"`` at its limit.
     source, date, confidence
         Where it is said, when, and how sure it is.
+    back
+        For ``"switching"``: the rule from cross to isolated.
     """
 
     topic: str
@@ -73,11 +120,12 @@ class Practice:
     source: str
     date: str
     confidence: str
+    back: str = ""
 
 
 @dataclass(frozen=True)
 class Venue:
-    """One venue.
+    """One venue, as it is today or was at a date.
 
     Attributes
     ----------
@@ -86,24 +134,38 @@ class Venue:
     convention
         How it counts: a :class:`~marginlab.Sourced` whose value is a :class:`Convention`.
     fees
-        Value: the ``maker`` and ``taker`` rates of a new user, fractions of notional.
+        Value: the ``maker`` and ``taker`` rates of a new user, fractions of notional. ``None`` where not known.
     switching
-        Value: in words, whether the mode can be changed with a position open.
+        Value: in words, whether the mode can be changed with a position open. ``None`` where not known.
     rules
         How it liquidates: a :class:`~marginlab.Sourced` whose value is a :class:`Rules`. Its note
-        says what a model leaves out or reads into the source. The trading fee is that of a taker.
+        says what a model leaves out or reads into the source. The trading fee is that of a taker. Where the liquidation
+        fee differs by symbol, ask `rules_for`.
+    liquidation_fees
+        Value: the liquidation fee by symbol, ``None`` where it is not known, ``"*"`` for all others. ``None`` where
+        nothing is known of it by symbol.
+    modes
+        The margin modes that it has.
+    out_of_service
+        Value: in words, why it does not trade any more. ``None`` where it does.
     tables
         Bracket tables that were set out by hand, the newest of each symbol first. Those of all its other markets
         and dates are asked for by `table`.
+    date
+        The day that was asked for; ``None`` for today.
     """
 
     name: str
     title: str
     convention: Sourced[Convention]
-    fees: Sourced[dict[str, float]]
-    switching: Sourced[str]
+    fees: Sourced[dict[str, float]] | None
+    switching: Sourced[str] | None
     rules: Sourced[Rules]
+    liquidation_fees: Sourced[dict[str, float | None]] | None
+    modes: tuple[str, ...]
+    out_of_service: Sourced[str] | None
     tables: tuple[BracketTable, ...]
+    date: str | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -114,6 +176,58 @@ class Venue:
         """
         return symbols_of(self.name)
 
+    @property
+    def conventions(self) -> tuple[Sourced[Convention], ...]:
+        """How it counts and counted before, the newest first.
+
+        >>> [(said.value.maintenance_at, said.since) for said in venue("bybit").conventions]
+        [('liquidation', '2025-09-02'), ('entry', '2024'), ('entry', '')]
+        """
+        return tuple(map(_convention, _rows()[self.name]["convention"]))
+
+    def liquidation_fee(self, symbol: str) -> float | None:
+        """Return the fee on what is closed by force in a symbol.
+
+        Parameters
+        ----------
+        symbol
+            As the venue writes it.
+
+        Returns
+        -------
+        float or None
+            A fraction of notional; None where it is not known.
+
+        Examples
+        --------
+        >>> [venue("binance").liquidation_fee(symbol) for symbol in ("BTCUSDT", "SOLUSDT", "DOGEUSDT")]
+        [0.0125, 0.015, None]
+        """
+        fees = {} if self.liquidation_fees is None else self.liquidation_fees.value
+        return fees.get(symbol, fees.get(EVERY))
+
+    def rules_for(self, symbols: Iterable[str]) -> Rules:
+        """Return how it liquidates positions in these symbols.
+
+        Parameters
+        ----------
+        symbols
+            What the positions are in. A pool pays one rate: where the fees of its symbols differ, the highest that is
+            known; where none is, that of `rules`.
+
+        Returns
+        -------
+        Rules
+            With the liquidation fee of these symbols.
+
+        Examples
+        --------
+        >>> venue("binance").rules_for(["BTCUSDT", "SOLUSDT"]).liquidation_fee
+        0.015
+        """
+        known = [fee for fee in map(self.liquidation_fee, symbols) if fee is not None]
+        return replace(self.rules.value, liquidation_fee=max(known)) if known else self.rules.value
+
     def table(self, symbol: str, *, date: str | None = None) -> BracketTable:
         """Return the newest bracket table of a symbol, or the one in force at a date.
 
@@ -122,8 +236,9 @@ class Venue:
         symbol
             One of `symbols`.
         date
-            A day (``"2025-10-10"``), a month, which means its last day, or a year, likewise; ``None`` for the
-            newest. Where no table is as old, it is the oldest, and both the table and its contract say so.
+            A day (``"2025-10-10"``), a month, which means its last day, or a year, likewise; ``None`` for that of the
+            venue, or else the newest. Where no table is as old, it is the oldest, and both the table and its contract
+            say so.
 
         Returns
         -------
@@ -146,7 +261,7 @@ class Venue:
         >>> venue("binance").contract("BTCUSDT", date="2019").note
         'Brackets of 2021-03-18. The oldest that are known; asked for were those of 2019.'
         """
-        return table_of(self.name, symbol, date)
+        return table_of(self.name, symbol, self.date if date is None else date)
 
     def contract(self, symbol: str, *, date: str | None = None) -> Contract:
         """Return a symbol's contract with its newest brackets, or those in force at a date.
@@ -156,7 +271,7 @@ class Venue:
         symbol
             One of `symbols`.
         date
-            A day, a month or a year, as in `table`; ``None`` for the newest brackets.
+            A day, a month or a year, as in `table`; ``None`` likewise.
 
         Returns
         -------
@@ -175,14 +290,44 @@ class Venue:
         """
         return self.table(symbol, date=date).contract
 
+    def history(self, symbol: str) -> tuple[BracketTable, ...]:
+        """Return all brackets that are known of a symbol.
 
-def venue(name: str) -> Venue:
-    """Return a venue by its key.
+        Parameters
+        ----------
+        symbol
+            One of `symbols`.
+
+        Returns
+        -------
+        tuple of BracketTable
+            The oldest first; each holds until the next, as far as is known.
+
+        Raises
+        ------
+        ArgumentError
+            For a symbol whose brackets are not known.
+
+        Examples
+        --------
+        What leverage did Binance allow on the smallest positions in FTT, the token of an exchange that failed?
+
+        >>> [(table.date, table.contract.tiers.max_leverage[0]) for table in venue("binance").history("FTTUSDT")]
+        [('2022-05-21', 25.0), ('2022-07-10', 25.0), ('2022-11-25', 8.0)]
+        """
+        return history_of(self.name, symbol)
+
+
+def venue(name: str, *, date: str | None = None) -> Venue:
+    """Return a venue by its key, as it is today or was at a date.
 
     Parameters
     ----------
     name
         One of `venue_names`.
+    date
+        A day (``"2025-09-01"``), a month, which means its last day, or a year, likewise; ``None`` for today. Where
+        nothing as old is known of its convention or rules, they are the oldest that are, and their note says so.
 
     Returns
     -------
@@ -192,9 +337,16 @@ def venue(name: str) -> Venue:
     Raises
     ------
     ArgumentError
-        For another name.
+        For another name, and for what is no date.
+
+    Examples
+    --------
+    Bybit took maintenance at the entry price until September 2025:
+
+    >>> venue("bybit", date="2025-08").convention.value.maintenance_at, venue("bybit").convention.value.maintenance_at
+    ('entry', 'liquidation')
     """
-    return _venues()[_checks.one_of("name", name, _venues())]
+    return _venue(_checks.one_of("name", name, _rows()), None if date is None else last_day(date), date)
 
 
 def venue_names() -> tuple[str, ...]:
@@ -207,14 +359,14 @@ def venue_names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> venue_names()
-    ('binance', 'bybit', 'okx', 'hyperliquid', 'dydx')
+    >>> venue_names()[:6]
+    ('binance', 'bybit', 'okx', 'hyperliquid', 'dydx', 'bitget')
     """
-    return tuple(_venues())
+    return tuple(_rows())
 
 
 def practices(topic: str) -> tuple[Practice, ...]:
-    """Return what venues do about a topic.
+    """Return what venues do about a topic today.
 
     Parameters
     ----------
@@ -224,7 +376,7 @@ def practices(topic: str) -> tuple[Practice, ...]:
     Returns
     -------
     tuple of Practice
-        One a venue; on switching the venues with brackets come first.
+        One a venue, those that :func:`venue` knows first; a venue that is not in it is not known to say anything.
 
     Raises
     ------
@@ -235,18 +387,28 @@ def practices(topic: str) -> tuple[Practice, ...]:
     --------
     Where is an isolated position's funding taken from?
 
-    >>> [(one.venue, one.rule) for one in practices("funding") if one.rule == "margin"]
-    [('AX', 'margin')]
+    >>> [one.venue for one in practices("funding") if one.rule == "wallet"]
+    ['Bybit', 'Toobit', 'ONUS']
     """
     _checks.one_of("topic", topic, TOPICS)
-    own = [_on_switching(one) for one in _venues().values()] if topic == "switching" else []
-    return tuple(own + [Practice(**row) for row in _data()["practices"] if row["topic"] == topic])
+    rows = [*_data()["venues"], *_data()["others"]]
+    return tuple(_practice(topic, row) for row in rows if topic in row["states"])
 
 
-def _on_switching(one: Venue) -> Practice:
-    said = one.switching
-    rule = one.rules.value.switching
-    return Practice("switching", one.title, said.value, rule, said.source, said.date, said.confidence)
+def _practice(topic: str, row: Mapping[str, Any]) -> Practice:
+    """Return what a venue states of a topic; how it switches is what its rules say."""
+    said = row["states"][topic]
+    rule = said.get("rule")
+    if topic == "switching" and rule is None:
+        rule = row["rules"][0]["value"]["switching"]
+    back = said.get("back", rule) if topic == "switching" else ""
+    return Practice(
+        topic, row["title"], said["value"], rule or "", _cited(said), said["date"], said["confidence"], back
+    )
+
+
+def _cited(said: Mapping[str, Any]) -> str:
+    return "; ".join(_data()["sources"][key] for key in said["source"])
 
 
 @cache
@@ -257,19 +419,54 @@ def _data() -> dict[str, Any]:
 
 
 @cache
-def _venues() -> dict[str, Venue]:
-    return {row["name"]: _venue(row) for row in _data()["venues"]}
+def _rows() -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in _data()["venues"]}
 
 
-def _venue(row: dict[str, Any]) -> Venue:
-    fees: Sourced[dict[str, float]] = Sourced(**row["fees"])
-    rules = Rules(trading_fee=fees.value["taker"], **row["rules"]["value"])
+@cache
+def _venue(name: str, last: str | None, asked: str | None) -> Venue:
+    row = _rows()[name]
+    fees = _sourced(row.get("fees"))
+    how = _sourced(_at(row["rules"], last, asked))
+    taker = {} if fees is None else {"trading_fee": fees.value["taker"]}
+    switching = row["states"].get("switching")
     return Venue(
-        name=row["name"],
+        name=name,
         title=row["title"],
-        convention=Sourced(**{**row["convention"], "value": Convention(**row["convention"]["value"])}),
+        convention=_convention(_at(row["convention"], last, asked)),
         fees=fees,
-        switching=Sourced(**row["switching"]),
-        rules=Sourced(**{**row["rules"], "value": rules}),
-        tables=tables_of(row["name"]),
+        switching=None if switching is None else _sourced({**switching, "rule": None}),
+        rules=replace(how, value=Rules(**taker, **how.value), assumed=_assumed(Rules, how.value)),
+        liquidation_fees=_sourced(row.get("liquidation_fees")),
+        modes=tuple(row.get("modes", MODES)),
+        out_of_service=_sourced(row.get("out_of_service")),
+        tables=tables_of(name),
+        date=asked,
     )
+
+
+def _at(periods: Sequence[Mapping[str, Any]], last: str | None, asked: str | None) -> Mapping[str, Any]:
+    """Return what held on a day, of what is listed with the newest first; None for today."""
+    for period in periods:
+        if last is None or period.get("since", "") <= last:
+            return period
+    oldest = periods[-1]
+    words = f"The oldest that is known; asked for was that of {asked}."
+    return {**oldest, "note": f"{oldest.get('note', '')} {words}".strip()}
+
+
+def _convention(period: Mapping[str, Any]) -> Sourced[Convention]:
+    said = _sourced(period)
+    return replace(said, value=Convention(**said.value), assumed=_assumed(Convention, said.value))
+
+
+def _sourced(said: Mapping[str, Any] | None) -> Any:
+    """Return what is stated with its source in words, None for nothing."""
+    if said is None:
+        return None
+    kept = {key: value for key, value in said.items() if key not in ("source", "rule", "back")}
+    return Sourced(source=_cited(said), **kept)
+
+
+def _assumed(kind: type, stated: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in ASKED[kind] if name not in stated)

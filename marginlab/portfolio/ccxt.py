@@ -12,10 +12,9 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .. import _checks
-from ..margin.account import MODES
 from ..margin.contracts import Contract
 from ..markets.brackets import symbol_named
 from ..markets.own_brackets import Brackets
@@ -26,6 +25,8 @@ from .reading import SIDES, Asked, EntryError, Problem, json_of, refused
 
 # BTC/USDT:USDT, and BTC/USD:BTC-251226 for a contract with a delivery date.
 _SYMBOL = re.compile(r"(\w+)/(\w+):(\w+)(-.+)?")
+# So far, as a share, may a mark be from another that follows from rounded money.
+ROUNDED = 1e-4
 _MONEY = ("notional", "unrealizedPnl", "positionMargin", "collateral", "initialMargin")
 # What the fields of a position are called there.
 _THEIRS = {
@@ -60,7 +61,7 @@ def from_ccxt(
     margin_mode
         What to take where ``marginMode`` is ``None``, as it is at dYdX.
     date
-        Of the bracket tables; ``None`` for the newest.
+        Of the bracket tables, and of how the venue counts; ``None`` for the newest, and for today.
     brackets
         Brackets of one's own, as ``fetch_leverage_tiers`` returns them or in any way that
         :meth:`marginlab.Brackets.read` takes; ``None`` for none.
@@ -79,7 +80,7 @@ def from_ccxt(
     -----
     The margin set aside is ``positionMargin``, or else ``collateral`` less ``unrealizedPnl`` (collateral alone where
     it equals ``initialMargin``, which some venues report so), or else ``initialMargin``. The mark is ``markPrice``, or
-    else what ``notional``, or at last ``unrealizedPnl``, says of it.
+    else what ``notional``, or at last ``unrealizedPnl``, says of it; of both sides of a market it is the same.
 
     Examples
     --------
@@ -93,7 +94,7 @@ def from_ccxt(
     held_at = ask.word("venue", venue_names())
     ask.number("wallet", _checks.numbers)
     if margin_mode is not None:
-        ask.word("margin_mode", MODES)
+        ask.mode("margin_mode")
     given, own = _positions(payload), own_brackets(ask, brackets, held_at)
     rows, numbers = [], []
     at = None if held_at is None else _Markets(venue_of(held_at), date, own)
@@ -104,6 +105,7 @@ def from_ccxt(
             numbers.append(i)
     if problems:
         raise EntryError(problems)
+    _share_marks(rows, [Asked(i, given[i], problems).given("markPrice") is not None for i in numbers])
     if not 1 <= len(rows) <= MOST_POSITIONS:
         raise refused("payload", f"must hold 1 to {MOST_POSITIONS} open positions, not {len(rows)}")
     try:
@@ -143,7 +145,7 @@ def _row(ask: Asked, at: _Markets | None, margin_mode: str | None) -> dict[str, 
         return None
     contract = None if at is None else at.contract(ask)
     side = ask.word("side", SIDES)
-    mode = ask.word("marginMode", MODES, margin_mode)
+    mode = ask.mode("marginMode", margin_mode)
     size_of_one = ask.number("contractSize", _checks.positive, needed=False)
     entry = ask.number("entryPrice", _checks.positive)
     leverage = ask.number("leverage", _checks.positive, needed=False)
@@ -219,6 +221,16 @@ def _mark(ask: Asked, contract: Contract, size: float, entry: float, money: Mapp
     return float(contract.price_at(size, abs(notional or 0.0)))
 
 
+def _share_marks(rows: Sequence[dict[str, object]], told: Sequence[bool]) -> None:
+    """Let marks that were worked out be that of their market, from which only rounding keeps them."""
+    for row, known in zip(rows, told, strict=True):
+        market = [pair for pair in zip(told, rows, strict=True) if pair[1]["symbol"] == row["symbol"]]
+        _, leg = max(market, key=lambda pair: (pair[0], cast(float, pair[1]["size"])))
+        best = cast(float, leg["mark"])
+        if not known and abs(cast(float, row["mark"]) - best) <= ROUNDED * best:
+            row["mark"] = best
+
+
 def _margin(ask: Asked, money: Mapping[str, float | None]) -> float | None:
     """Return what is set aside for an isolated position, without its profit."""
     margin = money["positionMargin"]
@@ -226,6 +238,6 @@ def _margin(ask: Asked, money: Mapping[str, float | None]) -> float | None:
     if margin is None and collateral is not None:
         margin = collateral if collateral == initial else collateral - (money["unrealizedPnl"] or 0.0)
     margin = initial if margin is None else margin
-    if margin is None or margin < 0:
-        ask.refuse("positionMargin", "must be given and 0 or more, or a collateral or an initialMargin that tells it")
+    if margin is None:
+        ask.refuse("positionMargin", "must be given, or a collateral or an initialMargin that tells it")
     return margin

@@ -11,7 +11,7 @@ said in :meth:`marginlab.portfolio.Portfolio.of_rows`.
 ``positions``              one or more, each with what follows
 ``symbol``, ``side``       contract; ``long`` or ``short``
 ``size`` or ``notional``   above 0: in the venue's unit, or what that is worth at entry
-``entry``, [``mark``]      prices
+``entry``, [``mark``]      prices; both sides of a market have one mark
 [``mode``], [``margin``]   ``cross`` or ``isolated``; what is set aside in isolated mode
 [``leverage``]             the setting
 [``rate``]                 maintenance rate of a contract that nobody knows; written as ``brackets``

@@ -9,14 +9,15 @@ from typing import cast
 
 from .. import _checks
 from .._checks import ArgumentError
-from ..margin.account import MODES, Account, Position
+from ..margin.account import Account, Position
 from ..margin.contracts import Contract, check_alike
 from ..margin.opening import MARGIN_OR_LEVERAGE
 from ..margin.tiers import Tiers
+from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_names
-from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem
+from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem, as_text
 
 MOST_POSITIONS = 8
 
@@ -34,9 +35,9 @@ class Portfolio:
     positions
         One or more, up to ``MOST_POSITIONS``, in contracts of that venue that settle in one currency.
     marks
-        One mark price a position.
+        One mark price a position, the same for all positions in one symbol: a market has one price.
     date
-        Of the bracket tables; ``None`` for the newest of each symbol.
+        Of the bracket tables, and of how the venue counts; ``None`` for the newest of each symbol, and for today.
     title, note
         What it is, in words.
     brackets
@@ -80,12 +81,13 @@ class Portfolio:
                 raise ArgumentError(
                     "positions", f"must be in contracts of {self.venue}, which {symbol} as given is not"
                 )
-        _ = self.account
+        self.account.as_marks(self.marks)
 
     @property
     def account(self) -> Account:
-        """The account as the venue counts it."""
-        return Account.of(self.positions, wallet=self.wallet, convention=venue_of(self.venue).convention.value)
+        """The account as the venue counts it, or counted it at the date."""
+        counts = venue_of(self.venue, date=self.date).convention.value
+        return Account.of(self.positions, wallet=self.wallet, convention=counts)
 
     @property
     def currency(self) -> str:
@@ -133,10 +135,11 @@ class Portfolio:
         rows
             One mapping a position, with keys out of ``FIELDS``; numbers as numbers or as text, ``None`` or ``""``
             where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
-            one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` is the entry if left out, the
-            ``mode`` ``"cross"``, the ``leverage`` the limit of the bracket, and an isolated position's ``margin``
-            its initial margin at entry. A ``rate`` makes a contract that nobody knows: that maintenance rate at every
-            size, in what the venue's contracts settle in.
+            one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` may be left out where
+            another row in the symbol tells it, or where it is the entry; all rows in a symbol must agree. The
+            ``mode`` is ``"cross"`` if left out, the ``leverage`` the limit of the bracket, and an isolated position's
+            ``margin`` its initial margin at entry; it may stand below 0, where profit was taken out. A ``rate`` makes
+            a contract that nobody knows: that maintenance rate at every size, in what the venue's contracts settle in.
         venue, wallet, date, title, note
             Of the account.
         brackets
@@ -164,13 +167,13 @@ class Portfolio:
         if held_at is not None:
             own = _with_rates(asked, own, held_at)
         entries = [_entered(one, held_at, dated, own) for one in asked]
-        held = [entry for entry in entries if entry is not None]
+        marks = _marks(asked, entries)
+        held = [position for position in entries if position is not None]
         if not problems:
-            ask.tried("contracts", lambda: check_alike([position.contract for position, _ in held]))
+            ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
         if problems or cash is None:
             raise EntryError(problems)
-        positions, marks = zip(*held, strict=True)
-        return cls(venue, cash, positions, marks, dated, title, note, own)
+        return cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own)
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
@@ -194,21 +197,15 @@ def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | 
     except ArgumentError as refusal:
         ask.refuse("brackets", f"are refused: {refusal}")
         return None
-    usual = "" if venue is None else _usual_currency(venue)
+    usual = "" if venue is None else usual_currency(venue)
     return Brackets(tuple(replace(one, currency=one.currency or usual) for one in found.contracts))
-
-
-def _usual_currency(venue: str) -> str:
-    """Return what the linear contracts of a venue settle in, where nothing else tells it."""
-    linear = (one.contract.currency for one in venue_of(venue).tables if one.contract.kind == "linear")
-    return next(linear, "")
 
 
 def _with_rates(asked: Sequence[Asked], own: Brackets | None, venue: str) -> Brackets | None:
     """Return brackets of one's own with those of the rows that tell a rate."""
     contracts = {contract.symbol: contract for contract in own.contracts} if own else {}
     known = len(contracts)
-    currency = _usual_currency(venue)
+    currency = usual_currency(venue)
     for ask in asked:
         rate = ask.number(RATE, _checks.not_negative, needed=False) if isinstance(ask.values, Mapping) else None
         symbol = None if rate is None else ask.given("symbol")
@@ -225,8 +222,23 @@ def _flat(symbol: str, rate: float, currency: str) -> Contract:
     return Contract(symbol, Tiers.flat(rate), currency=currency, note="One rate of your own for every size.")
 
 
-def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None) -> tuple[Position, float] | None:
-    """Return a position and its mark, or None with what is wrong noted."""
+def _marks(asked: Sequence[Asked], entries: Sequence[Position | None]) -> list[float]:
+    """Return a mark for each position that could be read, one for all in a symbol; what disagrees is noted."""
+    rows = [(ask, one.contract.symbol, one.entry) for ask, one in zip(asked, entries, strict=True) if one is not None]
+    given = [ask.number("mark", _checks.positive, needed=False) for ask, _, _ in rows]
+    told = {symbol: mark for (_, symbol, _), mark in reversed([*zip(rows, given, strict=True)]) if mark is not None}
+    known = {symbol: entry for _, symbol, entry in reversed(rows)} | told
+    for (ask, symbol, entry), mark in zip(rows, given, strict=True):
+        at = known[symbol]
+        if mark is not None and mark != at:
+            ask.refuse("mark", f"must be {as_text(at)}, as for the other position in {symbol}, not {as_text(mark)}")
+        elif symbol not in told and entry != at:
+            ask.refuse("mark", f"must be given, where {symbol} is held from more than one entry")
+    return [known[symbol] for _, symbol, _ in rows]
+
+
+def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None) -> Position | None:
+    """Return a position, or None with what is wrong noted."""
     before = len(ask.problems)
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {ask.values!r}")
@@ -236,11 +248,11 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
             ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
     symbol = cast(str, ask.given("symbol"))
     contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
-    side, mode = ask.word("side", SIDES), ask.word("mode", MODES, "cross")
+    side, mode = ask.word("side", SIDES), ask.mode("mode", "cross")
     entry = ask.number("entry", _checks.positive)
-    mark = ask.number("mark", _checks.positive, needed=False)
+    ask.number("mark", _checks.positive, needed=False)
     leverage = ask.number("leverage", _checks.positive, needed=False)
-    margin = ask.number("margin", _checks.not_negative, needed=False)
+    margin = ask.number("margin", _checks.numbers, needed=False)
     size = _size(ask, contract, entry)
     if len(ask.problems) > before or contract is None or size is None or entry is None or mode is None:
         return None
@@ -250,8 +262,7 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
             ask.refuse("margin", MARGIN_OR_LEVERAGE)
             return None
     signed = size if side == "long" else -size
-    position = ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin))
-    return None if position is None else (position, entry if mark is None else mark)
+    return ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin))
 
 
 def _size(ask: Asked, contract: Contract | None, entry: float | None) -> float | None:

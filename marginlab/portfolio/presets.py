@@ -130,7 +130,7 @@ def _one_20x_bet() -> Portfolio:
 def _funding_carry() -> Portfolio:
     btc, _, marks = _in_august()
     return Portfolio.of_rows(
-        [_row("BTCUSD", "short", 770, btc, 10)],
+        [_row("BTC-USD-SWAP", "short", 770, btc, 10)],
         venue="okx",
         wallet=1.0,
         title="Funding carry",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
+from ..margin.rules import MODES
 
 Result = TypeVar("Result")
 
@@ -20,6 +21,11 @@ FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "levera
 # Of a position in a contract that nobody knows: its maintenance rate.
 RATE = "rate"
 SIDES = ("long", "short")
+# What is said of the one way to back positions that is known and not computed.
+PORTFOLIO_MARGIN = (
+    "must be cross or isolated: portfolio margin is set by scenarios of the whole book, which only the venue knows, "
+    "and cross in its place would be wrong"
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,14 @@ class Asked:
         value = self.given(field)
         value = default if value is None else value
         return self.tried(field, lambda: _checks.one_of(field, value, allowed))
+
+    def mode(self, field: str, default: str | None = None) -> str | None:
+        """Return the margin mode; portfolio margin is refused by its name."""
+        value = self.given(field)
+        if isinstance(value, str) and value.lower().startswith("portfolio"):
+            self.refuse(field, PORTFOLIO_MARGIN)
+            return None
+        return self.word(field, MODES, default)
 
     def number(self, field: str, check: Callable[[str, ArrayLike], Floats], *, needed: bool = True) -> float | None:
         """Return a number that passes a check, None where none is needed and none given."""

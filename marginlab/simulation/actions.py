@@ -8,15 +8,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import _checks
-from .._checks import ROUNDING, ArgumentError
-from .._typing import Bools, Floats
+from .._checks import ArgumentError
+from .._typing import Bools, Floats, Numbers
 from ..margin import opening
-from ..margin.account import MODES
 from ..margin.contracts import value_of
+from ..margin.rules import MODES
 from .state import State, Valuation, total
 
 
@@ -29,7 +30,7 @@ class Action(ABC):
 
     def __post_init__(self) -> None:
         _checks.count("step", self.step, least=0)
-        if self.position is not None or isinstance(self, (AddMargin, Open, Close)):
+        if self.position is not None or isinstance(self, OfPosition):
             _checks.count("position", self.position, least=0)
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
@@ -46,11 +47,18 @@ class Action(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AddMargin(Action):
+class OfPosition(Action):
+    """Something done with one position, which must be named."""
+
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddMargin(OfPosition):
     """Move money from the wallet to an isolated position's margin, or back if the amount is negative.
 
-    No more can be added than the wallet can spare. What is taken out must leave the initial margin, losses
-    deducted and profits not counted.
+    No more can be added than the wallet can spare. How much must stay when some is taken out is the venue's
+    rule, `withdrawal` of :class:`~marginlab.Rules`.
 
     Examples
     --------
@@ -58,7 +66,6 @@ class AddMargin(Action):
     AddMargin(step=3, position=0, amount=250.0)
     """
 
-    position: int
     amount: float
 
     def __post_init__(self) -> None:
@@ -68,14 +75,14 @@ class AddMargin(Action):
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse where there is no margin to move."""
-        yield _refusal(valued.size[self.position] == 0, "position", "must be open")
+        yield not_open(valued, self.position)
         in_cross = ~valued.isolated[self.position]
         yield _refusal(in_cross, "position", "must be isolated: in cross the wallet backs it already")
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Move the margin."""
         before = state.balance_of(self.position, valued)
-        _set_aside(state, valued, self.position, self.amount)
+        set_aside(state, valued, self.position, self.amount)
         kind = "margin added" if self.amount > 0 else "margin removed"
         state.note(kind, self.position, valued, before, amount=abs(self.amount))
 
@@ -84,13 +91,19 @@ class AddMargin(Action):
         if self.amount > 0:
             yield _refusal(_short(state, valued), "amount", "must be at most what the wallet can spare")
             return
-        initial = state.needed_to_open(valued)[self.position]
-        kept = valued.margin[self.position] + np.minimum(valued.pnl[self.position], 0.0)
-        yield _refusal(kept < initial * (1 - ROUNDING), "margin", "that is left must cover the initial margin")
+        row = self.position
+        yield from opening.withdrawal_refusals(
+            state.rules,
+            valued.margin[row],
+            valued.pnl[row],
+            initial=state.needed_to_open(valued)[row],
+            maintenance=valued.maintenance[row],
+            notional=valued.notional[row],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Open(Action):
+class Open(OfPosition):
     """Open a position at the mark, or add to one; its entry becomes the average.
 
     Parameters
@@ -108,7 +121,6 @@ class Open(Action):
     Open(step=0, position=1, size=-0.5, leverage=10, margin=None)
     """
 
-    position: int
     size: float
     leverage: float | None = None
     margin: float | None = None
@@ -123,65 +135,25 @@ class Open(Action):
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what goes against the position held, or beyond what its brackets allow."""
-        row, tiers = self.position, state.contracts[self.position].tiers
-        setting, limit, amount = self._leverage(state, valued)
-        notional, size = valued.notional[row] + self._value(state, valued), np.abs(valued.size[row] + self.size)
-        maintenance = tiers.maintenance_margin(notional, contracts=size)
-        against = valued.size[row] * self.size < 0
+        against = valued.size[self.position] * self.size < 0
         yield _refusal(against, "size", "must have the position's sign: close that first")
-        yield opening.size_refusal(amount, tiers.cap, tiers.measured_in, tiers.cut_off)
-        yield opening.leverage_refusal(setting, limit, notional, maintenance)
-        if self.margin is None:
-            endless = valued.isolated[row] & np.isinf(np.minimum(setting, limit))
-            yield _refusal(endless, "margin", opening.MARGIN_OR_LEVERAGE)
-        else:
-            in_cross = ~valued.isolated[row]
-            yield _refusal(in_cross, "margin", opening.NO_MARGIN_IN_CROSS)
+        yield from self._added(valued).refusals(state, valued)
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Buy or sell, pay the fee, set margin aside."""
-        row, paths = self.position, valued.paths
-        before, mark = state.balance_of(row, valued), valued.marks[row]
-        setting, limit, _ = self._leverage(state, valued)
-        value = self._value(state, valued)
-        margin = value / np.minimum(setting, limit) if self.margin is None else np.full(value.shape, self.margin)
-        margin = np.where(valued.isolated[row], margin, 0.0)
-        fee = state.rules.trading_fee * value
-        held, entry = valued.size[row], state.entry[row, paths]
-        if state.kind == "linear":
-            average = (held * entry + self.size * mark) / (held + self.size)
-        else:
-            average = (held + self.size) / (held / entry + self.size / mark)
-        state.entry[row, paths] = np.where(held == 0, mark, average)  # to the last bit
-        state.size[row, paths] = held + self.size
-        state.leverage[row, paths] = setting
-        _set_aside(state, valued, row, margin)
-        _charge(state, valued, row, fee)
-        state.note("opened", row, valued, before, size=self.size, amount=margin, fee=fee)
+        self._added(valued).carry_out(state, valued)
 
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what the wallet cannot carry, and an isolated position that would fail at once."""
-        there = state.there(before)
-        # What has left the wallet, for the margin and the fee, is part of what was needed.
-        needed, what = state.tied(valued) + there - state.there(valued), "the margins and the fee"
-        yield opening.wallet_refusal(needed, there, at_stake=_at_stake(valued), what=what)
-        yield _at_once(state, valued, self.position)
+        yield not_carried(state, before, valued, self.position)
+        yield at_once(state, valued, self.position)
 
-    def _value(self, state: State, valued: Valuation) -> Floats:
-        return value_of(state.kind, abs(self.size) * state.multiplier[self.position, 0], valued.marks[self.position])
-
-    def _leverage(self, state: State, valued: Valuation) -> tuple[Floats, Floats, Floats]:
-        """Return the setting, the bracket's limit and the amount that decides the bracket, once it is open."""
-        row, tiers = self.position, state.contracts[self.position].tiers
-        by_size = tiers.measured_in == "contracts"
-        amount = abs(valued.size[row] + self.size) if by_size else valued.notional[row] + self._value(state, valued)
-        held = state.leverage[row, valued.paths]
-        setting = held if self.leverage is None else np.full(held.shape, float(self.leverage))
-        return setting, tiers.table[3][tiers.bracket_unchecked(amount)], amount
+    def _added(self, valued: Valuation) -> Added:
+        return Added(self.position, np.full(valued.paths.shape, self.size), self.leverage, self.margin)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Close(Action):
+class Close(OfPosition):
     """Close a share of a position at the mark; an isolated one gives back the same share of its margin.
 
     Examples
@@ -190,7 +162,6 @@ class Close(Action):
     Close(step=5, position=0, share=0.5)
     """
 
-    position: int
     share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -199,24 +170,12 @@ class Close(Action):
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse where nothing is open, or what backs it cannot pay for its loss and fee."""
-        row = self.position
-        yield _refusal(valued.size[row] == 0, "position", "must be open")
-        fee = state.rules.trading_fee * self.share * valued.notional[row]
-        # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
-        backed = np.where(valued.isolated[row], self.share, 1.0) * valued.equity[row]
-        yield _refusal(backed < fee, "position", "must have behind it what closing costs: its loss and the fee")
+        yield not_open(valued, self.position)
+        yield not_paid(state, valued, self.position, self.share)
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Sell or buy back, pay the fee, set margin free."""
-        row, paths, before = self.position, valued.paths, state.balance_of(self.position, valued)
-        profit, fee = self.share * valued.pnl[row], state.rules.trading_fee * self.share * valued.notional[row]
-        left = np.zeros(paths.shape) if self.share == 1 else valued.size[row] * (1 - self.share)
-        state.size[row, paths] = left
-        state.realized[row, paths] += profit
-        state.wallet[paths] += profit
-        _set_aside(state, valued, row, -self.share * valued.margin[row])
-        _charge(state, valued, row, fee)
-        state.note("closed", row, valued, before, size=left - valued.size[row], amount=profit, fee=fee)
+        close_part(state, valued, self.position, np.full(valued.paths.shape, self.share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +219,7 @@ class Switch(Action):
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Set margins aside, or free."""
-        concerned, initial = self._concerned(state, valued), state.needed_to_open(valued)
+        concerned, initial = self._concerned(state, valued), state.needed_alone(valued)
         for row in np.flatnonzero(concerned.any(axis=1)).tolist():
             now = valued.only(concerned[row])
             before = state.balance_of(row, now)
@@ -269,7 +228,7 @@ class Switch(Action):
                 amount = np.where(now.size[row] != 0, wanted, 0.0)
             else:
                 amount = -now.margin[row]
-            _set_aside(state, now, row, amount)
+            set_aside(state, now, row, amount)
             state.isolated[row, now.paths] = self.mode == "isolated"
             state.note("switched", row, now, before, amount=amount if self.mode == "isolated" else -amount)
 
@@ -280,7 +239,7 @@ class Switch(Action):
             short = switched.any(axis=0) & _short(state, valued)
             yield _refusal(short, "margins", "must be at most what the wallet can spare")
             for row in range(len(state.contracts)):
-                failing = _at_once(state, valued, row)
+                failing = at_once(state, valued, row)
                 yield replace(failing, where=failing.where & switched[row])
 
     def _concerned(self, state: State, valued: Valuation) -> Bools:
@@ -317,26 +276,121 @@ class TopUp:
         _checks.between("budget", self.budget, 0, np.inf)
 
 
+class Added(NamedTuple):
+    """What is bought or sold of a row on each path (k,), on the side that is held or from nothing."""
+
+    row: int
+    size: Floats
+    leverage: float | None
+    margin: float | None
+
+    def refusals(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
+        """Yield what its brackets do not allow, and a margin that does not go with its mode."""
+        row, tiers = self.row, state.contracts[self.row].tiers
+        setting, limit, amount = self._leverage(state, valued)
+        notional, size = valued.notional[row] + self._value(state, valued), np.abs(valued.size[row] + self.size)
+        maintenance = tiers.maintenance_margin(notional, contracts=size)
+        yield opening.size_refusal(amount, tiers.cap, tiers.measured_in, tiers.cut_off)
+        yield opening.leverage_refusal(setting, limit, notional, maintenance)
+        if self.margin is None:
+            endless = valued.isolated[row] & np.isinf(np.minimum(setting, limit))
+            yield _refusal(endless, "margin", opening.MARGIN_OR_LEVERAGE)
+        else:
+            in_cross = ~valued.isolated[row]
+            yield _refusal(in_cross, "margin", opening.NO_MARGIN_IN_CROSS)
+
+    def carry_out(self, state: State, valued: Valuation) -> None:
+        """Buy or sell, pay the fee, set margin aside."""
+        row, size, paths = self.row, self.size, valued.paths
+        before, mark = state.balance_of(row, valued), valued.marks[row]
+        setting, limit, _ = self._leverage(state, valued)
+        value = self._value(state, valued)
+        margin = value / np.minimum(setting, limit) if self.margin is None else np.full(value.shape, self.margin)
+        margin = np.where(valued.isolated[row], margin, 0.0)
+        fee = state.rules.trading_fee * value
+        held, entry = valued.size[row], state.entry[row, paths]
+        if state.kind == "linear":
+            average = (held * entry + size * mark) / (held + size)
+        else:
+            average = (held + size) / (held / entry + size / mark)
+        state.entry[row, paths] = np.where(held == 0, mark, average)  # to the last bit
+        state.size[row, paths] = held + size
+        state.leverage[row, paths] = setting
+        set_aside(state, valued, row, margin)
+        _charge(state, valued, row, fee)
+        state.note("opened", row, valued, before, size=size, amount=margin, fee=fee)
+
+    def _value(self, state: State, valued: Valuation) -> Floats:
+        return value_of(state.kind, np.abs(self.size) * state.multiplier[self.row, 0], valued.marks[self.row])
+
+    def _leverage(self, state: State, valued: Valuation) -> tuple[Floats, Floats, Floats]:
+        """Return the setting, the bracket's limit and the amount that decides the bracket, once it is open."""
+        row, size, notional = self.row, valued.size.copy(), valued.notional.copy()
+        size[row] += self.size
+        notional[row] += self._value(state, valued)
+        counted = state.counted(size, valued.isolated, notional)
+        held = state.leverage[row, valued.paths]
+        setting = held if self.leverage is None else np.full(held.shape, float(self.leverage))
+        return setting, np.broadcast_to(state.limit(counted), counted.shape)[row], counted[row]
+
+
+def close_part(state: State, valued: Valuation, row: int, share: Floats, kind: str = "closed") -> None:
+    """Close a share (k,) of a row at the mark: pay the fee, set margin free."""
+    paths, before = valued.paths, state.balance_of(row, valued)
+    profit, fee = share * valued.pnl[row], state.rules.trading_fee * share * valued.notional[row]
+    left = np.where(share == 1, 0.0, valued.size[row] * (1 - share))
+    state.size[row, paths] = left
+    if state.stops:
+        state.stop[row, paths[share == 1]] = np.nan
+    state.realized[row, paths] += profit
+    state.wallet[paths] += profit
+    set_aside(state, valued, row, -share * valued.margin[row])
+    _charge(state, valued, row, fee)
+    state.note(kind, row, valued, before, size=left - valued.size[row], amount=profit, fee=fee)
+
+
+def not_open(valued: Valuation, row: int) -> opening.Refusals:
+    """Refuse where nothing is held."""
+    return _refusal(valued.size[row] == 0, "position", "must be open")
+
+
+def not_paid(state: State, valued: Valuation, row: int, share: Numbers) -> opening.Refusals:
+    """Refuse to close a share of a row where what backs it cannot pay for its loss and fee."""
+    fee = state.rules.trading_fee * share * valued.notional[row]
+    # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
+    backed = np.where(valued.isolated[row], share, 1.0) * valued.equity[row]
+    return _refusal(backed < fee, "position", "must have behind it what closing costs: its loss and the fee")
+
+
+def not_carried(state: State, before: Valuation, valued: Valuation, row: int) -> opening.Refusals:
+    """Refuse to open what there is too little for, given how things stood before."""
+    there = state.backing(before, row)
+    # What has left the wallet, for the margin and the fee, is part of what was needed.
+    needed, what = state.tied(valued) + there - state.backing(valued, row), "the margins and the fee"
+    return opening.wallet_refusal(needed, there, at_stake=money_of(valued), what=what)
+
+
 def _refusal(where: Bools, argument: str, reason: str) -> opening.Refusals:
     return opening.Refusals(where, argument, lambda: reason)
 
 
 def _short(state: State, valued: Valuation) -> Bools:
     """Return where the wallet has given away what the pool needs."""
-    return opening.wallet_refusal(state.tied(valued), state.there(valued), at_stake=_at_stake(valued)).where
+    return opening.wallet_refusal(state.tied(valued), state.there(valued), at_stake=money_of(valued)).where
 
 
-def _at_once(state: State, valued: Valuation, row: int) -> opening.Refusals:
-    at_stake = np.where(valued.isolated[row], np.abs(valued.margin[row]) + valued.notional[row], _at_stake(valued))
+def at_once(state: State, valued: Valuation, row: int) -> opening.Refusals:
+    """Refuse where a row would be liquidated at once."""
+    at_stake = np.where(valued.isolated[row], np.abs(valued.margin[row]) + valued.notional[row], money_of(valued))
     return opening.at_once_refusal(valued.equity[row], valued.need[row], state.convention, at_stake=at_stake)
 
 
-def _at_stake(valued: Valuation) -> Floats:
+def money_of(valued: Valuation) -> Floats:
     """Return the money of the whole account, without signs."""
     return np.asarray(np.abs(valued.wallet) + total(valued.notional))
 
 
-def _set_aside(state: State, valued: Valuation, row: int, amount: Floats | float) -> None:
+def set_aside(state: State, valued: Valuation, row: int, amount: Floats | float) -> None:
     """Move money from the wallet to a row's margin, back where it is negative."""
     state.wallet[valued.paths] -= amount
     state.margin[row, valued.paths] += amount

@@ -1,8 +1,9 @@
 """What happens over time: an account, step by step through prices, on one path or a million.
 
-At every step, in this order: funding falls due; the trader acts; margins are topped up; each isolated
-position is checked alone; the cross pool is checked as one. Between such scheduled moments a path is
-only looked at when a price passes the level beyond which something of it might fail.
+At every step, in this order: funding falls due; the trader acts; margins are topped up, and replenished where a
+liquidation is due; stops are carried out; each isolated position is checked alone; the cross pool is checked as one.
+Between such scheduled moments a path is only looked at when a price passes the level beyond which something of it
+might happen.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from ..margin.opening import Refusals
 from ..margin.rules import Rules
 from .actions import Action, TopUp
 from .forced_closing import liquidate_failing
+from .orders import AutoMargin, replenish, stop_out
 from .results import Ledger, Outcome
-from .schedule import Plan, Prices, bounds
+from .schedule import Plan, Prices, bounds, one_price
 from .state import State, Valuation, recorded_of
 
 # Paths that are gone through together.
@@ -40,9 +42,11 @@ def simulate(
     rules: Rules | None = None,
     funding: ArrayLike | Iterable[ArrayLike] | None = None,
     top_up: TopUp | None = None,
+    auto_margin: AutoMargin | None = None,
     actions: Sequence[Action] = (),
     record: Sequence[str] = (),
     on_refusal: str = "raise",
+    seed: int = 0,
 ) -> Outcome:
     """Return what becomes of an account along prices.
 
@@ -50,7 +54,7 @@ def simulate(
     ----------
     account
         What is held before the first step: n positions, or K accounts of n positions each. A size of
-        0 is a place for a position to be opened later.
+        0 is a place for a position to be opened later. Its open orders tie up margin on the way; they are not filled.
     prices
         Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
         of which only a few are in memory at a time. Step 0 is the first price after the start.
@@ -60,13 +64,18 @@ def simulate(
         Rates, fractions of notional a settlement, 0 where none is due; longs pay a positive one.
         Shape (n,) or () for every step, (T, n) or (K, T, n); or an iterator of (n,) or (K, n), one item a step.
     top_up
-        Refilling of isolated margins.
+        Refilling of isolated margins, every so many steps.
+    auto_margin
+        Replenishing of isolated margins by the venue, instead of a liquidation.
     actions
-        What the trader does, in this order where the steps are the same.
+        What the trader does, and ADL of what is held here, in this order where the steps are the same.
     record
         What to keep of every step: ``"equity"``, ``"requirement"``, ``"size"``.
     on_refusal
         ``"raise"`` where the venue refuses an action on any path, or ``"record"`` it and go on.
+    seed
+        Whole number of 0 or more, for each path with its number. Where closings have a random order, it is drawn
+        from that.
 
     Returns
     -------
@@ -96,11 +105,15 @@ def simulate(
     _checks.instance("rules", rules, Rules)
     if top_up is not None:
         _checks.instance("top_up", top_up, TopUp)
+    if auto_margin is not None:
+        _checks.instance("auto_margin", auto_margin, AutoMargin)
     _checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
+    seed = _checks.count("seed", seed, least=0)
     given = Prices(account, prices)
-    plan = Plan(account, funding, top_up, actions, record)
+    plan = Plan(account, funding, top_up, actions, record, auto_margin)
     plan.check(given.count, given.paths)
-    state = State(account, rules, given.paths, ledger=Ledger() if given.single else None)
+    ledger = Ledger() if given.single else None
+    state = State(account, rules, given.paths, seed=seed, ledger=ledger, stops=plan.stops)
     runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
     for start, block in given.blocks(plan):
         rates = plan.rates(start)
@@ -119,6 +132,7 @@ class _Run:
     def __init__(self, state: State, first: int, plan: Plan, on_refusal: str) -> None:
         self.part = slice(first, first + PATHS_AT_ONCE)
         self.state, self.plan, self.on_refusal = state.part(self.part), plan, on_refusal
+        self.markets = plan.markets(state.account)
         self.recorded: dict[str, list[Floats]] = {name: [] for name in plan.record}
         self.paths = np.arange(self.state.wallet.size)
         self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else float(plan.top_up.budget))
@@ -127,6 +141,7 @@ class _Run:
         """Go through a block of steps (B, n, K), of which only the first may have something due."""
         block = block[:, :, self.part]
         lowest, highest = bounds(block, start, self.part.start)
+        one_price(block, start, self.part.start, self.markets)
         first = int(self.plan.due(start))
         if first:
             self._scheduled(start, block[0], rates if rates is None or rates.shape[-1] == 1 else rates[:, self.part])
@@ -148,11 +163,20 @@ class _Run:
                 _perform(action, state, marks, steps, self.on_refusal)
         if plan.top_up is not None and step % plan.top_up.every == 0:
             _refill(state, state.valuation(self.paths, marks, steps), plan.top_up.target, self.budget)
-        valued = liquidate_failing(state, self.paths, marks, steps)
+        valued = self._settle(self.paths, marks, steps)
         state.watch(valued)
         now = recorded_of(valued)
         for name, values in self.recorded.items():
             values.append(now[name])
+
+    def _settle(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
+        """Do what these marks ask for: margins replenished, stops carried out, and then liquidations."""
+        state, auto_margin = self.state, self.plan.auto_margin
+        if auto_margin is not None:
+            replenish(state, state.valuation(paths, marks, step), auto_margin)
+        if state.stops:
+            stop_out(state, state.valuation(paths, marks, step))
+        return liquidate_failing(state, paths, marks, step)
 
     def _look_when_passed(self, block: Floats, start: int, paths: Integers) -> None:
         """Settle these paths where a watched price is passed, each at its own step, all at once."""
@@ -165,7 +189,7 @@ class _Run:
                 return
             paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
             marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
-            state.watch(liquidate_failing(state, paths, marks, start + step))
+            state.watch(self._settle(paths, marks, start + step))
             later = np.arange(len(block))[:, None] > step
 
 
@@ -187,7 +211,7 @@ def _settle_funding(state: State, valued: Valuation, rates: Floats) -> None:
 def _perform(action: Action, state: State, marks: Floats, step: Integers, on_refusal: str) -> None:
     """Carry out an action on every path that allows it; raise or record where one does not."""
     held = [state.wallet, state.size, state.entry, state.margin, state.leverage, state.isolated]
-    columns = [*held, state.realized, state.fees]
+    columns = [*held, state.realized, state.fees, *((state.stop, state.stop_share) if state.stops else ())]
     saved, written = [column.copy() for column in columns], len(state.ledger or ())
     valued = state.valuation(np.arange(state.wallet.size), marks, step)
     refused = _refused(action, action.blocked(state, valued), valued, on_refusal)

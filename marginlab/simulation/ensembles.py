@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from functools import partial
 from typing import NamedTuple
@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ArgumentError
-from .._typing import Floats
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.price_models import PriceModel
 from .actions import Action, TopUp
+from .deleveraging import Deleverage
 from .engine import simulate
+from .orders import AutoMargin
 from .results import Outcome
 
 
@@ -34,6 +35,7 @@ def run_many(
     rules: Rules | None = None,
     funding: ArrayLike | None = None,
     top_up: TopUp | None = None,
+    auto_margin: AutoMargin | None = None,
     actions: Sequence[Action] = (),
     record: Sequence[str] = (),
     on_refusal: str = "raise",
@@ -42,7 +44,7 @@ def run_many(
 
     Parameters
     ----------
-    account, rules, funding, top_up, actions, record, on_refusal
+    account, rules, funding, top_up, auto_margin, actions, record, on_refusal
         As for :func:`simulate`; one account, and funding the same for all paths: () or (n,) or (T, n).
     model
         What prices are drawn from.
@@ -50,7 +52,8 @@ def run_many(
         How many paths K, and steps of each.
     seed
         Whole number of 0 or more. Each chunk draws from a seed spawned from it, so that the paths depend on
-        `seed` and `chunk`, but neither on the executor nor on which chunk is done first.
+        `seed` and `chunk`, but neither on the executor nor on which chunk is done first. From seeds of their own
+        the closings are drawn that have a random order.
     chunk
         Paths at a time. Their prices are streamed, never all in memory.
     executor
@@ -93,24 +96,25 @@ def run_many(
     paths, chunk = _checks.count("paths", paths), _checks.count("chunk", chunk)
     seeds = np.random.SeedSequence(_checks.count("seed", seed, least=0)).spawn(-(-paths // chunk))
     sizes = [min(chunk, paths - chunk * i) for i in range(len(seeds))]
-    along = partial(
-        simulate,
-        account,
-        rules=rules,
-        funding=None if funding is None else _checks.numbers("funding", funding),
-        top_up=top_up,
-        actions=tuple(actions),
-        record=tuple(record),
-        on_refusal=on_refusal,
-    )
+    rates = None if funding is None else _checks.numbers("funding", funding)
+    along = partial(simulate, account, rules=rules, funding=rates, top_up=top_up, auto_margin=auto_margin)
+    along = partial(along, actions=_of_all_paths(actions), record=tuple(record), on_refusal=on_refusal)
     jobs = [_Job(along, model, size, steps, own) for size, own in zip(sizes, seeds, strict=True)]
     return Outcome.joined(_all(jobs, executor, progress))
+
+
+def _of_all_paths(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Refuse what names paths: their numbers begin anew in each chunk."""
+    for action in actions:
+        if isinstance(action, Deleverage) and action.paths is not None:
+            raise ArgumentError("actions", f"must not name paths, which are drawn here, as {action!r} does")
+    return tuple(actions)
 
 
 class _Job(NamedTuple):
     """One chunk, as it can be sent to another process."""
 
-    along: Callable[[Iterator[Floats]], Outcome]
+    along: Callable[..., Outcome]
     model: PriceModel
     paths: int
     steps: int
@@ -118,8 +122,9 @@ class _Job(NamedTuple):
 
     def outcome(self) -> Outcome:
         """Return what becomes of the account on this chunk's paths."""
-        rng = np.random.default_rng(self.seed)
-        return self.along(self.model.stream(rng, paths=self.paths, steps=self.steps))
+        rng, (own,) = np.random.default_rng(self.seed), self.seed.spawn(1)
+        prices = self.model.stream(rng, paths=self.paths, steps=self.steps)
+        return self.along(prices, seed=int(own.generate_state(1, np.uint64)[0]))
 
 
 def _all(jobs: list[_Job], executor: Executor | None, progress: bool | None) -> list[Outcome]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import ROUNDING
 from .._typing import Bools, Floats, Integers
-from .state import State, Valuation, total
+from .state import STRIDE, State, Valuation, mixed, total
 
 # A share this close to the whole is the whole; a part smaller than the other is none.
 WHOLE, NOTHING = 1 - 1e-9, 1e-12
@@ -32,8 +32,8 @@ def liquidate_failing(state: State, paths: Integers, marks: Floats, step: Intege
 
     units: Sequence[int | None] = [*range(len(state.contracts)), None]
     for row in units:
-        # Isolated positions reach each other only where a fund runs dry; the pool gets what they leave.
-        if changed.any() and (row is None or state.rules.fund < np.inf):
+        # Isolated positions do not reach each other; the pool gets what they leave.
+        if changed.any() and row is None:
             renew()
         failing = valued.fails & (valued.pool if row is None else valued.isolated & (state.rows == row))
         hit = np.asarray(failing.any(axis=0))
@@ -47,14 +47,18 @@ def liquidate_failing(state: State, paths: Integers, marks: Floats, step: Intege
 
 def _liquidate(state: State, valued: Valuation, row: int | None) -> None:
     """Close an isolated row, or with ``None`` the pool, until it no longer fails or nothing is left of it."""
-    rules, begun, rounds = state.rules, np.abs(valued.size), 0
+    rules, rounds = state.rules, 0
+    if row is None and rules.net_first:
+        valued = _net(state, valued)
+    begun, at_once = np.abs(valued.size), row is None and rules.order == "all at once"
     while valued.paths.size:
         unit = valued.pool if row is None else valued.isolated & (state.rows == row)
         if rules.close == "takeover" and rules.part == "whole":
             # Nothing to choose, and the most common case.
             _take_over(state, valued, row, _nothing(valued, unit))
             return
-        chosen, share = _next(state, valued, unit, begun)
+        shares = np.ones(begun.shape) if at_once else _shares(state, valued, begun)
+        chosen, share = _next(state, valued, unit, shares)
         own = chosen, np.arange(chosen.size)
         over = valued.equity[own] <= np.maximum(rules.takeover_below * valued.need[own], _nothing(valued, unit))
         if rules.close == "takeover":
@@ -62,14 +66,15 @@ def _liquidate(state: State, valued: Valuation, row: int | None) -> None:
         if over.any():
             _take_over(state, valued.only(over), row, _nothing(valued, unit)[over])
         going = ~over & (share > NOTHING)
-        if rounds == rules.rounds or not going.any():
+        if (rounds == rules.rounds and not at_once) or not going.any():
             return
         valued, begun, chosen, share = valued.only(going), begun[:, going], chosen[going], share[going]
         unit, own = unit[:, going], (chosen, np.arange(chosen.size))
         _close_in_market(state, valued, chosen, share)
         rounds += 1
         valued = state.valuation(valued.paths, valued.marks, valued.step)
-        failing = np.asarray((valued.fails & (valued.pool if row is None else state.rows == row)).any(axis=0))
+        unit = valued.pool if row is None else valued.isolated & (state.rows == row)
+        failing = np.asarray((unit if at_once else valued.fails & unit).any(axis=0))
         if rules.part == "restore":
             # This ends on the very edge, where rounding would decide: it is only looked at again if impact ruined it.
             failing &= (share == 1) | (valued.equity[own] <= _nothing(valued, unit))
@@ -81,16 +86,49 @@ def _nothing(valued: Valuation, unit: Bools) -> Floats:
     return ROUNDING * total(np.where(unit, valued.notional + np.abs(valued.pnl), 0.0))
 
 
-def _next(state: State, valued: Valuation, unit: Bools, begun: Floats) -> tuple[Integers, Floats]:
+def _net(state: State, valued: Valuation) -> Valuation:
+    """Close long and short of each contract in the pool against each other, at the mark; return what still fails."""
+    contracts = state.contracts
+    for contract in dict.fromkeys(contracts):
+        legs = [row for row, other in enumerate(contracts) if other == contract]
+        size = np.where(valued.pool, valued.size, 0.0)
+        long, short = total(size[legs].clip(min=0)), -total(size[legs].clip(max=0))
+        both = np.minimum(long, short)
+        for row in legs if both.any() else []:
+            some = (both > 0) & (size[row] != 0)
+            if some.any():
+                side = np.where(size[row] > 0, long, short)[some]
+                _close_netted(state, valued.only(some), row, both[some] / side)
+    valued = state.valuation(valued.paths, valued.marks, valued.step)
+    return valued.only(np.asarray((valued.fails & valued.pool).any(axis=0)))
+
+
+def _close_netted(state: State, valued: Valuation, row: int, share: Floats) -> None:
+    """Close a share of a leg of the pool against its other side."""
+    before, paths, size = state.balance_of(row, valued), valued.paths, valued.size[row]
+    profit, left = share * valued.pnl[row], np.where(share == 1, 0.0, size * (1 - share))
+    state.size[row, paths] = left
+    state.wallet[paths] += profit
+    rows = np.full(paths.shape, row)
+    _book(state, paths, rows, profit=profit, fee=np.zeros(paths.shape))
+    _mark_ended(state, rows[share == 1], valued.only(share == 1))
+    state.note("netted", row, valued, before, size=left - size, amount=profit)
+
+
+def _turn(state: State, valued: Valuation) -> Floats:
+    """Return what the positions are put in order by, the first to be closed the smallest: shape (n, k)."""
+    if state.rules.order == "largest loss":
+        return valued.pnl
+    if state.rules.order == "random":
+        count = valued.step * len(state.rows) + state.rows
+        return mixed(state.seed[valued.paths] + count.astype(np.uint64) * STRIDE).astype(float)
+    return state.rows + 0 * valued.pnl
+
+
+def _next(state: State, valued: Valuation, unit: Bools, shares: Floats) -> tuple[Integers, Floats]:
     """Return which row of the unit is closed next and how much of it, in part before as a whole: shapes (k,)."""
-    shares = _shares(state, valued, begun)
     shares = np.where(shares > WHOLE, 1.0, shares)
-    keys = {
-        "largest loss": valued.pnl,
-        "largest maintenance": -valued.required,
-        "as given": state.rows + 0 * valued.pnl,
-    }
-    key = np.where(unit, keys[state.rules.order], np.inf)
+    key = np.where(unit, _turn(state, valued), np.inf)
     partly = np.where(shares < 1, key, np.inf)
     chosen = np.where((partly < np.inf).any(axis=0), partly.argmin(axis=0), key.argmin(axis=0))
     return chosen, shares[chosen, np.arange(chosen.size)]
@@ -105,19 +143,19 @@ def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
         if rules.part == "share":
             return np.where(valued.notional <= rules.share_above, 1.0, rules.share * begun / np.abs(valued.size))
         if rules.part == "bracket":
-            amount = np.where(state.by_size, np.abs(valued.size), valued.notional)
+            amount = state.counted(valued.size, valued.isolated, valued.notional)
             bracket = state.bracket(amount)
             target = state.in_bracket(state.floors, np.maximum(bracket - rules.brackets + 1, 0)) * JUST_BELOW
-            return np.where(bracket >= rules.brackets, 1 - target / amount, 1.0)
+            return np.where(bracket >= rules.brackets, state.share_to_reach(valued, amount, target), 1.0)
         return _restoring(state, valued)
 
 
 def _restoring(state: State, valued: Valuation) -> Floats:
     r"""Return the smallest share of each position whose closing lets equity cover the requirement, 1 where none does.
 
-    Closing *x* costs the liquidation fee :math:`x V f` and leaves the requirement of :math:`1 - x` of the
-    position. In each bracket both are linear in *x*, so each is solved for itself; entering a lower
-    bracket may already be enough where maintenance jumps.
+    Closing *x* costs the liquidation fee :math:`x V f` and the flat one, and leaves the requirement of
+    :math:`1 - x` of the position. In each bracket both are linear in *x*, so each is solved for itself;
+    entering a lower bracket may already be enough where maintenance jumps.
     """
     rules = state.rules
     amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
@@ -128,6 +166,7 @@ def _restoring(state: State, valued: Valuation) -> Floats:
         begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, [bracket]] * JUST_BELOW / amount)
         others = valued.need - valued.required
         left = valued.equity - rules.restore_to * (others + rate * valued.basis - deduction + valued.fee)
+        left -= rules.flat_liquidation_fee
         gain = rules.restore_to * (rate * valued.basis + valued.fee) - valued.notional * rules.liquidation_fee
         solved = np.where(gain > 0, -left / gain, np.inf)
         found = np.where(left + gain * begin >= 0, begin, np.where(solved > begin, solved, np.inf))
@@ -138,12 +177,12 @@ def _restoring(state: State, valued: Valuation) -> Floats:
 
 def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Floats) -> None:
     """Close a share of one row a path at the mark, less impact and fee."""
-    rules, paths, own = state.rules, valued.paths, (rows, np.arange(rows.size))
+    paths, own = valued.paths, (rows, np.arange(rows.size))
     isolated, marks, size = valued.isolated[own], valued.marks[own], valued.size[own]
     closed, profit = share * valued.notional[own], share * valued.pnl[own]
     slip = np.minimum(closed / (200 * state.depth[rows, 0]), 0.5)
     impact = closed * slip
-    fee = np.minimum(rules.liquidation_fee * closed, np.maximum(valued.equity[own] - impact, 0.0))
+    fee = _liquidation_fee(state, closed, valued.equity[own] - impact)
     row = int(rows[0])
     before = state.balance_of(row, valued)
 
@@ -181,7 +220,7 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
             continue
         now, at = valued.only(held), np.flatnonzero(held)
         before = state.balance_of(taken, now)
-        fee = np.minimum(state.rules.liquidation_fee * now.notional[taken], np.maximum(left[at], 0.0))
+        fee = _liquidation_fee(state, now.notional[taken], left[at])
         left[at] -= fee
         cash = now.pnl[taken] - fee
         if row is None:
@@ -194,11 +233,17 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
         _mark_ended(state, rows, now)
         state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
     rest = state.wallet[valued.paths] if row is None else state.margin[row, valued.paths]
-    _empty(state, valued.paths[np.abs(rest) <= nothing], row, 0.0)
+    _empty(state, valued.paths[np.abs(rest) <= nothing], row)
     for settle, sign in ((_forfeit, 1), (_cover, -1)):
         some = sign * rest > nothing
         if some.any():
             settle(state, valued.only(some), row, sign * rest[some])
+
+
+def _liquidation_fee(state: State, closed: Floats, left: Floats) -> Floats:
+    """Return the fee for closing so much by force, never more than is left."""
+    fee = state.rules.liquidation_fee * closed + state.rules.flat_liquidation_fee
+    return np.minimum(fee, np.maximum(left, 0.0))
 
 
 def _book(
@@ -224,14 +269,14 @@ def _give(state: State, paths: Integers, amount: Floats) -> None:
 def _forfeit(state: State, valued: Valuation, row: int | None, rest: Floats) -> None:
     """Give what a takeover leaves to the insurance fund."""
     before = state.balance_of(row, valued)
-    _empty(state, valued.paths, row, 0.0)
+    _empty(state, valued.paths, row)
     state.forfeited[valued.paths] += rest
     _give(state, valued.paths, rest)
     state.note("fund received", row, valued, before, amount=rest)
 
 
 def _cover(state: State, valued: Valuation, row: int | None, owed: Floats) -> None:
-    """Make good what is missing: out of the insurance fund, then of the account's winners; record the rest."""
+    """Make good what is missing: out of the insurance fund; the rest is borne by others, and recorded."""
     if not owed.size:
         return
     paths = valued.paths
@@ -243,43 +288,12 @@ def _cover(state: State, valued: Valuation, row: int | None, owed: Floats) -> No
     _add(state, paths, row, paid)
     if (paid > 0).any():
         state.note("fund paid", row, valued, before, amount=paid)
-    owed, released = _deleverage(state, valued, row, owed - paid) if state.rules.deleveraging else (owed - paid, 0.0)
+    owed = owed - paid
     before = state.balance_of(row, valued)
     state.uncovered[paths] += owed
-    _empty(state, paths, row, released)
+    _empty(state, paths, row)
     if (owed > 0).any():
         state.note("uncovered", row, valued, before, amount=owed)
-
-
-def _deleverage(state: State, valued: Valuation, row: int | None, owed: Floats) -> tuple[Floats, Floats]:
-    """Take what is missing from the largest winner, then the next; return what still is, and margins set free."""
-    paths, at = valued.paths, np.arange(owed.size)
-    released = np.zeros(owed.shape)
-    while True:
-        now = state.valuation(paths, valued.marks, valued.step)
-        gain = np.where(now.isolated, np.minimum(now.pnl, now.margin + now.pnl), now.pnl)
-        winner = gain.argmax(axis=0)
-        able = (gain[winner, at] > 0) & (owed > 0)
-        if not able.any():
-            return owed, released
-        now, hit, rows = now.only(able), paths[able], winner[able]
-        own = rows, np.arange(rows.size)
-        best = gain[rows, at[able]]
-        before = state.balance_of(int(rows[0]), now)
-        share = np.minimum(owed[able] / best, 1.0)
-        taken = np.where(share == 1, best, owed[able])
-        profit = share * now.pnl[own]
-        margin = np.where(now.isolated[own], now.margin[own] + profit - taken, 0.0)
-        state.size[rows, hit] = np.where(share == 1, 0.0, now.size[own] * (1 - share))
-        state.margin[rows, hit] = np.where(share == 1, 0.0, margin)
-        state.wallet[hit] += np.where(share == 1, margin, 0.0)
-        released[able] += np.where(share == 1, margin, 0.0)
-        state.realized[rows, hit] += profit
-        state.deleveraged[hit] += taken
-        _add(state, hit, row, taken)
-        owed[able] -= taken
-        moved = state.size[rows, hit] - now.size[own]
-        state.note("auto-deleveraged", int(rows[0]), now, before, size=moved, amount=taken)
 
 
 def _add(state: State, paths: Integers, row: int | None, amount: Floats) -> None:
@@ -289,9 +303,9 @@ def _add(state: State, paths: Integers, row: int | None, amount: Floats) -> None
         state.margin[row, paths] += amount
 
 
-def _empty(state: State, paths: Integers, row: int | None, released: Floats | float) -> None:
-    """Leave nothing of the unit's cash, to the last bit; margins set free meanwhile stay in the wallet."""
+def _empty(state: State, paths: Integers, row: int | None) -> None:
+    """Leave nothing of the unit's cash, to the last bit."""
     if row is None:
-        state.wallet[paths] = released
+        state.wallet[paths] = 0.0
     else:
         state.margin[row, paths] = 0.0

@@ -40,21 +40,25 @@ class Outcome:
     ----------
     balance
         Wallet and margins put in at the start (...).
-    wallet, margin, size, entry, isolated
+    wallet, margin, size, entry, leverage, isolated
         What is held at the end; all but the wallet (..., n).
     equity
         What that is worth at the last marks (...).
     liquidated
-        The step at which each position was first closed as a whole by force, -1 for never (..., n).
+        The step at which each position was first closed as a whole by force, -1 for never (..., n); what ADL
+        closes does not count.
     realized, funding, fees, impact
         Profit realised at the marks, funding received, trading and liquidation fees paid, and what
         closing in the market cost besides (..., n).
     forfeited
         What takeovers left to the insurance fund (...).
     shortfall
-        By how much losses went beyond what backed them: the sum of the next three (...).
-    fund_paid, deleveraged, uncovered
-        Who bore it: the fund, the account's winning positions by ADL, or nobody here (...).
+        By how much losses went beyond what backed them: the sum of the next two (...).
+    fund_paid, uncovered
+        Who bore it: the fund, or others, whether by ADL of who holds the other side or socialised (...).
+    deleveraged, forgone
+        What ADL closed of each position, a size without a sign, and the profit forgone by it: by how much the
+        venue's price was worse than the mark (..., n).
     fund, fund_received
         The insurance fund at the end, and what it received (...).
     refused
@@ -67,7 +71,7 @@ class Outcome:
     Notes
     -----
     No money is lost: equity = balance + realised + unrealized at the end + funding - fees - impact
-    - forfeited + shortfall - deleveraged, on every path.
+    - forfeited + shortfall - forgone, on every path.
     """
 
     balance: Numbers
@@ -75,6 +79,7 @@ class Outcome:
     margin: Floats
     size: Floats
     entry: Floats
+    leverage: Floats
     isolated: Bools
     equity: Numbers
     liquidated: Integers
@@ -85,8 +90,9 @@ class Outcome:
     forfeited: Numbers
     shortfall: Numbers
     fund_paid: Numbers
-    deleveraged: Numbers
     uncovered: Numbers
+    deleveraged: Floats
+    forgone: Floats
     fund: Numbers
     fund_received: Numbers
     refused: int | Integers
@@ -115,8 +121,9 @@ class Outcome:
             ("unrealised", self.equity - self.wallet - self.margin.sum(axis=-1)),
             ("funding", self.funding.sum(axis=-1)),
             ("fees and impact", -(self.fees + self.impact).sum(axis=-1)),
+            ("forgone by ADL", -self.forgone.sum(axis=-1)),
             ("forfeited", -self.forfeited),
-            ("borne by others", self.shortfall - self.deleveraged),
+            ("borne by others", self.shortfall),
             ("left", self.equity),
         ]
         mean = "" if paths == 1 else " (means)"
@@ -172,20 +179,22 @@ class LedgerEntry:
         Which step of the prices.
     kind
         ``"funding"``, ``"opened"``, ``"closed"``, ``"margin added"``, ``"margin removed"``,
-        ``"switched"``, ``"refused"``, ``"topped up"``; by force ``"reduced"`` (in part), ``"liquidated"``
-        (in the market), ``"taken over"``, ``"auto-deleveraged"``; between account and venue ``"fund
-        received"``, ``"fund paid"``, ``"uncovered"``.
+        ``"leverage changed"``, ``"switched"``, ``"stop placed"``, ``"stopped"``, ``"refused"``, ``"topped up"``,
+        ``"replenished"``; by force ``"netted"`` (long against short), ``"reduced"`` (in part), ``"liquidated"`` (in
+        the market), ``"taken over"``; when others are liquidated ``"auto-deleveraged"``, or ``"passed over"`` by
+        ADL; between account and venue ``"fund received"``, ``"fund paid"``, ``"uncovered"`` (borne by others).
     position, symbol
         Number of the position, ``None`` where it concerns the whole account; and its symbol, ``""``.
     size
         Change of its signed size.
     price
-        The mark, or the fill where it was closed in the market by force; ``None`` without a position.
+        The mark, the fill where it was closed in the market by force, the price of ADL, or where a stop was
+        placed; ``None`` without a position.
     amount
         Money: funding received, profit realised before fee and impact, margin moved, or what the
-        fund received or paid, what was taken from a winner, what nobody covered.
+        fund received or paid, what others bear.
     fee, impact
-        What closing cost.
+        What closing cost; of ADL, what its price was worse than the mark.
     before, after
         How things stood.
     """

@@ -13,7 +13,9 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
 from ..margin.account import Account
-from .actions import Action, TopUp
+from .actions import Action, Open, TopUp
+from .deleveraging import Deleverage
+from .orders import AutoMargin, Stop, Trade
 from .results import RECORD
 
 # Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
@@ -32,14 +34,19 @@ class Plan:
         top_up: TopUp | None,
         actions: Sequence[Action],
         record: Sequence[str],
+        auto_margin: AutoMargin | None = None,
     ) -> None:
         n = len(account.contracts)
         if not isinstance(actions, Iterable):
-            raise ArgumentError("actions", f"must be a sequence of AddMargin, Open, Close or Switch, not {actions!r}")
+            raise ArgumentError("actions", f"must be a sequence of actions such as Open or Close, not {actions!r}")
         self.n, self.top_up, self.actions, self.paths = n, top_up, tuple(actions), 1
+        self.auto_margin, self.stops = auto_margin, any(isinstance(action, Stop) for action in self.actions)
+        for row in auto_margin.positions or () if auto_margin else ():
+            if row >= n:
+                raise ArgumentError("positions", f"must be among 0 to {n - 1}, not {row!r}, in {auto_margin!r}")
         for action in self.actions:
             if not isinstance(action, Action):
-                raise ArgumentError("actions", f"must be AddMargin, Open, Close or Switch, not {action!r}")
+                raise ArgumentError("actions", f"must be actions such as Open or Close, not {action!r}")
             if action.position is not None and action.position >= n:
                 raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
         if isinstance(record, str) or not isinstance(record, Iterable):
@@ -59,6 +66,9 @@ class Plan:
     def check(self, steps: int | None, paths: int) -> None:
         """Refuse rates of another number of steps or paths than the prices, and actions beyond them."""
         rates, self.paths = self.funding, paths
+        for action in self.actions:
+            if isinstance(action, Deleverage):
+                action.check(paths)
         if rates is not None and rates.ndim > 1 and steps is not None and rates.shape[-2] != steps:
             raise ArgumentError("funding", f"must have one rate a step ({steps}), not {rates.shape[-2]}")
         if rates is not None and rates.ndim == 3 and rates.shape[0] not in (1, paths):
@@ -96,6 +106,13 @@ class Plan:
             raise ArgumentError("funding", f"must have one rate a step, but has only {self.funding.shape[-2]}")
         rates = np.broadcast_to(rates, (*rates.shape[:-1], self.n))
         return np.atleast_2d(rates).T if rates.any() else None
+
+    def markets(self, account: Account) -> list[list[int]]:
+        """Return the rows of each contract that several positions are in, those left out that are never open."""
+        ever = np.asarray(np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0))
+        ever[[action.position for action in self.actions if isinstance(action, Open | Trade)]] = True
+        markets = [[row for row in rows if ever[row]] for rows in account.rows_of.values()]
+        return [rows for rows in markets if len(rows) > 1]
 
     def due(self, step: int) -> bool:
         """Return whether anything besides prices happens at a step."""
@@ -205,6 +222,17 @@ class Prices:
         if array.dtype.kind not in "iuf":
             raise ArgumentError("prices", f"must be numbers, not {array.dtype}{where}")
         return array
+
+
+def one_price(block: Floats, start: int, number: int, markets: list[list[int]]) -> None:
+    """Refuse prices (B, n, k) at which a market has more than one; the first path is that of this number."""
+    for first, *others in markets:
+        differs = block[:, others] != block[:, [first]]
+        if differs.any():
+            step, other, path = (int(axis[0]) for axis in np.nonzero(differs))
+            shown = [f"{block[step, row, path]:,.10g}" for row in (first, others[other])]
+            where = f"step {start + step}, path {number + path}"
+            raise ArgumentError("prices", f"must be one for all legs of a market, not {' and '.join(shown)} at {where}")
 
 
 def bounds(block: Floats, start: int, first: int) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ The formulas are those of :class:`~marginlab.Account`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -15,15 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _checks
-from .._checks import ROUNDING
+from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats, Integers, Numbers
-from ..margin import liquidation, opening
+from ..margin import legs, liquidation, opening
 from ..margin.account import Account
-from ..margin.contracts import profit_of, value_of
+from ..margin.contracts import Contract, profit_of, value_of
+from ..margin.open_orders import beyond, waiting
 from ..margin.rules import Rules
 from .results import Balance, Ledger, LedgerEntry
 
 Kind = TypeVar("Kind", bound=np.generic)
+# By which numbers that are mixed lie apart, and the bits that are kept of a seed.
+STRIDE, LOW_BITS = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
 
 
 @dataclass(slots=True)
@@ -31,8 +35,8 @@ class Valuation:
     """What some paths are worth at their marks: arrays of shape (n, k), or (k,) for `paths`, `step` and `wallet`.
 
     `equity` and `need` are those of the unit a position belongs to: itself if isolated, else the
-    cross pool. `maintenance` is each position's own, on the notional `basis` in its `bracket`; `fee` is the
-    closing fee that counts beside it.
+    cross pool. `maintenance` is each position's own, on the notional `basis` in its `bracket`, which `counted`
+    decides; `fee` is the closing fee that counts beside it.
     """
 
     paths: Integers
@@ -44,6 +48,7 @@ class Valuation:
     isolated: Bools
     notional: Floats
     basis: Floats
+    counted: Floats
     pnl: Floats
     bracket: Integers
     maintenance: Floats
@@ -82,7 +87,16 @@ OF_VALUATION = tuple(one.name for one in fields(Valuation))
 class State:
     """Wallets (K,), positions (n, K), and what has flowed since the start."""
 
-    def __init__(self, account: Account, rules: Rules, paths: int, *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        rules: Rules,
+        paths: int,
+        *,
+        seed: int = 0,
+        ledger: Ledger | None = None,
+        stops: bool = False,
+    ) -> None:
         contracts, n = account.contracts, len(account.contracts)
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
         self.contracts, self.kind = contracts, contracts[0].kind
@@ -91,6 +105,8 @@ class State:
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
         self._stack_brackets()
+        self._find_markets()
+        self.orders = waiting(account.orders, account.convention)
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
@@ -100,13 +116,41 @@ class State:
         self.leverage, self.isolated = rows(account.leverage), rows(account.isolated)
         self.balance = self.wallet + total(self.margin)
         self.liquidated = np.full((n, paths), -1, dtype=np.int32)
-        self.realized, self.funding, self.fees, self.impact = np.zeros((4, n, paths))
+        self.realized, self.funding, self.fees, self.impact, self.deleveraged, self.forgone = np.zeros((6, n, paths))
         self.fund = np.full(paths, float(rules.fund))
-        self.forfeited, self.shortfall, self.deleveraged, self.uncovered = np.zeros((4, paths))
-        self.fund_received, self.fund_paid = np.zeros((2, paths))
+        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
         self.refused = np.zeros(paths, dtype=np.int32)
+        self.number = np.arange(paths)
+        # What is drawn depends on the path, not on which others go with it or when it is looked at.
+        self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
+        self._place_stops(stops, (n, paths))
         # Until a path is looked at, any price is one to look at.
         self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
+
+    def _place_stops(self, stops: bool, shape: tuple[int, int]) -> None:
+        """Leave room for where the trader gets out, and with which share: nan for none, no room without a plan."""
+        self.stops, none = stops, np.broadcast_to(np.nan, shape)
+        self.stop, self.stop_share = (none.copy(), none.copy()) if stops else (none, none)
+
+    def _find_markets(self) -> None:
+        """Find the markets that several positions are in, and refuse what cannot be told of them."""
+        account, convention = self.account, self.convention
+        self.growing = [row for row, one in enumerate(self.contracts) if one.tiers.growth is not None]
+        self.markets = [(contract, rows) for contract, rows in account.rows_of.items() if len(rows) > 1]
+        self.by_leg = not self.markets or (convention.brackets_count, convention.charged) == ("leg", "each")
+        self._check_part(self.rules.part)
+        if convention.fee_at("leverage"):
+            account.closing_fee(account.entry)  # refused here where a leverage is missing
+
+    def _check_part(self, part: str) -> None:
+        """Refuse parts that are worked out bracket by bracket and leg by leg where these do not say it all."""
+        if part == "restore" and not self.by_leg:
+            raise ArgumentError(
+                "part",
+                "must be 'whole', 'share' or 'bracket' where the legs of a market are counted together, not 'restore'",
+            )
+        if part in ("bracket", "restore") and self.growing:
+            raise ArgumentError("part", f"must be 'whole' or 'share' where a rate grows without steps, not {part!r}")
 
     def part(self, paths: slice) -> State:
         """Return the state of some neighbouring paths, in the same memory: what happens to one happens to the other."""
@@ -145,20 +189,32 @@ class State:
         pnl = profit_of(self.kind, amount, entry, marks)
         frozen = self.convention.maintenance_at == "entry"
         basis = value_of(self.kind, np.abs(amount), entry) if frozen else notional
-        bracket = self.bracket(np.where(self.by_size, np.abs(size), basis))
-        rate, deduction = self.in_bracket(self.rates, bracket), self.in_bracket(self.deductions, bracket)
-        maintenance = np.where(size != 0, rate * basis - deduction, 0.0)
-        pool = ~isolated
+        counted, pool, held, share = self.counted(size, isolated, basis), ~isolated, size != 0, np.ones(())
+        if not self.by_leg:
+            basis, share = self._charged(size, isolated, basis)
+            held = basis > 0
+        bracket = self.bracket(counted)
+        rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
+        maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         cash = wallet + total(np.where(pool, pnl, 0.0))
-        fee = self._closing_fee(size, entry, notional, np.where(isolated, margin, cash - pnl))
+        fee = self._closing_fee(paths, marks, notional, np.where(isolated, margin, cash - self._of_market(pool, pnl)))
         required = maintenance + fee
         equity = np.where(isolated, margin + pnl, cash)
         need = np.where(isolated, required, total(np.where(pool, required, 0.0)))
         fails = self.convention.liquidates(equity, need) & (size != 0)
         return Valuation(
             paths, step, marks, wallet, size, margin, isolated,
-            notional, basis, pnl, bracket, maintenance, fee, equity, need, fails,
+            notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
+
+    def _rate(self, bracket: Integers, counted: Floats) -> Floats:
+        """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
+        rate = self.in_bracket(self.rates, bracket)
+        if self.growing:
+            rate = np.array(np.broadcast_to(rate, counted.shape))
+            for row in self.growing:
+                rate[row], _ = self.contracts[row].tiers.terms_unchecked(counted[row])
+        return rate
 
     def bracket(self, amount: Floats) -> Integers:
         """Return the number of the bracket each row's amount falls into."""
@@ -170,29 +226,146 @@ class State:
                 bracket[row] = contract.tiers.bracket_unchecked(amount[row])
         return bracket
 
-    def _closing_fee(self, size: Floats, entry: Floats, notional: Floats, backing: Floats) -> Floats:
-        if not self.convention.fee_at("bankruptcy"):
-            return self.convention.fee_at("liquidation") * notional
-        return np.stack(
-            [
-                liquidation.bankruptcy_fee(contract, size[row], entry[row], backing[row], self.convention)
-                for row, contract in enumerate(self.contracts)
-            ]
-        )
+    def _legs(
+        self, size: Floats, isolated: Bools, *columns: Floats
+    ) -> Iterator[tuple[Contract, list[int], list[Floats]]]:
+        """Yield each market of several legs: rows, sizes in cross and columns, as `margin.legs` takes them."""
+        for contract, rows in self.markets:
+            yield contract, rows, [np.where(isolated[rows], 0.0, size[rows]).T, *(one[rows].T for one in columns)]
 
-    def needed_to_open(self, valued: Valuation) -> Floats:
-        """Return what each position ties up to be opened, shape (n, k)."""
-        bracket = self.bracket(np.where(self.by_size, np.abs(valued.size), valued.notional))
-        limit = self.in_bracket(self.limits, bracket)
-        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], limit, valued.required)
+    def counted(self, size: Floats, isolated: Bools, value: Floats) -> Floats:
+        """Return what decides each row's bracket (n, k): its value or size, or that of its market's cross legs."""
+        amount = np.where(self.by_size, np.abs(size), value)
+        for _, rows, (held, own) in self._legs(size, isolated, amount) if not self.by_leg else ():
+            both = legs.counted(self.convention.brackets_count, held, own)
+            amount[rows] = np.where(held != 0, both, own).T
+        return amount
+
+    def limit(self, counted: Floats) -> Floats:
+        """Return the highest leverage of the brackets of what is counted."""
+        limit = self.in_bracket(self.limits, self.bracket(counted))
+        if self.growing:
+            limit = np.array(np.broadcast_to(limit, counted.shape))
+            for row in self.growing:
+                limit[row] = self.contracts[row].tiers.limit_unchecked(counted[row])
+        return limit
+
+    def share_to_reach(self, valued: Valuation, counted: Floats, target: Floats) -> Floats:
+        """Return the share of each row whose closing brings what is counted down to a target, 1 where none does."""
+        share = 1 - target / counted
+        own = np.where(self.by_size, np.abs(valued.size), valued.notional)
+        for _, rows, (held, amount) in self._legs(valued.size, valued.isolated, own) if not self.by_leg else ():
+            how = self.convention.brackets_count
+            counts = held != 0 if how in ("leg", "both") else legs.charged("larger", held, amount) > 0
+            of_market = np.minimum((counted[rows] - np.broadcast_to(target, counted.shape)[rows]) / own[rows], 1.0)
+            apart = (held == 0).T | (own[rows] == counted[rows])
+            share[rows] = np.where(apart, share[rows], np.where(counts.T, of_market, 1.0))
+        return share
+
+    def _charged(self, size: Floats, isolated: Bools, notional: Floats) -> tuple[Floats, Floats]:
+        """Return the notional that each row is charged on, and its share of what the bracket counts."""
+        basis, share = notional.copy(), np.ones(notional.shape)
+        for _, rows, (held, own) in self._legs(size, isolated, notional):
+            on, part = legs.charge(held, own, self.convention)
+            basis[rows], share[rows] = np.where(held != 0, on, own).T, np.where(held != 0, part, 1.0).T
+        return basis, share
+
+    def _of_market(self, pool: Bools, column: Floats) -> Floats:
+        """Return each row's own value, and for the cross legs of one market their sum."""
+        if not self.markets:
+            return column
+        summed = column.copy()
+        for _, rows in self.markets:
+            summed[rows] = np.where(pool[rows], total(np.where(pool[rows], column[rows], 0.0)), column[rows])
+        return summed
+
+    def _closing_fee(self, paths: Integers, marks: Floats, notional: Floats, backing: Floats) -> Floats:
+        """Return the fee for closing each row, as far as the venue counts it as required."""
+        convention, size, entry = self.convention, self.size[:, paths], self.entry[:, paths]
+        isolated = self.isolated[:, paths]
+        if convention.fee_at("bankruptcy"):
+            fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
+            for contract, rows, columns in self._legs(size, isolated, entry, backing, marks):
+                held, since, behind, mark = columns
+                # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
+                first = isolated[rows].argmin(axis=0)
+                cash, at = behind[np.arange(len(first)), first], mark[:, 0]
+                together = legs.Market(contract, held, since, cash, at, convention).bankruptcy_fee()
+                fee[rows] = np.where(isolated[rows], fee[rows], together.T)
+        elif convention.fee_at("leverage"):
+            fee = self._each(liquidation.leverage_fee, size, entry, self._leverage(paths, size, entry))
+        else:
+            fee = convention.fee_at("liquidation") * notional
+        return fee if convention.closing_fee_in == "both" else np.where(isolated, 0.0, fee)
+
+    def _each(self, question: Callable[..., Numbers], *columns: Floats) -> Floats:
+        """Ask a question of each row's contract."""
+        rows = enumerate(self.contracts)
+        return np.stack([question(one, *(column[row] for column in columns), self.convention) for row, one in rows])
+
+    def _leverage(self, paths: Integers, size: Floats, entry: Floats) -> Floats:
+        """Return the leverage set, or where none is the limit of the bracket at entry."""
+        value = value_of(self.kind, np.abs(size) * self.multiplier, entry)
+        return np.minimum(self.leverage[:, paths], self.limit(self.counted(size, self.isolated[:, paths], value)))
+
+    def needed_to_open(self, valued: Valuation, leverage: Floats | None = None) -> Floats:
+        """Return what each position ties up at its leverage, or at these, shape (n, k)."""
+        size, isolated = valued.size, valued.isolated
+        leverage = self.leverage[:, valued.paths] if leverage is None else leverage
+        limit, at = self.limit(self.counted(size, isolated, valued.notional)), valued.notional
+        if self.convention.initial_at == "entry":
+            at = value_of(self.kind, np.abs(size) * self.multiplier, self.entry[:, valued.paths])
+        if not self.by_leg:
+            at, _ = self._charged(size, isolated, at)
+        fee = valued.fee if self.convention.fee_in_initial else 0.0
+        return opening.needed_to_open(at, leverage, limit, valued.required, fee)
+
+    def needed_alone(self, valued: Valuation) -> Floats:
+        """Return what each position would tie up at the mark if it were isolated, shape (n, k)."""
+        counted = np.where(self.by_size, np.abs(valued.size), valued.notional)
+        fee = valued.fee if self.convention.closing_fee_in == "both" else 0.0
+        required = self.maintenance_alone(valued) + fee
+        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], self.limit(counted), required)
+
+    def maintenance_alone(self, valued: Valuation) -> Floats:
+        """Return the maintenance margin each position would have if it were isolated, shape (n, k)."""
+        if self.by_leg:
+            return valued.maintenance
+        entry = self.entry[:, valued.paths] if self.convention.maintenance_at == "entry" else valued.marks
+        basis = value_of(self.kind, np.abs(valued.size) * self.multiplier, entry)
+        counted = np.where(self.by_size, np.abs(valued.size), basis)
+        bracket = self.bracket(counted)
+        rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
+        return np.where(valued.size != 0, rate * basis - deduction, 0.0)
 
     def tied(self, valued: Valuation) -> Floats:
-        """Return what the cross positions tie up, shape (k,)."""
-        return total(np.where(valued.pool, self.needed_to_open(valued), 0.0))
+        """Return what the cross positions and the open orders tie up, shape (k,)."""
+        needed = np.where(valued.pool, self.needed_to_open(valued), 0.0)
+        tied = total(needed) + self.orders.apart
+        for contract, (bought, sold) in self.orders.sides.items():
+            rows = self.account.rows_of.get(contract, [])
+            own, side = self._initial_of_each(valued)[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
+            long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
+            tied = tied + beyond(long, short, needed[rows].sum(axis=0), bought, sold)
+        return np.asarray(tied)
+
+    def _initial_of_each(self, valued: Valuation) -> Floats:
+        """Return the initial margin that each leg would have were it charged whole, by its own bracket, (n, k)."""
+        limit, at = self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional)), valued.notional
+        if self.convention.initial_at == "entry":
+            at = value_of(self.kind, np.abs(valued.size) * self.multiplier, self.entry[:, valued.paths])
+        fee = valued.fee if self.convention.fee_in_initial else 0.0
+        return at / np.minimum(self.leverage[:, valued.paths], limit) + fee
 
     def there(self, valued: Valuation) -> Floats:
-        """Return what there is for it, the wallet less losses, profits not counted, shape (k,)."""
+        """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""
         return valued.wallet + np.minimum(total(np.where(valued.pool, valued.pnl, 0.0)), 0.0)
+
+    def backing(self, valued: Valuation, row: int) -> Floats:
+        """Return what there is to open a row with, shape (k,): an isolated margin leaves the wallet."""
+        pnl = total(np.where(valued.pool, valued.pnl, 0.0))
+        backing = opening.backing(valued.wallet, pnl, self.convention)
+        return np.where(valued.isolated[row], self.there(valued), backing)
 
     def spare(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet, negative where it is short, shape (k,)."""
@@ -203,15 +376,22 @@ class State:
 
         Within its bracket what a unit has to spare is linear in each notional. An isolated position may use all
         of it; in the pool each may use its share by notional, so that together they use no more than there is.
+        Where a rate grows without steps nothing is linear, and every step is looked at.
         """
+        closed = valued.size == 0
+        if self.stops:
+            self.stop[:, valued.paths] = np.where(closed, np.nan, self.stop[:, valued.paths])
         if self.convention.fee_at("bankruptcy"):
             return  # these fees depend on the other marks as well: every step is looked at
         loose = self.convention.maintenance_at != "entry"
+        if loose and self.growing:
+            return
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
-        slope = np.sign(valued.size) * self.sign - rate - self.convention.fee_at("liquidation")
+        charged, own = self._of_its_market(valued)
+        slope = np.sign(valued.size) * self.sign - rate * charged - self.convention.fee_at("liquidation")
         pool = valued.pool
         value = np.where(pool, total(np.where(pool, valued.notional, 0.0)), valued.notional)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             money = (
                 value + np.abs(valued.equity) + np.abs(np.where(pool, total(np.where(pool, valued.pnl, 0)), valued.pnl))
             )
@@ -219,18 +399,25 @@ class State:
             edge = valued.notional - spare / slope
             low, high = np.where(slope > 0, edge, 0.0), np.where(slope < 0, edge, np.inf)
             if loose and self.floors.shape[1] > 1:
-                fixed = self.by_size
-                low = np.maximum(
-                    low, np.where(fixed, 0.0, self.in_bracket(self.floors, valued.bracket) * (1 + ROUNDING))
-                )
-                high = np.minimum(
-                    high, np.where(fixed, np.inf, self.in_bracket(self.uppers, valued.bracket) * (1 - ROUNDING))
-                )
+                floor, upper = (self.in_bracket(bound, valued.bracket) * own for bound in (self.floors, self.uppers))
+                low = np.maximum(low, np.where(self.by_size, 0.0, floor * (1 + ROUNDING)))
+                high = np.minimum(high, np.where(self.by_size, np.inf, upper * (1 - ROUNDING)))
             amount = np.abs(valued.size) * self.multiplier
             low, high = (low / amount, high / amount) if self.kind == "linear" else (amount / high, amount / low)
-        closed = valued.size == 0
+        if self.stops:
+            stop = self.stop[:, valued.paths]
+            low = np.fmax(low, np.where(valued.size > 0, stop * (1 + ROUNDING), np.nan))
+            high = np.fmin(high, np.where(valued.size < 0, stop * (1 - ROUNDING), np.nan))
         self.low[:, valued.paths] = np.where(closed, 0.0, low)
         self.high[:, valued.paths] = np.where(closed, np.inf, high)
+
+    def _of_its_market(self, valued: Valuation) -> tuple[Numbers, Numbers]:
+        """Return which part of its notional a row is charged on, and how much of what its bracket counts it is."""
+        if self.by_leg:
+            return 1.0, 1.0
+        counted = np.where(valued.counted > 0, valued.counted, np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return valued.basis / valued.notional, valued.notional / counted
 
     def balance_of(self, row: int | None, valued: Valuation) -> Balance | None:
         """Return how a row, or with ``None`` the whole account, stands now; only where a ledger is kept."""
@@ -268,9 +455,17 @@ class State:
 
 _OF_PATHS = (
     *("wallet", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
+    *("stop", "stop_share"),
     *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
-    *("forfeited", "shortfall", "deleveraged", "uncovered"),
+    *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
 )
+
+
+def mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return numbers of 64 bits that look random, the same for the same ones (the last step of SplitMix64)."""
+    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return number ^ (number >> np.uint64(31))
 
 
 def depths(rules: Rules, positions: int) -> Floats:

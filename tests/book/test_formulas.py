@@ -120,6 +120,12 @@ def test_the_example_of_a_linear_liquidation_price_lies_in_the_second_bracket():
     assert [row[2] for row in printed("formula-liquidation-price")] == ["54,221.1055", "65,721.3930"]
 
 
+def test_the_examples_of_both_sides_of_a_market_fail_where_they_do_by_hand():
+    # 50,900 / 0.985; 5,100 / 0.01; 80 / 0.00204, and above (80 - 1,900) / (0.01 - 0.012935).
+    shown = [value for _, _, value in printed("formula-both-sides")]
+    assert shown == ["51,675.1269", "510,000.0000", "39,215.6863", "620,102.2147"]
+
+
 def test_the_examples_of_the_insurance_fund_split_what_is_left_and_what_is_missing():
     # 1,000 - 0.2 x 4,600 = 80 less 0.5 % of 9,080; and 0.2 x 7,500 - 1,000 beyond bankruptcy.
     found = {name: float(value) for name, value, _ in printed("formula-insurance-fund")}
@@ -136,7 +142,9 @@ def test_the_table_says_how_each_venue_counts():
     )
     rows = {cells[0]: cells[1:] for cells in (re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()[2:])}
     assert set(rows) == {marginlab.venue(name).title for name in marginlab.venue_names()}
-    # From the venues' own pages: see the sources in marginlab/data/venues.json.
-    assert rows["Bybit"] == ["frozen at entry", "not counted", "yes", "yes"]
-    assert rows["OKX"] == ["at the liquidation price", "at the liquidation price", "no", "yes"]
-    assert rows["dYdX v4"] == ["at the liquidation price", "not counted", "one bracket", "no"]
+    # From the venues' own pages: see the sources in marginlab/data/venues.json. A star is for what is assumed.
+    assert rows["Bybit"] == ["at the liquidation price", "at that of the leverage, in cross alone", "yes"]
+    assert rows["OKX"] == ["at the liquidation price", "at the liquidation price", "yes"]
+    assert rows["dYdX v4"] == ["at the liquidation price", "not counted", "no"]
+    assert rows["MEXC"] == [r"at the liquidation price \*", r"rate not known \*", "yes"]
+    assert rows["Bitget"] == ["at the liquidation price", r"not counted \*", "yes"]

@@ -7,8 +7,8 @@ import numpy as np
 from marginlab import Account, Contract, Position, Tiers, venue
 
 BINANCE = venue("binance")
-RULES, COUNTING = BINANCE.rules.value, BINANCE.convention.value
 SYMBOLS = ("BTC", "ETH", "SOL", "DOGE")
+RULES, COUNTING = BINANCE.rules_for(f"{coin}USDT" for coin in SYMBOLS), BINANCE.convention.value
 FOUR = (
     BINANCE.contract("BTCUSDT"),
     BINANCE.contract("ETHUSDT"),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from marginlab import practices
 from marginlab.comparison import compare
 from marginlab.display import Explorer
 from marginlab.portfolio import preset, preset_names
@@ -119,6 +123,7 @@ def test_a_book_that_keeps_its_promises_has_its_verdicts(copy):
         ("structure.ipynb", "**What to notice.**", "**See.**", "claim 1-1 lacks what to notice;"),
         ("structure.ipynb", "**Check.**", "**Look.**", "claim 1-1 lacks a check that prints its numbers;"),
         ("structure.ipynb", "**Verdict: ", "**Result: ", "claim 1-1 lacks that verdict at its end;"),
+        ("structure.ipynb", "; elsewhere, not documented", "", "claim 1-3 lacks that verdict at its end"),
         ("claims.csv", "1-1,Does a healthy position carry a sick one?", "1-1,Does it?", "claim 1-1 lacks a label"),
     ],
 )
@@ -128,11 +133,137 @@ def test_a_claim_that_is_not_tried_stops_the_page_of_verdicts(copy, chapter, old
 
 
 @pytest.mark.parametrize(
-    ("verdict", "condition"), [("", ""), ("true", ""), ("holds", "at times"), ("does not hold", "")]
+    "wrong",
+    [
+        {"verdict": ""},
+        {"verdict": "true"},
+        {"verdict": "holds"},
+        {"condition": ""},
+        {"whom": ""},
+        {"date": ""},
+        {"date": "any date"},
+        {"date": "lately"},
+        {"whom": "any venue"},
+    ],
+    ids=str,
 )
-def test_a_verdict_is_one_of_four_and_names_its_condition(verdict, condition):
-    claim = CLAIMS.Claim("1-1", ALL[0].question, "structure", verdict, condition)
-    assert "one of the four verdicts" in CLAIMS.missing(claim)
+def test_a_verdict_is_one_of_five_and_names_its_condition_whom_it_speaks_of_and_when(wrong):
+    right = CLAIMS.Verdict("", "depends on the venue", "which says so", "Bybit", "2024 to 2026-09", "")
+    promise = "one of the five verdicts, of whom and when"
+    for verdict, kept in ((right, True), (replace(right, **wrong), False)):
+        claim = CLAIMS.Claim("1-1", ALL[0].question, "structure", (verdict,))
+        assert (promise not in CLAIMS.missing(claim)) == kept
+
+
+def test_what_follows_from_arithmetic_is_true_of_any_venue_at_any_date():
+    timeless = [one for claim in ALL for one in claim.verdicts if "any" in (one.whom + one.date).split()]
+    assert timeless
+    # A rule of the venues', or the lack of one, is never that.
+    assert not {"depends on the venue", "not documented"} & {one.verdict for one in timeless}
+
+
+@pytest.mark.parametrize("one", ["1-5", "2-2", "3-3", "3-4"])
+def test_a_claim_that_says_several_things_has_a_verdict_for_each(one):
+    (claim,) = (claim for claim in ALL if claim.id == one)
+    parts = [verdict.part for verdict in claim.verdicts]
+    assert len(parts) > 1
+    assert all(parts)
+    assert len(set(parts)) == len(parts)
+
+
+def test_only_a_claim_of_several_parts_names_them():
+    assert all((len(claim.verdicts) > 1) == bool(one.part) for claim in ALL for one in claim.verdicts)
+
+
+# --- no two contradict each other -----------------------------------------------------------------------------
+
+MATTERS: dict[str, list[tuple[str, Any]]] = {}
+for _claim in ALL:
+    for _one in _claim.verdicts:
+        if _one.matter:
+            MATTERS.setdefault(_one.matter, []).append((_claim.id, _one))
+VENUES = re.compile(
+    r"\b(Aster|Binance|BingX|Bitget|BitMEX|Bybit|Coinbase|dYdX|Gate|GMX|HTX|Hyperliquid|Kraken|KuCoin|Lighter|MEXC|OKX"
+    r"|Phemex)\b"
+)
+every_matter = pytest.mark.parametrize("matter", MATTERS)
+
+
+@every_matter
+def test_verdicts_that_rest_on_one_matter_say_one_thing_of_each_venue(matter):
+    said: dict[str, set[tuple[str, str]]] = {}
+    for _, one in MATTERS[matter]:
+        for name in VENUES.findall(one.whom):
+            said.setdefault(name, set()).add((one.verdict, one.date))
+    assert {name: verdicts for name, verdicts in said.items() if len(verdicts) > 1} == {}
+
+
+@every_matter
+def test_a_condition_names_no_venue_that_its_verdict_does_not_speak_of(matter):
+    for id_, one in MATTERS[matter]:
+        if "," in one.whom:
+            assert set(VENUES.findall(one.condition)) <= set(VENUES.findall(one.whom)), id_
+
+
+def test_the_order_of_closing_is_told_alike_by_every_claim_that_hangs_on_it():
+    told = {(one.verdict, one.whom, one.date, one.condition) for _, one in MATTERS["order of closing"]}
+    assert len(told) == 2
+    assert {"1-3", "3-1", "3-3"} == {id_ for id_, _ in MATTERS["order of closing"]}
+    assert {one[0] for one in told} == {"depends on the venue", "not documented"}
+
+
+def test_what_is_closed_in_parts_in_cross_alone_is_closed_whole_in_isolated():
+    (across, alone) = (one.condition for _, one in MATTERS["closing in parts"])
+    in_both, only_cross = across.split(", in cross alone ")
+    whole, in_parts = alone.split("; ")
+    assert VENUES.findall(only_cross) == VENUES.findall(whole)
+    assert set(VENUES.findall(in_both)) == set(VENUES.findall(in_parts))
+
+
+def test_no_chapter_says_that_all_of_a_pool_is_always_closed():
+    for chapter in CHAPTERS.values():
+        verdicts = re.findall(
+            r"^\*\*Verdict: .*?(?=\n\n)", "\n\n".join(cell.source for cell in notebook_of(chapter).cells), re.M | re.S
+        )
+        assert not [one for one in verdicts if re.search(r"\ball of them (go|are closed)\b", one)]
+
+
+# --- and none contradicts what is on record of the venues ------------------------------------------------------
+
+
+def condition_of(matter, verdict="depends on the venue"):
+    """Return the condition of the verdict that rests on a matter."""
+    (found,) = {one.condition for _, one in MATTERS[matter] if one.verdict == verdict}
+    return found
+
+
+def test_the_venues_that_let_a_position_or_an_account_change_its_mode_are_those_on_record():
+    kept, *others = condition_of("switching").split("; ")
+    named = VENUES.findall(" ".join(others))
+    for one in practices("switching"):
+        known = VENUES.findall(one.venue)
+        if one.rule in ("open", "account"):
+            assert set(known) <= set(named), one
+        if one.rule == "flat":
+            assert not set(known) & set(named), one
+    assert not VENUES.findall(kept)
+
+
+def test_the_pocket_that_pays_is_the_one_on_record():
+    margin, wallet = (VENUES.findall(part) for part in condition_of("pocket for funding").split("; "))
+    for one in practices("funding"):
+        for name in VENUES.findall(one.venue):
+            if one.rule in ("margin", "wallet"):
+                assert name not in (wallet if one.rule == "margin" else margin), one
+
+
+def test_who_asks_more_of_both_directions_is_on_record():
+    condition = condition_of("leverage by mode")
+    stricter = re.search(r"both directions held (\w+) is stricter in cross, (.*) in isolated$", condition)
+    in_cross, in_isolated = (VENUES.findall(part) for part in stricter.groups())
+    rules = {name: one.rule for one in practices("leverage") for name in VENUES.findall(one.venue)}
+    assert [rules[name] for name in in_cross] == ["sum"]
+    assert {rules[name] for name in in_isolated} == {"larger"}
 
 
 def test_a_claim_without_a_test_is_told(copy, tmp_path):
@@ -143,8 +274,11 @@ def test_a_claim_without_a_test_is_told(copy, tmp_path):
 
 def test_the_list_of_claims_is_a_table_with_a_row_each():
     rows = list(csv.reader((BOOK / "claims.csv").read_text(encoding="utf-8").splitlines()))
-    assert rows[0] == ["id", "question", "chapter", "verdict", "condition"]
-    assert {len(row) for row in rows} == {5}
+    assert rows[0] == ["id", "question", "chapter", "part", "verdict", "condition", "whom", "date", "matter"]
+    assert {len(row) for row in rows} == {9}
+    # A further part of a claim stands right below it, without the question again.
+    for before, row in pairwise(rows[1:]):
+        assert bool(row[1]) == bool(row[2]) == (row[0] != before[0])
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -16,6 +16,7 @@ from marginlab import (
     MODES,
     Account,
     Contract,
+    Deleverage,
     Diffusion,
     MeanReversion,
     Position,
@@ -249,12 +250,32 @@ def test_claim_2_2_what_happens_to_an_isolated_position_leaves_the_other_as_it_w
     assert outcome.wallet == isolated.wallet
 
 
-def test_claim_2_2_only_an_empty_fund_lets_a_loss_reach_a_winner():
-    # The condition. At 10x a fall of 30 % loses 9,000 on BTC, 6,000 more than its margin; the short ETH wins 4,500.
+@pytest.mark.parametrize("fund", [np.inf, 1_000.0, 0.0])
+def test_claim_2_2_whoever_bears_an_isolated_loss_it_is_not_ones_own_winner(fund):
+    # At 10x a fall of 30 % loses 9,000 on BTC, 6,000 more than its margin; the short ETH wins 4,500 and keeps them.
     account = opened("isolated", 10, "long BTC, short ETH")
-    paid, unpaid = (simulate(account, [MARKS * 0.7], rules=Rules(fund=fund)) for fund in (np.inf, 0.0))
-    assert (paid.size[1], paid.fund_paid, paid.deleveraged) == (account.size[1], pytest.approx(6_000), 0)
-    assert (unpaid.size[1], unpaid.fund_paid, unpaid.deleveraged) == (0, 0, pytest.approx(4_500))
+    outcome = simulate(account, [MARKS * 0.7], rules=Rules(fund=fund))
+    assert (outcome.size[1], outcome.margin[1]) == (account.size[1], account.margin[1])
+    assert (outcome.fund_paid, outcome.uncovered) == (
+        pytest.approx(min(fund, 6_000)),
+        pytest.approx(max(6_000 - fund, 0)),
+    )
+    assert outcome.equity == pytest.approx(STAKE - 3_000 + 4_500)
+
+
+@given(st.floats(0.02, 0.18), st.floats(0.2, 0.4), st.sampled_from(["cross", "isolated"]), st.floats(0.1, 1))
+def test_claim_2_2_others_losses_can_end_ones_winning_leg_in_either_mode(at, further, mode, share):
+    # The condition. ADL takes the short's profit no further than where it comes; the long is left with less against it.
+    account = opened(mode, 5, "long BTC, short ETH")
+    way = [MARKS * (1 - at), MARKS * (1 - at - further)]
+    hedged = simulate(account, way)
+    bare = simulate(account, way, actions=[Deleverage(step=0, position=1, share=share)])
+    assert bare.size[1] == pytest.approx((1 - share) * account.size[1] if bare.survived[1] else 0, abs=1e-9)
+    assert bare.forgone[1] == 0
+    assert bare.equity < hedged.equity
+    if bare.survived[1]:
+        # Missed is what the short would still have made, as long as nothing else is lost for it.
+        assert hedged.equity - bare.equity == pytest.approx(share * VALUES[1] * further)
 
 
 @given(st.floats(1_000, 50_000_000), st.floats(1.5, 20), st.floats(0.01, 1))
@@ -280,30 +301,50 @@ def blow_by_hand(move, leverage, mode, fund):
     profits, need = sides * VALUES * move, RATE * VALUES * (1 + move)
     if mode == "cross":
         assert STAKE + profits.sum() > need.sum()  # the hedge carries it at every move of the explorer
-        return VALUES, 0.0, 0.0, 0.0, STAKE + profits.sum()
+        return VALUES, 0.0, 0.0, STAKE + profits.sum()
     lost = margins + profits < need
     missing = np.maximum(-(margins + profits), 0)[lost].sum()
-    won = np.maximum(profits, 0)[~lost].sum()
-    taken = 0.0 if fund == "pays what is missing" else min(missing, won)
-    held = np.where(lost, 0.0, VALUES * (1 - (taken / won if taken else 0.0)))
-    left = STAKE - margins[lost].sum() + profits[~lost].sum() - taken
-    return held, missing if fund == "pays what is missing" else 0.0, taken, missing - taken, left
+    left = STAKE - margins[lost].sum() + profits[~lost].sum()
+    by_fund = missing if fund == "pays what is missing" else 0.0
+    return np.where(lost, 0.0, VALUES), by_fund, missing - by_fund, left
 
 
 def test_claim_2_2_the_explorer_of_the_blow_tells_what_is_held_and_who_paid():
     for state, said in states("blow"):
         cross, isolated = re.search(r"(In cross, .*?\.) (In isolated, .*\.)$", said).groups()
         for mode, told in (("cross", cross), ("isolated", isolated)):
-            held, fund, winner, others, left = blow_by_hand(state["move"], state["leverage"], mode, state["fund"])
-            if state["fund"] == "pays what is missing":
-                others = 0.0
-            for symbol, value, before in zip(("BTC", "ETH"), held, VALUES, strict=True):
-                fate = "gone" if value == 0 else "untouched" if value == before else f"cut to {value:,.0f} USDT"
+            held, fund, others, left = blow_by_hand(state["move"], state["leverage"], mode, state["fund"])
+            for symbol, value in zip(("BTC", "ETH"), held, strict=True):
+                fate = "untouched" if value else "gone"
                 assert re.search(rf"{symbol} is {fate}|BTC and ETH are {fate}", told), (state, said)
-            for who, amount in (("the fund pays", fund), ("your winner pays", winner), ("others pay", others)):
+            for who, amount in (("the fund pays", fund), ("others bear", others)):
                 found = re.search(rf"{who} ([\d,]+) USDT", told)
                 assert (number(found[1]) if found else 0) == pytest.approx(amount, abs=0.51), (state, said)
             assert number(re.search(r"and ([\d,]+) USDT are left", told)[1]) == pytest.approx(left, abs=0.51)
+
+
+def hedge_by_hand(mode, fall, at):
+    """Return the fall at which BTC is lost, or none, and what is left, along a straight fall by thousandths."""
+    wallet, margin = (STAKE, 0.0) if mode == "cross" else (STAKE - VALUES[0] / 5, VALUES[0] / 5)
+    for now in np.arange(round(1000 * fall) + 1) / 1000:
+        behind = wallet + VALUES[1] * min(now, at) if mode == "cross" else margin
+        need = VALUES[0] + (VALUES[1] if mode == "cross" and now < at else 0.0)
+        if behind - VALUES[0] * now <= RATE * need * (1 - now):
+            return now, 0.0 if mode == "cross" else wallet + VALUES[1] * min(fall, at)
+    return None, wallet + margin + VALUES[1] * min(fall, at) - VALUES[0] * fall
+
+
+def test_claim_2_2_the_explorer_of_the_broken_hedge_tells_what_is_left_of_it():
+    for state, said in states("broken", count=40):
+        fall, at = state["fall"], state["at"]
+        made = f"at {at:.0%} your short ETH was auto-deleveraged and made {VALUES[1] * at:,.0f} USDT"
+        assert (made if fall >= at else f"before {at:.0%} ADL has not come yet") in said
+        for mode in ("Cross", "Isolated"):
+            told = re.search(rf"{mode} (.*?), and ([\d,]+) USDT are left; with the hedge ([\d,]+)\.", said)
+            lost, left = hedge_by_hand(mode.lower(), fall, at)
+            assert told[1] == ("still holds BTC" if lost is None else f"loses BTC at {lost:.1%}"), (state, said)
+            assert number(told[2]) == pytest.approx(left, abs=0.51), (state, said)
+            assert number(told[3]) == pytest.approx(hedge_by_hand(mode.lower(), fall, 1)[1], abs=0.51)
 
 
 def fall_by_halving(value, margin):
@@ -367,6 +408,56 @@ def test_claim_2_3_without_an_offset_the_pools_worst_twentieth_has_nothing_left(
     # The condition.
     assert survival(0.9, "both long", "cross")[1] == 0
     assert survival(0.9, "both long", "isolated")[1] >= STAKE - 5_000
+
+
+def spare(contract, sizes, price, stake):
+    """Return what positions entered at 1 and their stake have beyond what is required."""
+    required = sum(slice_by_slice(contract.tiers, abs(size) * price) for size in sizes)
+    return stake + sum(sizes) * (price - 1) - required
+
+
+def fails_at(contract, sizes, step, stake=STAKE):
+    """Return the first price from 1 on, going by this factor, at which nothing is left to spare; nan for none."""
+    here = 1.0
+    while 1e-3 < here < 1e8:
+        there = here * step
+        if spare(contract, sizes, there, stake) <= 0:
+            for _ in range(60):
+                middle = (here + there) / 2
+                here, there = (here, middle) if spare(contract, sizes, middle, stake) <= 0 else (middle, there)
+            return there
+        here = there
+    return np.nan
+
+
+SIDED = {"BTC": BTC, "WIF": BINANCE.contract("WIFUSDT")}
+
+
+@given(st.sampled_from(list(SIDED)), st.floats(0.05, 1.2), st.floats(10_000, 80_000))
+def test_claim_2_3_both_sides_of_a_market_fail_at_the_same_prices_down_and_up(name, short, worth):
+    contract, sizes = SIDED[name], (worth, -short * worth)
+    pool = Account.of([Position(contract, size, 1.0) for size in sizes], wallet=STAKE, convention=COUNTING)
+    for way, step in (("down", 0.98), ("up", 1.02)):
+        expected = fails_at(contract, sizes, step)
+        if np.isnan(expected):
+            # Beyond what was tried there may be one.
+            assert not (1e-3 < pool.liquidation_price([1.0, 1.0], toward=way)[0] < 1e8)
+        else:
+            assert pool.liquidation_price([1.0, 1.0], toward=way) == pytest.approx([expected] * 2, rel=1e-9)
+
+
+def test_claim_2_3_the_explorer_of_both_sides_tells_where_the_pool_and_the_isolated_sides_fail():
+    for state, said in states("both-sides", count=30):
+        contract, short, market = SIDED[state["market"]], state["short"], state["market"]
+        held = f"short {short:.0%} of that" if short else "not short at all"
+        told = rest(state, said, f"{market}: long 80,000 USDT and {held}, with 10,000 behind it. ")
+        pool, apart = told.split(" Isolated at 20x, ")
+        sizes = [80_000.0, -short * 80_000.0][: 2 if short else 1]
+        ways = [price for step in (0.98, 1.02) if (price := fails_at(contract, sizes, step)) > 0]
+        assert numbers(pool) == pytest.approx(ways, abs=0.0051, rel=1e-3), (state, said)
+        # A twentieth of what it is worth is set aside for each.
+        single = [fails_at(contract, [size], 0.99 if size > 0 else 1.01, abs(size) / 20) for size in sizes]
+        assert numbers(apart) == pytest.approx(single, abs=0.0051), (state, said)
 
 
 @cache
@@ -557,11 +648,12 @@ def test_claim_2_4_the_explorer_of_refilling_tells_three_losses():
 
 SOL = Contract("SOLUSDT", Tiers.flat(0.005), currency="USDT")
 DOGE = Contract("DOGEUSDT", Tiers.flat(0.0065), currency="USDT")
+DATED = BINANCE.contract("BTCUSDT_261225")
 STRATEGIES = {
     "hedged pair": ([BTC, ETH], [30e3, -22e3], [0.47, 0.68], 0.88, 0.0),
     "basket of four longs": ([BTC, ETH, SOL, DOGE], [12e3] * 4, [0.47, 0.68, 0.76, 0.82], 0.8, 0.0),
     "one bet on BTC": ([BTC], [50e3], [0.47], None, 0.0),
-    "funding carry": ([BTC, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
+    "funding carry": ([DATED, BTC], [40e3, -40e3], [0.47, 0.47], 0.9995, 0.0001),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ from hypothesis import strategies as st
 
 from marginlab import (
     FOUR_HOURS_PER_YEAR,
+    HOURS_PER_YEAR,
     MODES,
     Account,
+    AutoMargin,
     Contract,
     JumpDiffusion,
     Position,
     Rules,
+    Stop,
     Tiers,
     TopUp,
     event,
@@ -27,6 +31,7 @@ from marginlab import (
 
 from ..chapters import explorers_of, notebook_of, states_of
 from ..examples import examples
+from ..strategies import shares
 
 # --- accounts -------------------------------------------------------------------------------------------------
 
@@ -208,6 +213,19 @@ def test_claim_1_2_what_an_isolated_position_loses_leaves_the_rest_of_the_accoun
     assert not isolated.liquidatable(marks)[0]
 
 
+@given(trades, st.floats(0.01, 4), st.floats(0.01, 4))
+def test_claim_1_2_where_the_fund_is_empty_others_bear_the_gap_and_ones_other_position_keeps_what_it_has(
+    trade, one, two
+):
+    isolated, marks = trade.opened("isolated"), trade.entry * [one, two]
+    outcome = simulate(isolated, [marks], rules=Rules(fund=0.0))
+    assert outcome.uncovered == outcome.shortfall
+    alive = outcome.survived
+    assert (outcome.size[alive] == isolated.size[alive]).all()
+    assert (outcome.margin[alive] == isolated.margin[alive]).all()
+    assert outcome.wallet == isolated.wallet
+
+
 # --- 1-3: one bad position takes down good ones ---------------------------------------------------------------
 
 longs = st.builds(
@@ -249,17 +267,24 @@ def test_claim_1_3_without_a_fee_selling_the_largest_loss_first_spares_the_posit
 
 
 @given(longs)
-def test_claim_1_3_where_the_largest_maintenance_goes_first_the_larger_position_goes_whether_it_moved_or_not(trade):
-    marks = edge(trade)
-    values = trade.size * marks
-    assume(abs(values[0] - values[1]) > 1e-6 * values.sum())
-    outcome = simulate(trade.opened("cross"), [marks], rules=Rules(close="market", order="largest maintenance"))
-    larger = int(values.argmax())
-    assert outcome.ledger[0].position == larger
-    assert outcome.survived.tolist() == [place != larger for place in range(2)]
+def test_claim_1_3_in_an_order_nobody_documents_either_may_go_and_without_a_fee_only_one_does(trade):
+    account, marks = trade.opened("cross"), edge(trade)
+    one_is_enough = [RATE * trade.size[place] * marks[place] > 1e-6 * account.wallet for place in range(2)]
+    assume(all(one_is_enough))
+    prices = np.broadcast_to(marks, (64, 1, 2))
+    survived = simulate(account, prices, rules=Rules(close="market", order="random")).survived
+    assert {tuple(row) for row in survived.tolist()} == {(True, False), (False, True)}
 
 
-@given(longs, st.sampled_from(["largest loss", "largest maintenance", "as given"]), st.floats(0.05, 3))
+@given(longs)
+def test_claim_1_3_closed_all_at_once_nothing_is_held_and_what_was_left_is_kept(trade):
+    account, marks = trade.opened("cross"), edge(trade)
+    outcome = simulate(account, [marks], rules=Rules(close="market", order="all at once"))
+    assert not outcome.survived.any()
+    assert outcome.equity == pytest.approx(account.equity(marks), abs=1e-6)
+
+
+@given(longs, st.sampled_from(["largest loss", "random", "as given"]), st.floats(0.05, 3))
 def test_claim_1_3_a_fee_above_the_maintenance_rate_takes_all_and_one_below_it_only_the_first(trade, order, times):
     assume(abs(times - 1) > 0.01)
     rules = Rules(close="market", order=order, liquidation_fee=times * RATE)
@@ -345,6 +370,42 @@ def test_claim_1_4_a_budget_is_lost_to_the_last_cent_in_a_fall_without_an_end():
     path = np.linspace(60_000, 30_000, 200)[:, None]
     outcome = simulate(account, path, top_up=TopUp(every=1, target=0.1, budget=900.0))
     assert -outcome.profit == pytest.approx(1_500)
+
+
+@given(st.sampled_from([2, 5, 10, 20]), st.floats(0.005, 0.6), sides)
+def test_claim_1_4_without_a_gap_the_nearer_of_stop_and_liquidation_comes_first(leverage, away, side):
+    # Steps of a ten-thousandth of the entry, so that nothing is passed by more than that.
+    account = Account.open(
+        [Position(BTC, side, 60_000, mode="isolated", leverage=leverage)], balance=40_000, convention=COUNTING
+    )
+    stop, price, step = 60_000 * (1 - side * away), account.liquidation_price()[0], 6.0
+    assume(abs(stop - price) > 2 * step)
+    path = 60_000 - side * step * np.arange(1, 7_000)[:, None]
+    outcome = simulate(account, path, actions=[Stop(step=0, position=0, price=stop)])
+    nearer = side * (stop - price) > 0
+    assert outcome.survived[0] == nearer
+    expected = -60_000 * away if nearer else -60_000 / leverage
+    assert outcome.profit == pytest.approx(expected, abs=step)
+
+
+@given(trades, jumpy, shares(0.001, 0.5))
+def test_claim_1_4_a_stop_never_lets_an_isolated_loss_beyond_the_margin(trade, moves, away):
+    account = trade.opened("isolated")
+    stops = [
+        Stop(step=0, position=i, price=entry * (1 - np.sign(size) * away))
+        for i, (entry, size) in enumerate(zip(trade.entry, trade.size, strict=True))
+    ]
+    outcome = simulate(account, trade.entry * moves, actions=stops)
+    assert (outcome.profit >= -account.margin.sum() - cents(trade)).all()
+
+
+@given(trades, jumpy)
+def test_claim_1_4_a_margin_that_replenishes_itself_may_cost_the_wallet_and_no_more(trade, moves):
+    account = trade.opened("isolated")
+    outcome = simulate(account, trade.entry * moves, auto_margin=AutoMargin())
+    assert (outcome.equity >= -cents(trade)).all()
+    alone = simulate(account, trade.entry * moves)
+    assert (alone.wallet >= account.wallet - cents(trade)).all()
 
 
 # --- 1-5: does cross multiply gains and risks -----------------------------------------------------------------
@@ -524,86 +585,88 @@ def test_the_ticks_of_the_gap_are_the_worst_four_hours_of_eight_events():
 NAMES = ["BTC", "ETH", "SOL", "DOGE"]
 FOUR_VALUES = np.array([*VALUES, 40_000.0, 60_000.0])
 FOUR_RATES = np.array([0.004, 0.004, 0.005, 0.0065])
-ORDERS = {
-    "largest loss first": "the largest loss",
-    "largest maintenance first": "the largest maintenance",
-    "in the order opened": "the first opened",
-}
-
-
-def goes_first(order, held, pnl, needed):
-    """Return which of the held positions a venue closes first."""
-    key = {"the largest loss": pnl, "the largest maintenance": -needed, "the first opened": np.arange(4.0)}[order]
-    return int(np.where(held, key, np.inf).argmin())
+# What each of the explorer's rules may come to: the orders, each a key by which the first to go is the smallest.
+ANY = [np.array(order) for order in permutations(range(4))]
 
 
 def pool_by_hand(order, falls, fee=0.0):
-    """Let ETH fall and close by hand: names in order, fall at the first, notional closed, equity left."""
-    wallet, held, names, first, closed = BALANCE, np.full(4, True), [], None, np.zeros(4)
+    """Let ETH fall and close by hand: which are closed, fall at the first, notional closed, equity left.
+
+    `order` is a place in the queue for each, ``"largest loss"``, ``"all at once"`` or ``"pool taken over"``.
+    """
+    wallet, held, first, closed = BALANCE, np.full(4, True), None, np.zeros(4)
     for fall in falls:
         values = FOUR_VALUES * [1, 1 - fall, 1, 1]
         pnl = values - FOUR_VALUES
         while held.any() and wallet + pnl[held].sum() < (FOUR_RATES * values)[held].sum():
             first = fall if first is None else first
             equity = wallet + pnl[held].sum()
-            if order is None or equity <= 1e-9:
-                going, wallet = np.flatnonzero(held), 0.0
+            rule = order if isinstance(order, str) else "in this order"
+            if rule in ("all at once", "pool taken over") or equity <= 1e-9:
+                going, wallet = np.flatnonzero(held), equity if rule == "all at once" else 0.0
             else:
-                going = [goes_first(order, held, pnl, FOUR_RATES * values)]
+                key = pnl if rule == "largest loss" else order
+                going = [int(np.where(held, key, np.inf).argmin())]
                 wallet += pnl[going[0]] - min(fee * values[going[0]], equity)
-            for place in going:
-                names.append(NAMES[place])
-                closed[place], held[place] = values[place], False
+            closed[going], held[going] = values[going], False
         equity = wallet + pnl[held].sum()
-    return names, first, closed, equity
+    return ~held, first, closed, equity
+
+
+def ends_by_hand(rule, falls, fee=0.0):
+    """Return the columns of what a rule may come to: a row an order."""
+    orders = ANY if rule in ("in any order", "any of them") else [rule.removeprefix("the ").removesuffix(" first")]
+    gone, first, closed, equity = zip(*(pool_by_hand(order, falls, fee) for order in orders), strict=True)
+    return np.array(gone), first[0], np.array(closed), np.array(equity)
+
+
+def ends_of_range(numbers, digits=0):
+    """Return the lowest and the highest as they are written, or the one that they are."""
+    low, high = np.round(numbers.min(), digits), np.round(numbers.max(), digits)
+    return [low] if low == high else [low, high]
 
 
 @in_some_states("taken")
-def test_taken_tells_what_closing_by_hand_closes_and_in_which_order(state):
+def test_taken_tells_what_closing_by_hand_closes_from_the_least_to_the_most_over_the_orders(state):
     fall, rule = state["fall"], state["rule"]
-    falls = np.arange(round(1000 * fall) + 1) / 1000
-    names, first, closed, equity = pool_by_hand(ORDERS.get(rule), falls)
+    gone, first, closed, equity = ends_by_hand(rule, np.arange(round(1000 * fall) + 1) / 1000)
     sentence = said("taken", **state)
-    unmoved = closed.sum() - closed[1]
-    pool = [first, unmoved, equity, BALANCE] if names else [equity]
-    if names and rule in ORDERS:
-        assert f"has sold {' then '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}, the first" in sentence
+    pool = ends_of_range(equity)
+    if first is not None:
+        count = [] if rule == "pool taken over" else [*ends_of_range(gone.sum(axis=1)), 4]
+        pool = [*count, first, *ends_of_range(closed.sum(axis=1) - closed[:, 1]), *pool, BALANCE]
     # Isolated: E - E/10 = P (1 - 0.004), a fall of 9.64 %: met at 9.7 %, and a tenth of its value is gone.
     lost = fall > 0.0964
     apart = [0.097, BALANCE - VALUES[1] / 10] if lost else [BALANCE - VALUES[1] * fall]
     assert_says(sentence, fall, *pool, *apart)
 
 
-def test_taken_draws_what_is_held_and_what_has_been_closed():
-    figure, _ = explorers_of("structure")["taken"].draw(fall=0.44, rule="in the order opened")
-    held, gone, apart, lost = (np.array(trace["y"]) for trace in figure["data"])
-    names, _, closed, _ = pool_by_hand("the first opened", np.arange(441) / 1000)
-    assert names == ["BTC", "ETH"]
-    assert gone == pytest.approx(closed)
-    assert held == pytest.approx([0, 0, 40_000, 60_000])
+def test_taken_draws_what_is_held_in_any_case_what_by_the_order_and_what_has_been_closed():
+    figure, _ = explorers_of("structure")["taken"].draw(fall=0.44, rule="in any order")
+    surely, by_order, gone, apart, none, lost = (np.array(trace["y"]) for trace in figure["data"])
+    held, _, closed, _ = ends_by_hand("in any order", np.arange(441) / 1000)
+    values = FOUR_VALUES * [1, 0.56, 1, 1] * ~held
+    assert surely == pytest.approx(values.min(axis=0))
+    assert surely + by_order == pytest.approx(values.max(axis=0))
+    assert gone == pytest.approx(closed.min(axis=0))
     assert apart == pytest.approx([VALUES[0], 0, 40_000, 60_000])
     assert lost == pytest.approx([0, VALUES[1] * (1 - 0.097), 0, 0])
+    assert not none.any()
 
 
 @in_some_states("chain")
-def test_chain_tells_what_the_first_closing_costs_and_whether_the_rest_follows(state):
+def test_chain_tells_what_the_first_closing_costs_and_how_many_follow(state):
     fee, first = state["fee"], state["first"]
     # wallet - V x = 0.004 V (1 - x) + the others' requirement.
     others = (FOUR_RATES * FOUR_VALUES).sum() - RATE * VALUES[1]
     fall = (BALANCE - others - RATE * VALUES[1]) / (VALUES[1] * (1 - RATE))
     fall += (1 - fall) * 1e-6
-    names, _, closed, _ = pool_by_hand(first, [fall], fee)
-    place = NAMES.index(names[0])
+    gone, _, closed, _ = ends_by_hand(first, [fall], fee)
     values = FOUR_VALUES * [1, 1 - fall, 1, 1]
-    sentence = said("chain", **state)
-    assert f"closing {names[0]} first" in sentence
-    stay = [name for name in NAMES if name not in names]
-    enough = f"that is enough, and {', '.join(stay[:-1])} and {stay[-1]} stay" if len(names) == 1 else "not enough"
-    chain = f"and {', '.join(names[:-1])} then {names[-1]} go in one step" if len(names) > 1 else ""
-    assert enough in sentence
-    assert chain in sentence
-    rest = [closed.sum() - closed[1]] if len(names) > 1 else []
-    assert_says(sentence, fee, fee * values[place], FOUR_RATES[place] * values[place], *rest)
+    places = [1] if first == "the largest loss" else [0, 1, 2, 3]
+    costs = [*ends_of_range(fee * values[places]), *ends_of_range((FOUR_RATES * values)[places])]
+    counts = [*ends_of_range(gone.sum(axis=1)), 4, *ends_of_range(closed.sum(axis=1) - closed[:, 1])]
+    assert_says(said("chain", **state), fee, *costs, *counts)
 
 
 @in_some_states("worst-case")
@@ -634,6 +697,51 @@ def test_added_tells_the_worst_month_with_funding_and_refills_worked_out_again(s
     sentence = said("added", **state)
     assert ("just the" in sentence) == (not more)
     assert_says(sentence, budget, worst, *more, aside, beyond)
+
+
+def stopped_by_hand(market, mode, leverage, below):
+    """Return how often the venue ends BTC and how often its stop, and the result of one month in twenty."""
+    prices, least = hourly(market) / MARKS, 1 - below
+    cash, held = np.full(len(prices), BALANCE), np.full((len(prices), 2), True)
+    forced, stopped = np.zeros((2, len(prices), 2), dtype=bool)
+    for moved in prices.transpose(1, 0, 2):
+        profit, need = held * VALUES * (moved - 1), held * RATE * VALUES * moved
+        if mode == "cross":
+            lost = (cash + profit.sum(axis=1) < need.sum(axis=1))[:, None] & held
+            cash[lost.any(axis=1)] = 0
+        else:
+            lost = (VALUES / leverage + profit < need) & held
+            cash -= (lost * VALUES / leverage).sum(axis=1)
+        out = held & ~lost & (moved <= least)
+        cash += (out * profit).sum(axis=1)
+        forced, stopped, held = forced | lost, stopped | out, held & ~lost & ~out
+    result = cash + (held * VALUES * (prices[:, -1] - 1)).sum(axis=1) - BALANCE
+    return forced[:, 0].mean(), stopped[:, 0].mean(), np.quantile(result, 0.05)
+
+
+@cache
+def hourly(market):
+    """Return a month of hours, a thousand times, with a fall of a tenth a month or without."""
+    fall = {"without gaps": 0.0, "with gaps": 0.1}[market]
+    jumps = {"common_jumps_per_year": 12 * bool(fall), "common_jump_mean": np.log1p(-fall)}
+    model = JumpDiffusion(
+        MARKS,
+        volatility_per_year=[0.5, 0.7],
+        correlation=0.8,
+        steps_per_year=HOURS_PER_YEAR,
+        common_jump_deviation=0.02,
+        **jumps,
+    )
+    return model.sample(np.random.default_rng(14), paths=1_000, steps=720)
+
+
+@in_some_states("comes-first")
+def test_comes_first_tells_who_ends_a_position_and_what_a_bad_month_costs_worked_out_step_by_step(state):
+    market, leverage, below = state["market"], state["leverage"], state["below"]
+    cross, isolated = (stopped_by_hand(market, mode, leverage, below) for mode in MODES)
+    sentence = said("comes-first", **state)
+    assert sentence.startswith(market.capitalize())
+    assert_says(sentence, below, *cross, leverage, *isolated)
 
 
 def ends_of(equity):
@@ -684,9 +792,12 @@ def test_the_exercise_on_the_chain_is_solved_by_hand():
     left = 11_000 - 20 * (2_500 - price) - 0.005 * 20 * price
     assert left > 500 > 11_000 - 20 * (2_500 - price) - 0.02 * 20 * price
     printed = solution("structure-chain")
-    assert f"fee 0.5%: BTC is kept, {left:,.0f} USDT are left" in printed
+    assert f"fee 0.5%, the largest loss first: BTC is kept, {left:,.0f} USDT are left" in printed
     # The fee on 50,000 would be 1,000: it takes what there is.
-    assert "fee 2.0%: BTC is closed, 0 USDT are left" in printed
+    assert "fee 2.0%, the largest loss first: BTC is closed, 0 USDT are left" in printed
+    # BTC first costs 250. ETH fails where 10,750 - 20 (2,500 - P) = 0.2 P, so P = 1,982.3, and pays 0.5 % of 39,646.
+    least = 10_750 - 20 * (2_500 - 1_982.3) - 0.005 * 20 * 1_982.3
+    assert f"in any order: {least:,.0f} to {left:,.0f} USDT are left" in printed
 
 
 def test_the_exercise_on_refilling_is_solved_by_hand():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import product
+from dataclasses import replace
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -111,21 +112,32 @@ def test_claim_3_1_a_broken_pool_leaves_nothing_and_isolated_at_least_its_wallet
     assert after(account, move).equity >= account.wallet - 1e-9
 
 
+CLOSED_ONE_BY_ONE = ("largest loss", "random", "as given")
+
+
 @given(st.floats(1e-5, 0.003))
 def test_claim_3_1_without_a_fee_a_closing_takes_nothing_from_the_others(beyond):
     pool = four("cross")
     marks = OPENS * (1 + liquidation_move(pool, OPENS)[0] - beyond)
-    outcome = simulate(pool, [marks], rules=Rules(close="market", part="restore", order="largest maintenance"))
-    assert outcome.survived.any()
-    assert outcome.equity == pytest.approx(pool.equity(marks), abs=1e-6)
+    for order in CLOSED_ONE_BY_ONE:
+        outcome = simulate(pool, [marks], rules=Rules(close="market", part="restore", order=order))
+        assert outcome.survived.any()
+        assert outcome.equity == pytest.approx(pool.equity(marks), abs=1e-6)
 
 
 @given(st.floats(1e-5, 0.003), st.floats(0.0065, 0.02))
 def test_claim_3_1_a_fee_above_every_maintenance_rate_makes_one_closing_lead_to_all(beyond, fee):
     pool = four("cross")
     marks = OPENS * (1 + liquidation_move(pool, OPENS)[0] - beyond)
-    outcome = simulate(pool, [marks], rules=Rules(close="market", part="restore", liquidation_fee=fee))
-    assert not outcome.survived.any()
+    for order in CLOSED_ONE_BY_ONE:
+        rules = Rules(close="market", part="restore", order=order, liquidation_fee=fee)
+        assert not simulate(pool, [marks], rules=rules).survived.any()
+
+
+@given(falls, st.integers(0, 10))
+def test_claim_3_1_at_binance_which_documents_no_order_none_changes_a_number(move, seed):
+    prices = np.broadcast_to(OPENS * (1 - move), (16, 1, 4))
+    assert np.ptp(simulate(four("cross"), prices, rules=replace(RULES, order="random"), seed=seed).equity) == 0
 
 
 def crash_paths(fall, correlation, paths):
@@ -161,7 +173,7 @@ def test_the_crash_explorer_says_what_was_lost_and_left():
             assert told == pytest.approx(found, abs=within + 1e-9), state
 
 
-def cured(beyond, fee):
+def cured(beyond, fee, queue):
     """Close by hand until the pool is cured: positions closed as a whole, share of value closed, what is left."""
     move = liquidation_move(four("cross"), OPENS)[0] - beyond
     value, equity, whole, closed = np.full(4, EACH * (1 + move)), STAKE + 4 * EACH * move, 0, 0.0
@@ -170,8 +182,8 @@ def cured(beyond, fee):
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(fee < RATES, (RATES @ value - equity) / ((RATES - fee) * value), np.inf)
         share = np.where((share < 1) & (value > 0), share, 1.0)
-        wanted = np.where(value > 0, RATES * value + 1e9 * (share < 1), -1)
-        first = int(wanted.argmax())
+        # In part before as a whole, and then as the queue says.
+        first = min(np.flatnonzero(value), key=lambda place: (share[place] == 1, queue[place]))
         closed += share[first] * value[first]
         equity = max(equity - share[first] * value[first] * fee, 0.0)
         whole += share[first] == 1
@@ -186,11 +198,11 @@ def cured(beyond, fee):
 def test_the_chain_explorer_says_what_is_closed_and_left():
     for state in states_of(explorers_of("volatility")["chain"], 20):
         told = numbers(said("chain", **state))
-        hand = cured(state["beyond"], state["fee"])
-        assert told[:2] == pytest.approx([state["beyond"], state["fee"]], abs=6e-5)
-        assert told[2] == hand[0], state
-        assert told[3] == pytest.approx(hand[1], abs=0.0051), state
-        assert told[4] == pytest.approx(hand[2], abs=0.51), state
+        queues = [cured(state["beyond"], state["fee"], queue) for queue in permutations(range(4))]
+        expected = [state["beyond"], state["fee"]]
+        for column, digits in zip(zip(*queues, strict=True), (0, 2, 0), strict=True):
+            expected += sorted({round(end, digits) for end in (min(column), max(column))})
+        assert told == pytest.approx(expected, abs=6e-5), state
 
 
 # --- 3-2: a circuit breaker -----------------------------------------------------------------------------------

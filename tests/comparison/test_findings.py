@@ -20,7 +20,7 @@ every_preset = pytest.mark.parametrize("name", preset_names())
 
 def rows_of(comparison):
     """Work the findings out anew, from replays that are kept."""
-    return findings(comparison.columns, comparison.replays, comparison.venue.rules.value)
+    return findings(comparison.columns, comparison.replays, comparison.rules)
 
 
 def found(comparison, question):
@@ -47,6 +47,14 @@ def test_the_better_mode_is_the_one_that_loses_less_or_stands_further_away(name)
             assert figures[0] == pytest.approx(figures[1])
         else:
             assert finding.better == ("cross", "isolated")[int(np.argmin(figures))]
+
+
+def test_of_two_legs_of_one_market_the_one_that_is_lost_is_named():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    pair = of(*legs, wallet=3_000, marks=[10_000, 10_000])
+    row = found(pair, "All markets fall by 30%")
+    assert (row.cross, row.better) == (0, "isolated")
+    assert row.gives_up == "BTCUSDT long, which the other mode keeps"
 
 
 @every_preset
@@ -142,7 +150,7 @@ def test_positions_on_both_sides_rest_on_the_claim_about_offsetting_and_one_side
 
 def test_what_is_given_up_names_the_positions_that_the_other_mode_keeps():
     carry = found(COMPARED["funding-carry"], "All markets rise by 20%")
-    assert (carry.better, carry.gives_up) == ("isolated", "BTCUSD, which the other mode keeps")
+    assert (carry.better, carry.gives_up) == ("isolated", "BTC-USD-SWAP, which the other mode keeps")
 
 
 def test_figures_that_differ_by_rounding_alone_are_the_same():
@@ -160,7 +168,7 @@ def test_shocks_follow_the_venues_rules():
     # Hyperliquid sells in the market and gives back what is left, where a takeover would keep it.
     account = Account.of([Position(BTC, 1, 10_000, "isolated", margin=2_060)], wallet=0)
     sold = compare(account, [10_000], venue="hyperliquid")
-    rules, marks = sold.venue.rules.value, sold.marks
+    rules, marks = sold.rules, sold.marks
     left = stress_map({"mine": account}, marks, rules=rules, btc=-0.3, rest=-0.3).equity[0, 0, 0]
     finding = found(sold, "All markets fall by 30%")
     assert 0 < left < 100

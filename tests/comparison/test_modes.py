@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move, venue
+from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move, venue, venue_names
 from marginlab.comparison import Refusal
 from marginlab.comparison.modes import MODE_COLUMNS, all_cross, all_isolated, columns_of
 from marginlab.portfolio import preset, preset_names
@@ -15,6 +16,7 @@ from ..strategies import accounts, continuous_tables
 
 BTC = Contract("BTC", Tiers([0, 100_000], [0.01, 0.02], max_leverage=[50, 25], cap=1_000_000))
 ETH = Contract("ETH", Tiers.flat(0.01, max_leverage=50))
+STEEP = Tiers([0, 300_000, 900_000, 2_000_000], [0.005, 0.02, 0.1, 0.3], max_leverage=[50, 20, 5, 2])
 MARKS = np.array([10_000.0, 1_000.0])
 BINANCE = venue("binance")
 
@@ -93,7 +95,97 @@ def test_all_columns_hold_the_same_money_and_the_same_positions(case):
     for standing in columns_of(account, marks, BINANCE):
         assert np.isclose(standing.equity, account.equity(marks), rtol=1e-12, atol=1e-9 * case.scale)
         assert (standing.account.size == account.size).all()
-        assert (standing.account.margin >= 0).all()
+        # Nobody is made to owe a margin; one that stands below 0 stays there.
+        assert (standing.account.margin >= np.minimum(account.margin, 0)).all()
+
+
+# --- both sides of a market -----------------------------------------------------------------------------------
+
+
+def of_binance(*legs, wallet, mark=60_000.0):
+    """Return the columns of an account of BTC at Binance, each leg as (size, entry)."""
+    btc = BINANCE.contract("BTCUSDT")
+    account = Account.of(
+        [Position(btc, size, entry, leverage=25) for size, entry in legs],
+        wallet=wallet,
+        convention=BINANCE.convention.value,
+    )
+    return columns_of(account, np.full(len(legs), mark), BINANCE)
+
+
+def test_a_fully_hedged_pair_fails_nowhere_below_and_at_one_price_above():
+    cross, _, isolated = of_binance((1, 60_000), (-1, 60_000), wallet=5_000)
+    # Both legs are then in the second bracket: 5,000 = 2 (0.005 P - 300).
+    assert cross.liquidation_price.tolist() == [560_000, 560_000]
+    assert np.isnan(cross.other_liquidation_price).all()
+    # Alone, each has 2,400 behind it, a 25th of what it is worth.
+    assert isolated.liquidation_price == pytest.approx([57_600 / 0.996, 62_400 / 1.004])
+    assert np.isnan(isolated.other_liquidation_price).all()
+
+
+def test_where_a_pool_fails_both_ways_the_nearer_price_comes_first_for_both_legs():
+    cross, _, isolated = of_binance((1, 60_000), (-0.99, 58_000), wallet=2_500)
+    # 2,500 - 2,580 + 0.01 P less 0.4 % of 1.99 P, and above the bracket from 300,000 on: less 0.5 %, and 300 twice.
+    below = 80 / (0.01 - 0.004 * 1.99)
+    assert cross.liquidation_price == pytest.approx([below] * 2)
+    assert cross.distance == pytest.approx([below / 60_000 - 1] * 2)
+    pool = cross.account
+    (above,) = set(cross.other_liquidation_price.tolist())
+    assert above > 800_000
+    assert pool.equity([above] * 2) == pytest.approx(pool.requirement([above] * 2).sum())
+    assert cross.other_distance == pytest.approx([above / 60_000 - 1] * 2)
+    assert np.isnan(isolated.other_distance).all()
+
+
+def test_where_the_upper_price_is_the_nearer_the_lower_is_the_other():
+    (cross, *_) = of_binance((1, 60_000), (-0.99, 58_000), wallet=2_500, mark=900_000.0)
+    (below,) = set(cross.other_liquidation_price.tolist())
+    assert below == pytest.approx(80 / (0.01 - 0.004 * 1.99))
+    assert 900_000 < cross.liquidation_price[0] < 2 * 900_000
+
+
+def test_both_legs_of_a_long_that_is_hedged_in_part_have_one_price():
+    cross, _, _ = of_binance((0.2, 64_000), (-0.15, 58_000), wallet=3_000)
+    # 3,000 - 4,100 + 0.05 P = 0.004 x 0.35 P
+    assert cross.liquidation_price == pytest.approx([1_100 / (0.05 - 0.0014)] * 2)
+    assert cross.fall == pytest.approx(cross.distance)
+
+
+amounts = st.floats(0.01, 20)
+entries = st.floats(40_000, 80_000)
+
+
+@given(amounts, amounts, entries, entries, st.floats(-5, 5), st.floats(0, 200_000), st.sampled_from(venue_names()))
+def test_at_each_price_given_the_pool_fails_and_before_it_does_not(size, other, entry, theirs, eth, wallet, name):
+    btc, ether = (Contract(one, STEEP, currency="USDT") for one in ("BTC", "ETH"))
+    legs = [Position(btc, size, entry), Position(btc, -other, theirs), *([Position(ether, eth, 3_000)] if eth else [])]
+    pool = Account.of(legs, wallet=wallet, convention=venue(name).convention.value)
+    marks = np.array([60_000.0, 60_000.0, 3_000.0][: len(legs)])
+    assume(not pool.liquidatable(marks)[0])
+    cross = columns_of(pool, marks, venue(name))[0]
+    prices = np.array([cross.liquidation_price, cross.other_liquidation_price])[:, :2]
+    assert np.array_equal(prices[:, 0], prices[:, 1], equal_nan=True)
+    near, far = prices[:, 0]
+    assert np.isnan(far) or ((near < 60_000) != (far < 60_000) and abs(near - 60_000) <= abs(far - 60_000))
+    for price in prices[~np.isnan(prices[:, 0]), 0]:
+        there = np.where(np.arange(len(legs)) < 2, price, marks)
+        left, scale = pool.position_equity(there) - pool.position_requirement(there), pool.notional(there).sum()
+        if pool.convention.maintenance_at == "liquidation":
+            assert abs(left[0]) <= 1e-9 * (scale + wallet)
+        way = np.linspace(60_000, price, 50, endpoint=False)
+        on_the_way = np.where(np.arange(len(legs)) < 2, way[:, None], marks)
+        assert pool.convention.maintenance_at == "mark" or not pool.liquidatable(on_the_way).any()
+
+
+@pytest.mark.parametrize("charged", ["each", "larger", "net"])
+def test_isolated_each_leg_gets_a_margin_of_its_own_however_the_pool_is_charged(charged):
+    account = Account.of(
+        [Position(BTC, 1, 10_000, leverage=10), Position(BTC, -0.5, 10_000, leverage=5)],
+        wallet=3_000,
+        convention=Convention(charged=charged),
+    )
+    isolated = all_isolated(account)
+    assert (isolated.margin.tolist(), isolated.wallet) == ([1_000, 1_000], 1_000)
 
 
 # --- its figures ----------------------------------------------------------------------------------------------
@@ -166,10 +258,10 @@ def test_a_sound_account_is_refused_nothing_as_it_is_entered():
 def test_leverage_size_and_margin_beyond_the_brackets_are_refused_with_their_bounds():
     account = Account(1e6, [BTC] * 3, [1, 120, 1], 10_000, ["cross", "cross", "isolated"], [0, 0, 50], [80, 10, 10])
     assert said(columns(account, [10_000] * 3)[0]) == [
-        "BTC: leverage must be at most 50 at this size, not 80",
-        "BTC: size must be at most 1,000,000 notional, not 1,200,000",
-        "BTC: margin must be more than 100.00, its maintenance margin, not 50.00",
-        "BTC: is liquidated at once: equity 50.00, required 100.00",
+        "BTC long 1: leverage must be at most 50 at this size, not 80",
+        "BTC long 2: size must be at most 1,000,000 notional, not 1,200,000",
+        "BTC long 3: margin must be more than 100.00, its maintenance margin, not 50.00",
+        "BTC long 3: is liquidated at once: equity 50.00, required 100.00",
     ]
     assert [one.position for one in columns(account, [10_000] * 3)[0].refusals] == [0, 1, 2, 2]
 

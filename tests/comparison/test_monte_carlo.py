@@ -33,6 +33,15 @@ def long_of(contract=BTC, leverage=10, wallet=0.0, mode="isolated", where="binan
 PAIR = of("hedged-pair")
 
 
+def test_both_sides_of_a_market_go_along_one_path():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    pair = compare(Account.of(legs, wallet=2_000), [10_000, 10_000], venue="binance")
+    known = chances_of(pair, volatility=[0.9], **FEW)
+    # Whatever the price does, one wins what the other loses.
+    assert np.ptp(known.left[1]) < 1e-6
+    assert known.lost("all cross").hits == 0 < known.lost("all isolated").hits
+
+
 # --- a known answer -------------------------------------------------------------------------------------------
 
 # Broadie, Glasserman and Kou (1997): a barrier that is looked at every dt acts like one that is always looked at
@@ -158,7 +167,7 @@ def test_a_position_that_is_only_reduced_counts_as_lost_too():
     model = Diffusion(start, volatility_per_year=0.6, correlation=0.8, steps_per_year=6 * 365)
     prices = model.sample(np.random.default_rng(*np.random.SeedSequence(1).spawn(1)), paths=200, steps=60)
     found = chances_of(comparison, days=10, paths=200)
-    rules, only_reduced = comparison.venue.rules.value, 0
+    rules, only_reduced = comparison.rules, 0
     for path, closed in zip(prices, found.closed[1], strict=True):
         alone = simulate(comparison.accounts["all cross"], path, rules=rules)
         assert closed == bool(alone.ledger.of(*BY_FORCE))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
 from marginlab import Account, Contract, Position, Tiers, event_names, venue
-from marginlab.comparison import compare, replay, stress_map
+from marginlab.comparison import compare, replay, results_csv, stress_map
 from marginlab.portfolio import preset, preset_names
 
 BTC = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50), currency="USDT")
@@ -22,7 +24,7 @@ def of(name):
 @pytest.mark.parametrize("name", preset_names())
 def test_everything_compared_is_what_the_parts_say_when_asked_themselves(name):
     found, one = of(name), preset(name)
-    rules = venue(one.venue).rules.value
+    rules = venue(one.venue).rules_for(found.symbols)
     assert found.venue is venue(one.venue)
     assert found.accounts == {column.name: column.account for column in found.columns}
     stress = stress_map(found.accounts, one.marks, rules=rules)
@@ -77,6 +79,26 @@ def test_prices_and_moves_that_do_not_exist_are_said_in_words():
     assert "nan" not in text
 
 
+def test_both_sides_of_a_market_are_told_apart_in_all_results():
+    legs = [Position(BTC, size, 10_000, leverage=10) for size in (1, -1)]
+    found = compare(Account.of(legs, wallet=3_000), [10_000, 10_000], venue="binance")
+    assert (found.symbols, found.names) == (("BTCUSDT",) * 2, ("BTCUSDT long", "BTCUSDT short"))
+    rows = list(csv.reader(results_csv(found).splitlines()))
+    assert {row[2] for row in rows if row[0] == "position"} == {"1 BTCUSDT long", "2 BTCUSDT short"}
+    # Rows that stand for one thing stand there once.
+    assert len({tuple(row[:4]) for row in rows}) == len(rows)
+    assert any(row[0] == "closing" and row[3].endswith("BTCUSDT short") for row in rows)
+
+
+def test_a_side_that_nothing_is_left_of_is_said_in_words():
+    # Isolated, the short has 800 set aside, and has lost 2,000.
+    legs = [Position(BTC, size, entry, leverage=10) for size, entry in ((1, 10_000), (-1, 8_000))]
+    found = compare(Account.of(legs, wallet=2_000), [10_000, 10_000], venue="binance")
+    assert np.isinf(found.columns[2].margin_ratio[1])
+    assert found.position_table.rows[-1][-2:] == ("above 1,000x", "above 1,000%")
+    assert "inf" not in str(found)
+
+
 def test_an_account_that_is_refused_nothing_says_so():
     assert "What the venue would refuse:\n  nothing\n" in str(compare(ONE, [10_000], venue="bybit"))
 
@@ -108,3 +130,8 @@ def test_a_position_without_leverage_or_limit_is_refused():
     bare = Contract("BTCUSDT", Tiers.flat(0.01))
     with pytest.raises(ValueError, match=r"^leverage must be given where the brackets set no limit"):
         compare(Account.of([Position(bare, 1, 10_000)], wallet=3_000), [10_000], venue="binance")
+
+
+def test_a_comparison_charges_the_liquidation_fee_of_what_is_held():
+    assert of("basket-of-longs").rules.liquidation_fee == 0.015
+    assert of("hedged-pair").rules == venue("binance").rules.value

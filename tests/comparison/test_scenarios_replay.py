@@ -34,7 +34,7 @@ def test_replays_of_presets_agree_with_the_exact_fractions_event_by_event(name):
     assert [replayed.event for replayed in comparison.replays] == list(event_names())
     for replayed in comparison.replays:
         for column, account in comparison.accounts.items():
-            exact = run(account, replayed.prices, comparison.venue.rules.value, funding=replayed.funding)
+            exact = run(account, replayed.prices, comparison.rules, funding=replayed.funding)
             assert differences(replayed.outcomes[column], exact) == [], (replayed.event, column)
 
 
@@ -98,14 +98,12 @@ def test_the_equity_after_every_step_is_kept():
     assert replayed.start == {"mine": three().equity(MARKS)}
 
 
-def test_deleveraging_counts_as_a_loss_by_force():
-    # Without maintenance the long is closed when its margin is gone, below zero; the winning short pays for that.
-    bare = Contract("BTCUSDT", Tiers.flat(0.0))
-    account = Account.of(
-        [Position(bare, 1, 50_000, "isolated", margin=100), Position(SOL, -400, 100, "isolated", 1)],
-    )
-    losses = replay({"mine": account}, MARKS[::2], "covid-2020", rules=Rules(fund=0.0)).losses("mine")
-    assert [loss.kind for loss in losses] == ["taken over", "auto-deleveraged"]
+def test_netting_counts_as_a_loss_by_force():
+    # The pool fails in the fall; long and short of one contract are closed against each other before the rest goes.
+    btc = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50))
+    account = Account.of([Position(btc, 2, 50_000), Position(btc, -1, 50_000)], wallet=10_000)
+    losses = replay({"mine": account}, [50_000, 50_000], "covid-2020", rules=Rules(net_first=True)).losses("mine")
+    assert [(loss.kind, loss.position) for loss in losses] == [("netted", 0), ("netted", 1), ("taken over", 0)]
 
 
 def test_an_unknown_event_is_refused():

@@ -9,6 +9,7 @@ import pytest
 
 from marginlab import venue, venue_names
 from marginlab.display.entry import NEWEST, Entry
+from marginlab.markets.brackets import symbols_like
 from marginlab.portfolio import Portfolio, preset, preset_names
 
 PAIR = preset("hedged-pair")
@@ -40,6 +41,12 @@ def test_every_change_is_handed_on_once():
     put(entry, 0, "size", "0.5")
     assert len(seen) == 2
     assert [one.positions[0].size for one in seen] == [0.4, 0.5]
+
+
+def test_a_margin_may_stand_below_0(entry):
+    put(entry, 0, "mode", "isolated")
+    put(entry, 0, "margin", "-125")
+    assert entry.portfolio.positions[0].margin == -125
 
 
 def test_an_amount_can_be_what_it_is_worth_at_entry(entry):
@@ -82,7 +89,7 @@ def test_what_belongs_to_no_one_field_is_said_below():
     # Two currencies in one account.
     entry = Entry(preset("funding-carry"), print)
     entry.add.click()
-    put(entry, 1, "symbol", next(one for one in venue("okx").symbols if one.endswith("USDT")))
+    put(entry, 1, "symbol", next(one for one in venue("okx").symbols if one.startswith("ETH")))
     put(entry, 1, "size", "1")
     put(entry, 1, "entry", "70000")
     assert entry.portfolio is None
@@ -110,11 +117,10 @@ def test_an_account_has_one_to_eight_positions(entry):
 @pytest.mark.parametrize("name", venue_names())
 def test_at_another_venue_a_position_takes_the_contract_that_is_most_alike(entry, name):
     entry.fields["venue"].input.value = name
-    known = {symbol[:3] for symbol in venue(name).symbols}
     for row, market in zip(entry.rows, ("BTC", "ETH"), strict=True):
-        symbol = row.fields["symbol"]
-        assert (symbol.input.value or "none")[:3] == (market if market in known else "non")
-        assert bool(symbol.wrong.value) == (market not in known)
+        symbol, known = row.fields["symbol"], symbols_like(name, market)
+        assert (symbol.input.value in known) if known else (symbol.input.value is None)
+        assert bool(symbol.wrong.value) == (not known)
     entry.fields["venue"].input.value = "binance"
 
 
@@ -132,7 +138,7 @@ def test_a_contract_that_a_venue_lacks_is_asked_for_rather_than_guessed():
 
 def test_of_two_contracts_of_a_market_the_one_that_settles_alike_is_taken(entry):
     entry.fields["venue"].input.value = "okx"
-    assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USDT-SWAP", "ETHUSDT"]
+    assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USDT-SWAP", "ETH-USDT-SWAP"]
     assert entry.portfolio.currency == "USDT"
 
 

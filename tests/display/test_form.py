@@ -108,6 +108,24 @@ def test_positions_of_an_exchange_are_pasted_beside_the_wallet_of_the_form(desk)
     assert (held.venue, held.wallet, held.positions[0].size, held.marks) == ("binance", 9_000, 0.3, (71_000,))
 
 
+def test_both_sides_of_a_market_are_pasted_and_told_apart(desk):
+    long = POSITION | {"contracts": 0.2, "marginMode": "cross", "markPrice": 60_000.0, "entryPrice": 64_000.0}
+    short = long | {"side": "short", "contracts": 0.15, "entryPrice": 58_000.0}
+    assert pasted(desk, PASTED, json.dumps([long, short])) == "Taken over."
+    said = desk.panels["Now"].lives[0].words.value
+    assert "all cross BTCUSDT long and BTCUSDT short are nearest to their liquidation" in said
+    # A market has one mark: changed in one row, it is asked for in the other.
+    desk.entry.rows[0].fields["mark"].input.value = "61000"
+    assert "must be 61000, as for the other position in BTCUSDT" in desk.entry.rows[1].fields["mark"].wrong.value
+    desk.entry.rows[1].fields["mark"].input.value = ""
+    assert desk.entry.portfolio.marks == (61_000, 61_000)
+
+
+def test_portfolio_margin_is_refused_by_its_name_where_it_is_pasted(desk):
+    said = pasted(desk, PASTED, json.dumps([POSITION | {"marginMode": "portfolio"}]))
+    assert "position 1, marginMode must be cross or isolated: portfolio margin is set by scenarios" in said
+
+
 def test_what_is_wrong_with_what_is_pasted_is_said_by_row_and_field_and_nothing_is_taken(desk):
     before = desk.entry.portfolio
     said = pasted(desk, PASTED, json.dumps([POSITION, POSITION | {"side": "<b>", "marginMode": "cross"}]))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import event, event_names, simulate, venue
+from marginlab import event, event_names, simulate
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -154,7 +154,7 @@ def test_what_is_left_after_shocks_is_what_the_engine_leaves(name, btc, rest):
     way = np.exp(np.arange(1, 33)[:, None] / 32 * np.log1p(moves))
     _, _, table = screens.shocked(found, btc, rest)
     for row, column in zip(table.rows, MODE_COLUMNS, strict=True):
-        end = simulate(found.accounts[column], np.array(one.marks) * way, rules=venue(one.venue).rules.value)
+        end = simulate(found.accounts[column], np.array(one.marks) * way, rules=found.rules)
         assert row[:2] == (column, as_amount(end.equity))
         assert (row[3] == "none") == bool(end.survived.all())
 
@@ -173,7 +173,7 @@ def test_a_crash_shows_every_step_and_every_closing(name):
             end = simulate(
                 found.accounts[column],
                 prices,
-                rules=venue(one.venue).rules.value,
+                rules=found.rules,
                 funding=path.funding[:, markets],
                 record=("equity",),
             )
@@ -223,8 +223,36 @@ def test_the_book_leads_from_each_finding_to_the_claim_behind_it():
 def test_positions_in_one_symbol_are_told_apart():
     rows = [{"symbol": "BTCUSDT", "side": side, "size": 1, "entry": 70_000} for side in ("long", "short")]
     both = Portfolio.of_rows(rows, venue="binance", wallet=50_000)
-    figure, _, _ = screens.distances(compare(both.account, both.marks, venue="binance"))
-    assert figure["data"][0]["y"] == ["1 BTCUSDT", "2 BTCUSDT"]
+    found = compare(both.account, both.marks, venue="binance")
+    figure, sentence, table = screens.distances(found)
+    assert figure["data"][0]["y"] == ["BTCUSDT long", "BTCUSDT short"]
+    assert "BTCUSDT long and BTCUSDT short are nearest to their liquidation" in sentence
+    assert [row[1] for row in table.rows] == ["BTCUSDT long", "BTCUSDT short"] * 3
+    _, sentence, table = screens.shocked(found, -0.3, 0.0)
+    assert "(BTCUSDT long lost)" in sentence
+    assert [row[-1] for row in table.rows] == ["none", "none", "BTCUSDT long"]
+    _, sentence, table = screens.crashed(found, "covid-2020")
+    assert "BTCUSDT long the first to be" in sentence
+    assert {row[2] for row in table.rows} == {"BTCUSDT long", "BTCUSDT short"}
+
+
+def test_a_pool_that_fails_both_ways_is_shown_and_told_in_both_the_nearer_first():
+    row = {"symbol": "BTCUSDT", "mark": 60_000, "leverage": 20}
+    long, short = {"side": "long", "size": 1, "entry": 60_000}, {"side": "short", "size": 0.99, "entry": 58_000}
+    held = Portfolio.of_rows([row | long, row | short], venue="binance", wallet=2_500)
+    found = compare(held.account, held.marks, venue="binance")
+    figure, sentence, table = screens.distances(found)
+    cross = found.column("all cross")
+    down, up = cross.distance[0], cross.other_distance[0]
+    shown = next(trace for trace in figure["data"] if trace["name"] == "all cross")
+    assert shown["y"] == ["BTCUSDT long", "BTCUSDT short"] * 2
+    assert np.array_equal(shown["x"], [down, down, up, up])
+    assert f"are nearest to their liquidation, {as_move(down)} and {as_move(up)} from their mark" in sentence
+    prices = [as_amount(one[0]) for one in (cross.liquidation_price, cross.other_liquidation_price)]
+    assert table.rows[2][4:6] == (" or ".join(prices), f"{as_move(down)} or {as_move(up)}")
+    # Isolated, a position has one price, and stands for itself.
+    assert len(next(trace for trace in figure["data"] if trace["name"] == "all isolated")["y"]) == 2
+    assert re.search(r"all isolated BTCUSDT (long|short) is nearest to its liquidation, \S+ from its mark", sentence)
 
 
 def test_moves_that_do_not_exist_are_said_in_words():

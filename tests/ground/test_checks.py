@@ -162,14 +162,14 @@ def test_a_truth_is_no_count(given):
 
 @pytest.mark.parametrize("given", [True, False, np.True_, np.False_], ids=repr)
 def test_a_truth_comes_back_as_one(given):
-    assert _checks.truth("deleveraging", given) is bool(given)
+    assert _checks.truth("net_first", given) is bool(given)
 
 
 @pytest.mark.parametrize("given", [1, 0, 1.0, "True", "", None, [], np.array([True]), NAN], ids=repr)
 def test_what_merely_counts_as_true_or_false_is_refused(given):
-    with pytest.raises(ValueError, match="deleveraging must be") as refusal:
-        _checks.truth("deleveraging", given)
-    assert str(refusal.value) == f"deleveraging must be True or False, not {given!r}"
+    with pytest.raises(ValueError, match="net_first must be") as refusal:
+        _checks.truth("net_first", given)
+    assert str(refusal.value) == f"net_first must be True or False, not {given!r}"
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,24 @@ def test_a_list_holds_every_name_in_its_order(given_names, last):
 # --- tables ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("held", "written"),
+    [
+        ([("BTC", 1), ("ETH", -1)], ["BTC", "ETH"]),
+        ([("BTC", 1), ("ETH", -1), ("BTC", -2)], ["BTC long", "ETH", "BTC short"]),
+        ([("BTC", -1), ("BTC", 1), ("BTC", -2)], ["BTC short 1", "BTC long", "BTC short 2"]),
+    ],
+)
+def test_positions_are_named_by_their_symbol_and_by_more_where_that_is_not_enough(held, written):
+    assert formatting.position_names(*zip(*held, strict=True)) == written
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from([-1.0, 2.0])), max_size=8))
+def test_no_two_positions_have_one_name(held):
+    found = formatting.position_names([symbol for symbol, _ in held], [size for _, size in held])
+    assert len(set(found)) == len(found) == len(held)
+
+
 def test_a_table_has_a_head_a_rule_and_a_line_a_row():
     assert formatting.table(["Mode", "Left"], [["cross", 0], ["isolated", 5]], numbers=["Left"]).splitlines() == [
         "| Mode | Left |",

@@ -131,10 +131,10 @@ def test_an_inverse_account_worked_out_by_hand():
     assert account.maintenance_margin(marks) == pytest.approx([0.0025, 0.00125])
     # (0.0025 + 0.00125) / 0.45
     assert account.margin_ratio(marks) == pytest.approx([1 / 120, 1 / 120])
-    # 0.5 + 0 − 0.00125; 0.5 − 0.05 − 0.0025
-    assert account.backing(marks) == pytest.approx([0.49875, 0.4475])
-    # 10,000 × 1.01 / (0.49875 + 0.2); the short holds more coin than it owes: never
-    assert account.liquidation_price(marks) == pytest.approx([10_100 / 0.69875, NAN], nan_ok=True)
+    # There is no other market
+    assert account.backing(marks) == pytest.approx([0.5, 0.5])
+    # Both legs together: 0.5 + 0.2 − 0.125 = (10,000 − 5,000 + 1 % of 15,000) / P
+    assert account.liquidation_price(marks) == pytest.approx([5_150 / 0.575] * 2)
 
 
 def test_the_closing_fee_counts_on_the_notional_at_the_marks():
@@ -175,7 +175,7 @@ def test_an_account_keeps_a_contract_and_a_mode_for_each_position_and_its_wallet
 
 def test_an_account_of_two_positions_in_one_contract_asks_it_about_both():
     beside = Account.of([Position(BTC, 1, 10_000), Position(ETH, 1, 500), Position(BTC, -2, 9_000)])
-    assert beside.unrealized_pnl([11_000, 400, 10_000]).tolist() == [1_000, -100, -2_000]
+    assert beside.unrealized_pnl([11_000, 400, 11_000]).tolist() == [1_000, -100, -4_000]
 
 
 def test_an_account_cannot_be_changed_and_is_equal_to_itself_only():
@@ -505,6 +505,27 @@ def test_an_account_as_it_stands_may_be_under_water():
     assert account.equity([10_000]) == -100
 
 
+def test_profit_that_was_taken_out_leaves_a_margin_below_0_and_the_liquidation_price_nearer():
+    # Bought for 3,250, worth 3,750 now; of the profit of 500 there are 375 left.
+    position = Position(ETH, 1.5, 3_250 / 1.5, mode="isolated", leverage=10, margin=-125)
+    account = Account.of([position], wallet=1_000)
+    # 3,375 / 1.5 / 0.98
+    assert account.liquidation_price(2_500) == pytest.approx([2_295.918367], abs=5e-7)
+    assert account.bankruptcy_price(2_500) == pytest.approx([2_250])
+    assert account.position_equity(2_500) == pytest.approx([375])
+    assert account.margin_ratio(2_500) == pytest.approx([75 / 375])
+    assert account.effective_leverage(2_500) == pytest.approx([10])
+    assert (account.free_margin(2_500), account.equity(2_500)) == (1_000, pytest.approx(1_375))
+    assert account.liquidatable(2_295.9).all()
+    assert not account.liquidatable(2_296).any()
+
+
+def test_with_a_margin_below_0_nothing_can_be_opened():
+    position = Position(ETH, 1.5, 2_000, mode="isolated", leverage=10, margin=-125)
+    with pytest.raises(ArgumentError, match=r"margin must be more than 60\.00, its maintenance margin, not -125\.00"):
+        Account.open([position], balance=1_000)
+
+
 def test_a_leverage_of_infinity_takes_the_limit_of_the_bracket():
     account = Account(1_000, [BTC, ETH], [1, 1], [10_000, 500], leverage=[INF, 5])
     assert account.initial_margin([10_000, 500]).tolist() == [500, 100]
@@ -666,10 +687,15 @@ MALFORMED = {
         "entry must have one value a position in the last axis (2)",
         "(3,)",
     ),
-    "margin below 0": (
-        lambda: Account(0, *TWO, mode="isolated", margin=[1, -1]),
-        "margin must be 0 or more",
-        "-1.0 (at index 1)",
+    "endless margin": (
+        lambda: Account(0, *TWO, mode="isolated", margin=[1, -INF]),
+        "margin must be finite",
+        "-inf (at index 1)",
+    ),
+    "margin below 0 for a cross position": (
+        lambda: Account(1_000, *TWO, mode=["cross", "isolated"], margin=[-77, 50]),
+        "margin must be 0 for cross positions",
+        "[-77, 50]",
     ),
     "margin for a cross position": (
         lambda: Account(1_000, *TWO, mode=["cross", "isolated"], margin=[77, 50]),

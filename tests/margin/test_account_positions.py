@@ -40,6 +40,7 @@ def test_an_isolated_margin_left_out_is_the_initial_margin_at_entry(contract, si
 def test_a_stated_isolated_margin_stands():
     assert Position(LIMITED, 0.5, 60_000, mode="isolated", leverage=10, margin=1).margin == 1
     assert Position(LIMITED, 0.5, 60_000, mode="isolated", margin=0).margin == 0
+    assert Position(LIMITED, 0.5, 60_000, mode="isolated", margin=-1).margin == -1
 
 
 def test_a_cross_position_sets_nothing_aside():
@@ -126,7 +127,7 @@ MALFORMED = {
         "margin must be given",
         "or leverage",
     ),
-    "margin below 0": (lambda: Position(LIMITED, 1, 60_000, mode="isolated", margin=-1), "margin", "-1.0"),
+    "endless margin": (lambda: Position(LIMITED, 1, 60_000, mode="isolated", margin=-INF), "margin", "-inf"),
     "nan margin": (lambda: Position(LIMITED, 1, 60_000, mode="isolated", margin=NAN), "margin", "nan"),
     "several margins": (lambda: Position(LIMITED, 1, 60_000, mode="isolated", margin=[5, 10]), "margin", "[5, 10]"),
 }

@@ -285,7 +285,7 @@ MALFORMED = {
     ),
     "unknown place of the fee": (
         lambda: Convention(closing_fee_at="entry"),
-        "closing_fee_at must be one of 'none', 'liquidation', 'bankruptcy', 'margin'",
+        "closing_fee_at must be one of 'none', 'liquidation', 'bankruptcy', 'leverage', 'margin'",
         "'entry'",
     ),
     "fee below 0": (lambda: Convention(closing_fee=-0.1), "closing_fee must be 0 or more", "-0.1"),

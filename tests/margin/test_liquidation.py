@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Contract, Convention, Tiers, bankruptcy_price, liquidation_price
+from marginlab import Contract, Convention, Growth, Tiers, bankruptcy_price, liquidation_price
 from marginlab.margin.liquidation import bankruptcy_fee
 
 from .. import oracle
@@ -21,6 +21,7 @@ from ..strategies import (
     contracts,
     conventions,
     exact_scales,
+    growing_tables,
     shares,
     smooth_tables,
     tables,
@@ -44,6 +45,10 @@ INVERSE = Contract("BTCUSD", Tiers.flat(0.005), kind="inverse")
 STEPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.004, 0.01]))
 JUMPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.01, 0.1], 0))
 JUMPS_INVERSE = dataclasses.replace(JUMPS, kind="inverse")
+# 1 %, and for every 10,000 of notional 1 % more; Deribit's, in coin; Orderly's of its own tests
+GROWING = Contract("BTCUSDT", Tiers.flat(0.01, growth=Growth(1e-6)))
+DERIBIT = Contract("BTC-PERPETUAL", Tiers.flat(0.01, growth=Growth(0.00005)), kind="inverse")
+ORDERLY = Contract("PERP_BTC_USDC", Tiers.flat(0.006, growth=Growth(6e-8, 0.8, "at least")))
 COUNTED = Contract("XBT", Tiers([0, 10], [0.01, 0.02], 0, measured_in="contracts"))
 
 
@@ -486,3 +491,102 @@ MALFORMED = {
 @pytest.mark.parametrize(("call", "name", "shown"), MALFORMED.values(), ids=MALFORMED)
 def test_malformed_input_is_refused_by_name_and_shown(call, name, shown):
     assert_refused(call, name, shown)
+
+
+# --- rates that grow without steps ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("contract", "size", "entry", "backing", "down", "up"),
+    [
+        # V − 19,400 = 0.01 V + V² / 1,000,000: at 20,000 that is 600, and at 970,000 it is 950,600
+        (GROWING, 1, 21_000, 1_600, 20_000, 970_000),
+        # 20,600 − V = 0.01 V + V² / 1,000,000
+        (GROWING, -1, 19_000, 1_600, NAN, 20_000),
+        # All of its value is behind it, so that it can only grow too large: V = 0.01 V + V² / 1,000,000
+        (GROWING, 1, 10_000, 10_000, NAN, 990_000),
+        # 6,000,000 USD, 100 BTC at 60,000 and 120 at 50,000, where 1.2 and 0.005 % of 120² = 0.72 are needed
+        (DERIBIT, 6_000_000, 60_000, 21.92, 50_000, NAN),
+        # A short of 100 BTC that has become 80, 20 lost and 0.8 and 0.32 needed; or 19,720, which need 19,641.12
+        (DERIBIT, -6_000_000, 60_000, 21.12, 6_000_000 / 19_720, 75_000),
+    ],
+)
+def test_a_rate_that_grows_may_liquidate_a_position_both_ways(contract, size, entry, backing, down, up):
+    asked = [liquidation_price(contract, size, entry, backing, toward=way) for way in ("down", "up", None)]
+    nearer = min((price for price in (down, up) if price == price), key=lambda price: abs(price - entry))
+    assert asked == pytest.approx([down, up, nearer], rel=1e-12, nan_ok=True)
+
+
+def test_orderly_s_own_accounts_are_liquidated_where_the_equation_says():
+    # OrderlyNetwork/js-sdk, packages/perp/__test__/positions.test.ts at 0d1ae77: 200,000 behind 50 BTC at 90,000 and
+    # 100 ETH at 3,000, which need 0.6 %. It publishes 87,107.62 and 92,765.25, where a bisection stopped early.
+    backing = 200_000 - 0.006 * 300_000
+    assert liquidation_price(ORDERLY, 50, 90_000, backing) == pytest.approx(87_106.07560, abs=1e-5)
+    assert liquidation_price(ORDERLY, -50, 90_000, backing) == pytest.approx(92_765.54073, abs=1e-5)
+
+
+def test_what_has_not_begun_to_grow_is_a_flat_rate():
+    # 0.6 % up to 3,333,333.33 to the power of 1.25: 1,778,279 are not reached from below
+    flat = Contract("PERP_BTC_USDC", Tiers.flat(0.006))
+    assert liquidation_price(ORDERLY, 1, 90_000, 9_000) == pytest.approx(liquidation_price(flat, 1, 90_000, 9_000))
+
+
+def test_maintenance_that_is_frozen_has_stopped_growing():
+    # At 21,000 it is 210 + 441, at 20,500 205 + 420.25
+    assert liquidation_price(GROWING, 1, 21_000, 1_600, convention=AT_ENTRY) == pytest.approx(20_051)
+    assert liquidation_price(GROWING, 1, 21_000, 1_600, mark=20_500, convention=AT_MARK) == pytest.approx(20_025.25)
+
+
+def test_a_closing_fee_comes_on_top_of_what_grows():
+    # 1 % becomes 1.1 %, so 20 more at 20,000; a fee at bankruptcy is 0.1 % of 19,400 / 0.999 whatever the price.
+    assert liquidation_price(GROWING, 1, 21_000, 1_620, convention=FEE_ON_TOP) == pytest.approx(20_000)
+    backing = 1_600 + 0.001 * 20_000
+    fee = 0.001 * (21_000 - backing) / 0.999
+    found = liquidation_price(GROWING, 1, 21_000, backing, convention=FEE_AT_BANKRUPTCY)
+    assert backing + found - 21_000 == pytest.approx(0.01 * found + found**2 / 1e6 + fee)
+
+
+def test_what_grows_with_the_contracts_does_not_move_with_the_price():
+    tiers = Tiers([0], [0.01], measured_in="contracts", growth=Growth(0.00005))
+    linear = Contract("BTC_USDC", tiers)
+    # 25 of them need 1.125 % of their value: 500,000 + 25 (P − 100,000) = 1.125 % of 25 P
+    assert liquidation_price(linear, 25, 100_000, 500_000) == pytest.approx(2_000_000 / (25 * 0.98875), rel=1e-12)
+    # 30,000 of them need more than their value, 151 %: a long is lost where the price rises.
+    asked = [liquidation_price(linear, 30_000, 100, 30_000 * 202, toward=way) for way in ("down", "up", None)]
+    assert asked == pytest.approx([NAN, 200, 200], rel=1e-12, nan_ok=True)
+
+
+def test_a_position_whose_rate_stands_still_is_liquidated_in_one_direction():
+    assert liquidation_price(HALF, [1, -1], 20_000, 400, toward="down") == pytest.approx(
+        [19_600 / 0.995, NAN], nan_ok=True
+    )
+    assert np.isnan(liquidation_price(HALF, 1, 20_000, 400, toward="up"))
+    assert_refused(lambda: liquidation_price(HALF, 1, 20_000, 400, toward="off"), "toward", "'off'")
+
+
+@given(backed(contracts(growing_tables()), conventions(("liquidation",), ("none", "liquidation"))))
+def test_where_a_rate_grows_equity_is_the_requirement_at_the_price_and_nothing_fails_before_it(case):
+    def spare(price):
+        notional = case.contract.notional(case.size, price)
+        left = case.backing + case.contract.unrealized_pnl(case.size, case.entry, price)
+        fee = case.convention.fee_at("liquidation") * notional
+        return left - case.contract.maintenance_margin(case.size, price) - fee, notional
+
+    scale, now = case.scale, spare(case.mark)[0]
+    assume(abs(now) > 1e-9 * scale)
+    for way, beyond in (("down", -1), ("up", 1)):
+        price = liquidation_price(*case[:4], mark=case.mark, convention=case.convention, toward=way)
+        end = case.mark * 1e6**beyond if np.isnan(price) else price
+        if not np.isnan(price):
+            left, notional = spare(price)
+            assert abs(left) <= 1e-12 * (scale + notional)
+        if now > 0:
+            between = case.mark * (end / case.mark) ** np.linspace(0, 0.999, 50)
+            assert (spare(between)[0] > -1e-12 * (scale + spare(between)[1])).all()
+
+
+def test_many_positions_are_solved_at_once_as_each_alone():
+    size, entry = np.linspace(-40, 40, 24).reshape(4, 6), np.linspace(10_000, 60_000, 6)
+    together = liquidation_price(ORDERLY, size, entry, 50_000)
+    alone = [[liquidation_price(ORDERLY, q, e, 50_000) for q, e in zip(row, entry, strict=True)] for row in size]
+    np.testing.assert_array_equal(together, alone)

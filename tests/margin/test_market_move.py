@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Position, Tiers, liquidation_move
+from marginlab import Account, Contract, Convention, Growth, Position, Tiers, liquidation_move
 
 from .. import oracle
 from ..examples import examples
 from ..refusals import assert_refused
-from ..strategies import accounts, continuous_tables, conventions, moves, shares, smooth_tables
+from ..strategies import accounts, continuous_tables, conventions, growing_tables, moves, shares, smooth_tables
 
 NAN, INF = float("nan"), float("inf")
 
@@ -26,6 +27,10 @@ ETH = Contract("ETHUSDT", Tiers.flat(0.02))
 COIN = Contract("BTCUSD", Tiers.flat(0.01), kind="inverse")
 STEPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.004, 0.01]))
 JUMPS = Contract("BTCUSDT", Tiers([0, 50_000], [0.01, 0.1], 0))
+# 1 %, and for every 10,000 of notional 1 % more, or at least that; and Deribit's, in coin
+GROWING = Contract("BTCUSDT", Tiers.flat(0.01, growth=Growth(1e-6)))
+OVERTAKEN = Contract("BTCUSDT", Tiers.flat(0.01, growth=Growth(1e-6, how="at least")))
+GROWING_COIN = Contract("BTC-PERPETUAL", Tiers.flat(0.01, growth=Growth(0.00005)), kind="inverse")
 
 towards = st.sampled_from(["down", "up"])
 judged_at_marks = conventions(maintenance_at=["liquidation", "entry"])
@@ -98,6 +103,71 @@ def test_joint_moves_worked_out_by_hand(positions, wallet, beta, toward, move):
 
 
 @pytest.mark.parametrize(
+    ("positions", "wallet", "toward", "move"),
+    [
+        # Liquidated at 20,000 and 970,000, from 21,000
+        ([Position(GROWING, 1, 21_000)], 1_600, "down", -1 / 21),
+        ([Position(GROWING, 1, 21_000)], 1_600, "up", 949 / 21),
+        # A market as large beside it, and twice the money, change nothing.
+        (
+            [Position(GROWING, 1, 21_000), Position(dataclasses.replace(GROWING, symbol="ETH"), 10, 2_100)],
+            3_200,
+            "down",
+            -1 / 21,
+        ),
+        # Beside as much at a flat 1 %: 2,800 − 2 × 1,000 = 600 + 200 at 20,000
+        ([Position(GROWING, 1, 21_000), Position(BTC, 1, 21_000)], 2_800, "down", -1 / 21),
+        # 100 BTC at 60,000, and 120 at 50,000
+        ([Position(GROWING_COIN, 6_000_000, 60_000)], 21.92, "down", -1 / 6),
+        # All of the value behind it
+        ([Position(GROWING, 1, 10_000)], 10_000, "down", NAN),
+        ([Position(GROWING, 1, 10_000)], 10_000, "up", 98),
+        # 1 % up to 10,000, of 8,000 that is 80; and at 20,000 it has become 2 %, or 400
+        ([Position(OVERTAKEN, 1, 18_000)], 10_080, "down", -10 / 18),
+        ([Position(OVERTAKEN, -1, 18_000)], 2_400, "up", 1 / 9),
+    ],
+)
+def test_joint_moves_of_rates_that_grow_worked_out_by_hand(positions, wallet, toward, move):
+    account = Account.of(positions, wallet=wallet)
+    found = liquidation_move(account, account.entry, toward=toward)
+    assert found == pytest.approx([move] * len(positions), rel=1e-11, nan_ok=True)
+
+
+@pytest.mark.long
+@given(
+    accounts(
+        tables=growing_tables() | smooth_tables,
+        conventions=conventions(["liquidation"], ["none", "liquidation", "margin"]),
+    )
+)
+def test_at_a_move_of_rates_that_grow_equity_is_the_requirement_and_up_to_it_nothing_fails(held):
+    account, marks = held
+    for toward, end in (("down", -1.0), ("up", 1e4)):
+        move = liquidation_move(account, marks, toward=toward)
+        for i in range(len(marks)):
+            if move[i] != 0:
+                last = end if np.isnan(move[i]) else move[i]
+                part = np.linspace(0, 0.999, 30)[:, None] ** (4 if last > 1 else 1)
+                assert not account.liquidatable(marks * (1 + last * part))[:, i].any()
+            if np.isfinite(move[i]) and move[i] != 0:
+                there = marks * (1 + move[i])
+                assert abs(spare(account, there)[i]) <= 1e-11 * (held.scale + account.notional(there).sum())
+
+
+@pytest.mark.long
+@given(accounts(tables=growing_tables(), legs=(1, 1)), towards)
+def test_alone_a_position_whose_rate_grows_is_moved_to_its_liquidation_price(held, toward):
+    account, marks = held
+    assume(not account.liquidatable(marks)[0] and account.convention.maintenance_at != "mark")
+    move, price = (
+        ask(marks, toward=toward)[0] for ask in (partial(liquidation_move, account), account.liquidation_price)
+    )
+    # Beyond a thousand times the mark neither is of use, and rounding is all.
+    if 1e-3 < price / marks[0] < 1e3:
+        assert marks[0] * (1 + move) == pytest.approx(price, rel=1e-9)
+
+
+@pytest.mark.parametrize(
     ("positions", "wallet", "toward"),
     [
         # All of its value behind a long; twice its value behind a short that falls to 0; the same in coin.
@@ -135,7 +205,8 @@ def test_what_gains_with_its_notional_and_is_backed_by_all_of_it_never_fails(hel
 
 def test_inverse_shorts_backed_by_all_of_their_value_never_fail_though_a_fee_is_due_at_bankruptcy():
     convention = Convention(closing_fee=0.02, closing_fee_at="bankruptcy")
-    account = Account(1_620, [COIN, COIN], [-100, -1_520 * 20.6], [1, 20.6], convention=convention)
+    dated = dataclasses.replace(COIN, symbol="BTCUSD-DATED")
+    account = Account(1_620, [COIN, dated], [-100, -1_520 * 20.6], [1, 20.6], convention=convention)
     assert np.isnan(liquidation_move(account, [1, 20.6], toward="up")).all()
 
 
@@ -332,8 +403,8 @@ def test_the_fee_at_bankruptcy_sets_in_once_a_position_can_go_bankrupt():
     # Two longs of 100 with 150 behind both: fallen by t, each is backed by 150 − 100 t. From t = 1/2 on it can be
     # bankrupt, at (100 t − 50) / 0.98, and pays 2 % of that: 150 − 200 t = 0.04 (100 t − 50) / 0.98, so t = 149 / 200.
     convention = Convention(closing_fee=0.02, closing_fee_at="bankruptcy")
-    free = Contract("X", Tiers.flat(0))
-    account = Account.of([Position(free, 1, 100), Position(free, 1, 100)], wallet=150, convention=convention)
+    free = [Contract(symbol, Tiers.flat(0)) for symbol in ("X", "Y")]
+    account = Account.of([Position(one, 1, 100) for one in free], wallet=150, convention=convention)
     assert liquidation_move(account, [100, 100]) == pytest.approx([-0.745, -0.745], rel=1e-12)
 
 
@@ -373,7 +444,8 @@ def test_with_the_fee_at_bankruptcy_the_pool_fails_at_its_joint_move_too(held, t
 
 LONG = Account.of([Position(BTC, 1, 10_000)], wallet=1_000)
 PAIR = Account.of([Position(BTC, 1, 10_000), Position(ETH, 1, 500)], wallet=1_000)
-COINS = Account.of([Position(COIN, 100, 10_000), Position(COIN, 100, 10_000)], wallet=1)
+DATED = dataclasses.replace(COIN, symbol="BTCUSD-DATED")
+COINS = Account.of([Position(COIN, 100, 10_000), Position(DATED, 100, 10_000)], wallet=1)
 AT = [10_000, 500]
 
 MALFORMED = {

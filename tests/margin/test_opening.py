@@ -22,7 +22,7 @@ from marginlab import (
 )
 from marginlab.comparison import compare
 from marginlab.margin import opening
-from marginlab.margin.account import MODES
+from marginlab.margin.rules import MODES
 
 from ..strategies import any_contract, conventions, notionals, prices, sides, size_of
 

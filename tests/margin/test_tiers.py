@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginlab import Contract, Tiers
+from marginlab import Contract, Growth, Tiers
 
 from .. import oracle
 from ..refusals import assert_refused
-from ..strategies import continuous_tables, contract_counting_tables, exact_scales, jumping_tables, tables
+from ..strategies import (
+    continuous_tables,
+    contract_counting_tables,
+    exact_scales,
+    growing_tables,
+    jumping_tables,
+    tables,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -177,7 +184,119 @@ def test_numbers_give_numbers_and_arrays_give_arrays():
     assert COUNTED.maintenance_margin(np.ones(4), contracts=np.ones((3, 1))).shape == (3, 4)
 
 
+# --- rates that grow without steps ----------------------------------------------------------------------------
+
+# Deribit, BTC, since 2022-01-11 (support.deribit.com 25944826427293): initial 2 %, maintenance 1 %, and 0.005 % more
+# of either for every BTC.
+DERIBIT = Tiers.flat(0.01, max_leverage=50, growth=Growth(0.00005, initial=0.00005))
+# Orderly, BTC, 2026-08-21 (OrderlyNetwork/documentation-public, margin-leverage-and-pnl.mdx at 3a6e561): initial 1 %
+# and maintenance 0.6 %, but at least 9.1e-8 times the notional to the power of 0.8, and 0.6 of that.
+ORDERLY = Tiers.flat(0.006, max_leverage=100, growth=Growth(0.6 * 9.1e-8, 0.8, "at least", initial=9.1e-8))
+
+
+def orderly(base, base_initial, factor):
+    """Return Orderly's schedule by the numbers it states."""
+    growth = Growth(base / base_initial * factor, 0.8, "at least", initial=factor)
+    return Tiers.flat(base, max_leverage=1 / base_initial, growth=growth)
+
+
+@pytest.mark.parametrize(("size", "rate", "initial"), [(0, 0.01, 0.02), (25, 0.01125, 0.02125), (100, 0.015, 0.025)])
+def test_deribit_s_rates_rise_by_as_much_with_every_coin(size, rate, initial):
+    assert DERIBIT.maintenance_margin(size) == pytest.approx(rate * size, rel=1e-12)
+    assert DERIBIT.leverage_limit(size) == pytest.approx(1 / initial, rel=1e-12)
+
+
+def test_25_btc_at_100_000_need_what_deribit_publishes():
+    # support.deribit.com 25944738177565, the linear perpetual, whose size is counted in BTC: 28,125 and initial 53,125
+    tiers = Tiers([0], [0.01], measured_in="contracts", max_leverage=50, growth=DERIBIT.growth)
+    linear = Contract("BTC_USDC", tiers, currency="USDC")
+    assert linear.maintenance_margin(-25, 100_000) == pytest.approx(28_125, rel=1e-12)
+    limit = linear.leverage_limit(25, 100_000)
+    assert linear.initial_margin(25, 100_000, limit) == pytest.approx(53_125, rel=1e-12)
+    # In coin contracts the size is in dollars, and 2,500,000 at 100,000 are as many BTC.
+    inverse = Contract("BTC-PERPETUAL", DERIBIT, kind="inverse", currency="BTC")
+    assert inverse.maintenance_margin(2_500_000, 100_000) == pytest.approx(0.28125, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "notional", "rate"),
+    [
+        # Orderly's own tests (OrderlyNetwork/js-sdk, packages/perp/__test__/positions.test.ts at 0d1ae77)
+        (orderly(0.006, 0.01, 1e-7), 50 * 90_000, 0.01261017929),
+        (orderly(0.05, 0.1, 2.512e-7), 5_197.2, 0.05),
+        (ORDERLY, 1_000_000, 0.006),
+        # 10,000,000 to the power of 0.8 are 398,107.17: 0.6 × 9.1e-8 of that
+        (ORDERLY, 10_000_000, 0.0217366515122),
+    ],
+)
+def test_orderly_s_rate_is_at_least_what_the_notional_has_made_it(tiers, notional, rate):
+    assert tiers.maintenance_margin(notional) / notional == pytest.approx(rate, rel=1e-9)
+
+
+def test_a_rate_that_is_at_least_what_has_grown_begins_to_grow_where_that_is_more():
+    tiers = Tiers.flat(0.01, growth=Growth(1e-6, how="at least"))
+    assert tiers.maintenance_margin([5_000, 10_000, 20_000]) == pytest.approx([50, 100, 400])
+    assert tiers.bracket([5_000, 10_000, 20_000]).tolist() == [0, 0, 1]
+    assert tiers.without_jumps
+    assert [one.factors.tolist() for one in (tiers, DERIBIT, TWO)] == [[0, 1e-6], [0.00005], [0, 0]]
+    nothing = Tiers.flat(0, growth=Growth(1e-6, how="at least"))
+    assert nothing.maintenance_margin([0, 20_000]) == pytest.approx([0, 400])
+
+
+def test_the_largest_position_is_the_one_whose_limit_is_the_leverage():
+    assert DERIBIT.largest([50, 25, 10, 60]) == pytest.approx([0, 400, 1_600, 0])
+    # Up to 1 % any size; from there on (rate / factor) to the power of 1.25
+    assert ORDERLY.largest(100) == pytest.approx((0.01 / 9.1e-8) ** 1.25)
+    assert ORDERLY.largest(10) == pytest.approx((0.1 / 9.1e-8) ** 1.25)
+    assert ORDERLY.largest(101) == 0
+    assert dataclasses.replace(ORDERLY, cap=1_000_000).largest([100, 10]).tolist() == [1_000_000] * 2
+
+
+def test_where_only_maintenance_grows_it_bounds_the_leverage():
+    tiers = Tiers.flat(0.01, max_leverage=50, growth=Growth(0.0001))
+    assert tiers.leverage_limit([0, 100, 300]) == pytest.approx([50, 50, 25])
+    assert tiers.largest([50, 25, 51]) == pytest.approx([100, 300, 0])
+    free = Tiers.flat(0, max_leverage=50, growth=Growth(0.0001))
+    assert free.leverage_limit([0, 400]) == pytest.approx([50, 25])
+
+
+def test_without_a_limit_growth_sets_none():
+    tiers = Tiers.flat(0.01, growth=Growth(0.0001))
+    assert tiers.leverage_limit([0, 100]).tolist() == [INF, INF]
+    assert tiers.largest(10) == INF
+
+
+@given(growing_tables(), st.floats(0, 2_000_000))
+def test_what_grows_is_what_the_oracle_says(tiers, amount):
+    exact = oracle.rate_at(tiers, amount) * oracle.Fraction(amount)
+    assert tiers.maintenance_margin(amount, contracts=amount) == pytest.approx(float(exact), rel=1e-12)
+
+
+@given(growing_tables(), st.lists(st.floats(0, 5_000_000), min_size=2, max_size=2).map(sorted))
+def test_the_more_is_held_the_higher_is_a_rate_that_grows(tiers, amounts):
+    less, more = tiers.maintenance_margin(amounts, contracts=amounts)
+    assert less * amounts[1] <= more * amounts[0] * (1 + 1e-12) + 1e-300
+
+
 MALFORMED = {
+    "growth that is a number": (lambda: Tiers([0], [0.01], growth=0.1), "growth", "0.1"),
+    "growth beside steps": (lambda: Tiers([0, 10], [0.01, 0.02], growth=Growth(0.1)), "growth", "2 brackets"),
+    "growth with a deduction": (lambda: Tiers([0], [0.01], 5, growth=Growth(0.1)), "deductions", "5"),
+    "growth with a deduction that is a word": (lambda: Tiers([0], [0.1], "x", growth=Growth(1)), "deductions", "'x'"),
+    "growing initial rate without a limit": (
+        lambda: Tiers.flat(0.01, growth=Growth(0.1, initial=0.1)),
+        "max_leverage",
+        "None",
+    ),
+    "factor of 0": (lambda: Growth(0), "factor", "0.0"),
+    "two factors": (lambda: Growth([1, 2]), "factor", "[1, 2]"),
+    "nan factor": (lambda: Growth(NAN), "factor", "nan"),
+    "power of 0": (lambda: Growth(1, 0), "power", "0"),
+    "power above 2": (lambda: Growth(1, 2.5), "power", "2.5"),
+    "nan power": (lambda: Growth(1, NAN), "power", "nan"),
+    "unknown way to grow": (lambda: Growth(1, how="times"), "how", "'times'"),
+    "initial rate that grows more slowly": (lambda: Growth(1, initial=0.5), "initial", "0.5"),
+    "initial rate that is a word": (lambda: Growth(1, initial="x"), "initial", "'x'"),
     "no brackets": (lambda: Tiers([], []), "floors", "[]"),
     "first floor not 0": (lambda: Tiers([1, 10], [0.01, 0.02]), "floors", "[1, 10]"),
     "floors that fall": (lambda: Tiers([0, 20, 10], [0.01, 0.02, 0.03]), "floors", "[0, 20, 10]"),

@@ -93,7 +93,7 @@ def test_tables_set_out_by_hand_equal_those_of_the_collection_at_their_dates():
     for name in venue_names():
         for table in tables_of(name):
             symbol, tiers = table.contract.symbol, table.contract.tiers
-            last = brackets._last_day(table.date)
+            last = brackets.last_day(table.date)
             there = [(date, row) for one, date, row in in_force(name) if one == symbol and date <= last]
             if name not in ("binance", "hyperliquid") or not there:
                 continue
@@ -124,7 +124,7 @@ def test_any_market_of_a_venue_can_be_asked_for():
     assert (contract.currency, contract.underlying, contract.kind) == ("USDT", "WIF", "linear")
     assert BINANCE.contract("BTCBUSD").underlying == "BTC"
     assert len(BINANCE.symbols) == 1_024
-    assert [len(venue(name).symbols) for name in ("bybit", "okx", "hyperliquid", "dydx")] == [507, 5, 229, 33]
+    assert [len(venue(name).symbols) for name in ("bybit", "okx", "hyperliquid", "dydx")] == [507, 4, 229, 33]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,20 @@ def test_a_table_counts_from_its_day_until_the_next():
     days = {"2025-06-18": 50_000, "2025-06-19": 300_000, "2025-08-20": 300_000, "2025-08-21": 300_000}
     assert {day: BINANCE.contract("BTCUSDT", date=day).tiers.floors[1] for day in days} == days
     assert [BINANCE.contract("BTCUSDT", date=day).tiers.max_leverage[0] for day in days] == [125, 125, 125, 150]
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "TRBUSDT", "LUNAUSDT"])
+def test_the_history_of_a_market_is_what_was_in_force_on_each_of_its_days(symbol):
+    history = venue("binance").history(symbol)
+    assert [table.date for table in history] == sorted(table.date for table in history)
+    assert all(table_of("binance", symbol, table.date) == table for table in history)
+    # The newest says so where the market has left; the table of its day does not.
+    assert history[-1].contract.tiers == table_of("binance", symbol).contract.tiers
+
+
+def test_a_market_that_nobody_knows_has_no_history():
+    with pytest.raises(ArgumentError, match="symbol must be one of"):
+        venue("dydx").history("NONE-USD")
 
 
 def test_where_no_table_is_as_old_the_oldest_is_given_and_says_so():
@@ -220,7 +234,7 @@ def test_of_okx_the_size_of_a_contract_is_known_where_its_brackets_are_not():
 def test_a_venue_that_nothing_was_collected_of_has_no_symbols():
     assert symbols_of("nowhere") == ()
     assert brackets.symbol_named("nowhere", "BTC/USDT:USDT") is None
-    with pytest.raises(ArgumentError, match=r"^symbol must be one of , not 'BTCUSDT'$"):
+    with pytest.raises(ArgumentError, match=r"^symbol must be one of your own brackets: nowhere has none here, not "):
         table_of("nowhere", "BTCUSDT")
 
 
@@ -270,3 +284,9 @@ def test_importing_the_package_and_asking_for_a_venue_does_not_open_the_collecti
 def test_the_collection_is_small():
     file = resources.files("marginlab.markets") / "data" / "all_brackets.json.gz"
     assert len(file.read_bytes()) < LARGEST
+
+
+def test_what_linear_contracts_settle_in_is_told_by_what_is_known_of_the_venue():
+    currencies = {"binance": "USDT", "hyperliquid": "USDC", "dydx": "USDC", "bitget": "USDT", "krakenfutures": "USD"}
+    assert {name: brackets.usual_currency(name) for name in currencies} == currencies
+    assert brackets.usual_currency("gate") == ""

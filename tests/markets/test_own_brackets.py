@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginlab import ArgumentError, Brackets, Contract, Tiers, venue
+from marginlab import ArgumentError, Brackets, Contract, Growth, Tiers, venue
 
 
 def tier(low, high, rate, limit=None, **more):
@@ -372,6 +372,11 @@ BAD = [
     ({"symbol": "A", "floors": [0], "rates": [0.1], "max_leverage": [11]}, "A: max_leverage", "[11] allows"),
     ({"symbol": "A", "floors": [0], "rates": [0.1], "measured_in": "coins"}, "A: measured_in", "must be one of"),
     ({"symbol": "A", "floors": [0], "rates": [0.1], "cut_off": 1}, "A: cut_off", "must be True or False"),
+    ({"symbol": "A", "rate": 0.1, "growth": 5}, "A: growth", "must be a factor"),
+    ({"symbol": "A", "rate": 0.1, "growth": {"power": 1}}, "A: growth", "must be a factor"),
+    ({"symbol": "A", "rate": 0.1, "growth": {"factor": 1, "speed": 1}}, "A: growth", "must be a factor"),
+    ({"symbol": "A", "rate": 0.1, "growth": {"factor": 0}}, "A: growth: factor", "must be greater than 0"),
+    ({"symbol": "A", "floors": [0, 1], "rates": [0.1, 0.2], "growth": {"factor": 1}}, "A: growth", "must be None"),
 ]  # fmt: skip
 
 
@@ -421,6 +426,8 @@ def test_an_unknown_symbol_is_refused_with_those_there_are():
 
 REPLIES = [{"NEW/USDT:USDT": TWO}, TWO[0] | {"symbol": "A"}, BINANCE, BYBIT, OKX, HYPERLIQUID]
 REPLIES += [Brackets.read(reply).rows() for reply in REPLIES]
+GROWN = {"symbol": "BTC", "rate": 0.01, "growth": {"factor": 5e-5, "power": 1.0, "how": "added", "initial": None}}
+REPLIES += [[GROWN], [GROWN | {"max_leverage": 50, "growth": GROWN["growth"] | {"initial": 1e-4}}]]
 JUNK = [None, "", "x", -1, 0, 1.5, float("nan"), True, [], {}, [[]], [{}], {"a": 1}, 10**400, "1e999", b"", {1: 2}]
 
 
@@ -470,6 +477,8 @@ def contracts(draw):
         cap=float("inf") if endless else floors[-1] + draw(finite),
         cut_off=not endless and draw(st.booleans()),
     )
+    grown = Growth(draw(finite), draw(st.floats(0.1, 2)), draw(st.sampled_from(["added", "at least"])))
+    tiers = draw(st.just(tiers) | st.just(Tiers(floors[:1], rates[:1], measured_in="contracts", growth=grown)))
     kind, currency = draw(st.sampled_from(["linear", "inverse"])), draw(st.sampled_from(["", "USDT", "BTC"]))
     symbol = draw(st.text(min_size=1, max_size=5))
     return Contract(symbol, tiers, kind, draw(finite), currency, draw(st.sampled_from(["", "BTC"])))

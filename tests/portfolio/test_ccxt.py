@@ -232,6 +232,9 @@ def test_a_mode_that_is_told_is_not_replaced():
     [
         ({"positionMargin": 1_200.0}, 1_200),
         ({"positionMargin": 0.0}, 0),
+        # Profit was taken out, or funding paid from it: with the profit of 500 there are 375.
+        ({"positionMargin": -125.0}, -125),
+        ({"positionMargin": None, "collateral": 375.0, "unrealizedPnl": 500.0}, -125),
         ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": 100.0}, 1_200),
         ({"positionMargin": None, "collateral": 1_300.0, "unrealizedPnl": None}, 1_300),
         # Some venues report the margin itself as collateral.
@@ -313,16 +316,12 @@ CHANGED = [
     ({"markPrice": None, "notional": 0, "unrealizedPnl": -1e6}, "markPrice", "must be given, or a notional"),
     ({"marginMode": None}, "marginMode", "must be one of 'cross', 'isolated', not None"),
     ({"marginMode": "Cross"}, "marginMode", "must be one of"),
-    ({"marginMode": "portfolio"}, "marginMode", "must be one of"),
+    ({"marginMode": "portfolio"}, "marginMode", "must be cross or isolated: portfolio margin is set by scenarios"),
     ({"leverage": 0}, "leverage", "must be greater than 0, not 0.0"),
     ({"leverage": -10}, "leverage", "must be greater than 0"),
     ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
-    ({"positionMargin": -5.0}, "positionMargin", "must be given and 0 or more"),
-    (
-        {"positionMargin": None, "collateral": None, "initialMargin": None},
-        "positionMargin",
-        "must be given and 0 or more",
-    ),
+    ({"positionMargin": float("-inf")}, "positionMargin", "must be finite, not -inf"),
+    ({"positionMargin": None, "collateral": None, "initialMargin": None}, "positionMargin", "must be given"),
     ({"positionMargin": None, "collateral": "much"}, "collateral", "must be a number such as"),
     ({"unrealizedPnl": float("nan")}, "unrealizedPnl", "must be finite, not nan"),
 ]
@@ -336,6 +335,48 @@ WHOLE = [
     ('[{"symbol": "BTC/USDT:USDT", "symbol": "ETH/USDT:USDT"}]', "symbol", "must be given once"),
     (BYBIT[1:], "payload", "must hold 1 to 8 open positions, not 0"),
 ]
+
+
+# Both sides of one market in hedge mode, as Binance's parser gives them; the mark of each is told, or follows.
+HEDGED = [
+    told(
+        "BTC/USDT:USDT", side=side, contracts=size, contractSize=1.0, entryPrice=entry, leverage=20, marginMode="cross"
+    )
+    for side, size, entry in (("long", 0.2, 64_000.0), ("short", 0.15, 58_000.0))
+]
+
+
+def hedged(*fields):
+    return [{**one, **more} for one, more in zip(HEDGED, fields, strict=True)]
+
+
+def test_both_sides_of_a_market_are_one_account_with_one_liquidation_price():
+    held = from_ccxt(hedged({"markPrice": 60_000.0}, {"markPrice": 60_000.0}), venue="binance", wallet=3_000)
+    # 3,000 - 4,100 + 0.05 P = 0.004 x 0.35 P
+    assert held.account.liquidation_price(held.marks) == pytest.approx([1_100 / (0.05 - 0.0014)] * 2)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ({"notional": 12_000.3}, {"markPrice": 60_000.0}),
+        ({"markPrice": 60_000.0}, {"notional": 9_000.2}),
+        ({"notional": 12_000.0}, {"notional": 9_000.4}),
+        ({"unrealizedPnl": -800.0}, {"unrealizedPnl": -300.01}),
+    ],
+)
+def test_a_mark_that_follows_from_rounded_money_is_that_of_its_market(fields):
+    assert from_ccxt(hedged(*fields), venue="binance", wallet=3_000).marks == (60_000, 60_000)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [({"markPrice": 60_000.0}, {"markPrice": 60_100.0}), ({"markPrice": 60_000.0}, {"notional": 9_015.0})],
+)
+def test_two_marks_of_one_market_are_refused(fields):
+    ((row, name, why),) = problems(hedged(*fields))
+    assert (row, name) == (1, "markPrice")
+    assert why.startswith("must be 60000, as for the other position in BTCUSDT, not 60100")
 
 
 def test_there_are_fifty_of_them():
@@ -392,9 +433,11 @@ def test_a_market_is_found_by_its_unified_name_in_the_brackets_of_its_date():
     other = {**BINANCE[0], "symbol": "WIF/USDT:USDT", "contracts": 100, "entryPrice": 2.0, "markPrice": 2.0}
     (position,) = imported([other], date="2025-10-10").positions
     assert position.contract == contract("binance", "WIFUSDT", date="2025-10-10")
-    # What OKX calls ETH-USDT-SWAP is known of 2025, and of 2021 under the name that was set out by hand.
-    for date, symbol in ((None, "ETH-USDT-SWAP"), ("2021-06-11", "ETHUSDT")):
-        assert imported(OKX, venue="okx", date=date).positions[0].contract.symbol == symbol
+    # ETH-USDT-SWAP is known of 2025, and of 2021 by a table that was set out by hand.
+    for date, limit in ((None, 100), ("2021-06-11", 125)):
+        (position,) = imported(OKX, venue="okx", date=date).positions
+        assert position.contract == contract("okx", "ETH-USDT-SWAP", date=date)
+        assert position.contract.leverage_limit(1, 2_000) == limit
 
 
 def test_positions_that_settle_differently_are_refused():

@@ -58,6 +58,56 @@ def test_the_account_counts_as_its_venue_does():
     assert (account.wallet, account.margin.tolist(), account.mode) == (5_000, [0, 6_000], ("cross", "isolated"))
 
 
+LONG, SHORT = (
+    {"symbol": "BTCUSDT", "side": side, "size": size, "entry": entry, "leverage": 20}
+    for side, size, entry in (("long", 0.2, 64_000), ("short", 0.15, 58_000))
+)
+
+
+def test_both_sides_of_a_market_share_a_mark_wherever_it_is_told():
+    for rows in (
+        ({**LONG, "mark": 60_000}, {**SHORT, "mark": "60000"}),
+        ({**LONG, "mark": 60_000}, SHORT),
+        (LONG, {**SHORT, "mark": 60_000}),
+    ):
+        held = entered(*rows, wallet=3_000)
+        assert held.marks == (60_000, 60_000)
+        # 3,000 - 4,100 + 0.05 P = 0.004 x 0.35 P
+        assert held.account.liquidation_price(held.marks) == pytest.approx([1_100 / (0.05 - 0.0014)] * 2)
+
+
+def test_from_one_entry_no_mark_is_needed():
+    rows = [{**BTC, "size": 1, "leverage": 20, "side": side} for side in ("long", "short")]
+    held = entered(*rows)
+    assert held.marks == (60_000, 60_000)
+    down, up = (held.account.liquidation_price(held.marks, toward=way).tolist() for way in ("down", "up"))
+    assert (str(down), up) == ("[nan, nan]", [560_000, 560_000])
+
+
+def test_two_marks_of_one_market_are_refused_beside_the_second():
+    reason = "must be 60000, as for the other position in BTCUSDT, not 61000.5"
+    assert problems({**LONG, "mark": 60_000}, ETH, {**SHORT, "mark": 61_000.5}) == [(2, "mark", reason)]
+
+
+def test_where_entries_differ_a_mark_is_needed():
+    reason = "must be given, where BTCUSDT is held from more than one entry"
+    assert problems(LONG, ETH, SHORT) == [(2, "mark", reason)]
+
+
+def test_two_marks_of_one_market_are_refused_of_positions_as_well():
+    btc = venue("binance").contract("BTCUSDT")
+    held = (Position(btc, 1, 60_000), Position(btc, -1, 60_000))
+    with pytest.raises(ArgumentError, match=r"^marks must be one for all legs of a market, not 60,000 and 61,000"):
+        Portfolio("binance", 5_000, held, (60_000, 61_000))
+
+
+@pytest.mark.parametrize("mode", ["portfolio", "Portfolio margin", "portfolio_margin"])
+def test_portfolio_margin_is_refused_by_its_name_and_not_taken_for_cross(mode):
+    ((row, field, reason),) = problems({**BTC, "mode": mode})
+    assert (row, field) == (0, "mode")
+    assert reason.startswith("must be cross or isolated: portfolio margin is set by scenarios of the whole book")
+
+
 def test_a_size_may_be_given_by_its_notional_at_entry():
     row = {**BTC, "size": None, "notional": 30_000}
     assert entered(row) == entered(BTC)
@@ -115,7 +165,7 @@ def test_every_contract_of_every_venue_can_be_entered_and_its_rows_give_it_again
     st.floats(1e-3, 1e6),
     st.sampled_from(["long", "short"]),
     st.none() | st.floats(0.1, 1),
-    st.none() | st.floats(0, 1e9),
+    st.none() | st.floats(-1e9, 1e9),
 )
 def test_rows_of_a_portfolio_enter_it_again_without_loss(size, entry, mark, side, leverage, margin):
     row = {"symbol": "ETHUSDT", "side": side, "size": size, "entry": entry, "mark": mark, "leverage": leverage}
@@ -160,11 +210,12 @@ def test_positions_and_marks_are_kept_as_they_were_given_whatever_they_came_in()
         ({"entry": None}, "entry", "must be given"),
         ({"entry": "-5"}, "entry", "must be greater than 0, not -5.0"),
         ({"mark": 0}, "mark", "must be greater than 0, not 0.0"),
-        ({"mode": "portfolio"}, "mode", "must be one of 'cross', 'isolated', not 'portfolio'"),
+        ({"mode": "portfolio"}, "mode", "must be cross or isolated: portfolio margin is set by scenarios"),
         ({"leverage": 500}, "leverage", "must be at most 150 at this size, not 500"),
         ({"leverage": "ten"}, "leverage", "must be a number such as"),
         ({"margin": 100}, "margin", "must be left out in cross mode, where none is set aside, not 100.0"),
-        ({"mode": "isolated", "margin": -1}, "margin", "must be 0 or more, not -1.0"),
+        ({"mode": "isolated", "margin": "-inf"}, "margin", "must be a number such as"),
+        ({"margin": -100}, "margin", "must be left out in cross mode, where none is set aside, not -100.0"),
         ({"price": 3}, "price", "is no field: they are symbol, side, size"),
     ],
 )
@@ -187,7 +238,7 @@ def test_a_refusal_reads_as_one_text():
 @pytest.mark.parametrize(
     ("account", "field", "reason"),
     [
-        ({"venue": "nyse"}, "venue", "must be one of 'binance', 'bybit', 'okx', 'hyperliquid', 'dydx', not 'nyse'"),
+        ({"venue": "nyse"}, "venue", f"must be one of {', '.join(map(repr, venue_names()))}, not 'nyse'"),
         ({"wallet": None}, "wallet", "must be given"),
         ({"wallet": "5,000"}, "wallet", "must be a number such as 1500 or 0.25, without separators, not '5,000'"),
         ({"wallet": float("nan")}, "wallet", "must be finite, not nan"),
@@ -348,3 +399,10 @@ def test_a_portfolio_is_in_contracts_of_its_brackets():
         with pytest.raises(ArgumentError) as refusal:
             dataclasses.replace(held, brackets=bad)
         assert refusal.value.argument == named
+
+
+def test_an_account_with_a_date_is_counted_as_its_venue_counted_then():
+    row = {"symbol": "BTCUSDT", "side": "long", "size": 1, "entry": 20_000, "mode": "isolated", "margin": 400}
+    then, now = (Portfolio.of_rows([row], venue="bybit", wallet=0, date=date) for date in ("2023", None))
+    assert then.account.convention == venue("bybit", date="2023").convention.value
+    assert (then.account.convention.maintenance_at, now.account.convention.maintenance_at) == ("entry", "liquidation")

@@ -27,10 +27,10 @@ COUNTED = Contract("COUNTED", Tiers([0, 4], [0.03125, 0.0625], 0, max_leverage=[
 
 
 def holding(*legs, contract=BTC, wallet=100.0, leverage=INF, **convention):
-    """Return an account of legs (size, entry) in cross or (size, entry, margin) isolated."""
+    """Return an account of legs (size, entry) in cross or (size, entry, margin) isolated, each in its own market."""
     return Account(
         wallet=wallet,
-        contracts=[contract] * len(legs),
+        contracts=[dataclasses.replace(contract, symbol=contract.symbol + "'" * i) for i in range(len(legs))],
         size=[leg[0] for leg in legs],
         entry=[leg[1] for leg in legs],
         mode=["isolated" if len(leg) > 2 else "cross" for leg in legs],

@@ -12,24 +12,24 @@ from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Pos
 
 from .. import reference
 from ..refusals import assert_refused
-from ..scenarios import differences, scenario
+from ..scenarios import differences, growing, scenario
 
 FLAT = Tiers.flat(0.01, max_leverage=50)
 BTC, ETH, SOL = (Contract(name, FLAT) for name in ("BTC", "ETH", "SOL"))
 
 
-def long(size=0.2, entry=50_000.0, **terms):
+def long(size=0.2, entry=50_000.0, contract=BTC, **terms):
     """Return an isolated 10x long of 10,000, unless told otherwise."""
     terms = {"mode": "isolated", "leverage": 10, **terms}
-    return Position(BTC, size, entry, **terms)
+    return Position(contract, size, entry, **terms)
 
 
 # --- one path, many paths -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(500, 520))
-def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_step_and_streamed(seed):
-    case = scenario(seed)
+@pytest.mark.parametrize("of", [*map(scenario, range(500, 520)), *map(growing, range(500, 520))])
+def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_step_and_streamed(of):
+    case = of
     exact = reference.run(case.account, case.prices, **case.options)
     watched = simulate(case.account, case.prices, **case.options)
     recorded = simulate(case.account, case.prices, **case.options, record=["equity", "requirement", "size"])
@@ -202,7 +202,7 @@ def test_a_trigger_may_be_strict_or_inclusive():
 
 
 def test_a_path_is_compared_with_the_price_at_which_its_position_is_liquidated():
-    account = Account.open([long(), long(-0.1, leverage=20)], balance=10_000)
+    account = Account.open([long(), long(-0.1, contract=ETH, leverage=20)], balance=10_000)
     down, up = account.liquidation_price()
     just = 1e-9
     prices = np.array([[[50_000.0, 50_000.0], [down * (1 + just), up * (1 - just)]]] * 3)
@@ -324,7 +324,7 @@ def test_a_single_contract_is_topped_up_by_small_parts_of_a_coin():
 
 def test_each_path_has_its_own_budget_for_all_its_positions():
     # At 49,000 a long of 10,000 wants 180, at 50,000 nothing, at 48,000 360 and at 48,500 270.
-    account = Account.open([long(), long()], balance=10_000)
+    account = Account.open([long(), long(contract=ETH)], balance=10_000)
     prices = [[[49_000.0, 48_000.0]] * 2, [[50_000.0, 48_000.0], [48_500.0, 48_000.0]]]
     outcome = simulate(account, prices, top_up=TopUp(every=1, target=0.1, budget=500.0))
     assert outcome.margin.tolist() == [

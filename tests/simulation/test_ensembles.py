@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -64,6 +65,19 @@ class Shuffled(Executor):
 
 def test_the_order_of_completion_changes_nothing(alone):
     assert same(run_many(ACCOUNT, HOURLY, **TASK, executor=Shuffled(5)), alone)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_random_order_of_closing_does_not_depend_on_the_workers_and_leaves_the_prices_as_they_are(workers):
+    pool, rules = replace(ACCOUNT, mode="cross", margin=0.0), {"close": "market"}
+    drawn = [run_many(pool, HOURLY, **TASK, rules=Rules(**rules, order=order)) for order in ("random", "as given")]
+    with ThreadPoolExecutor(workers) as executor:
+        again = run_many(pool, HOURLY, **TASK, rules=Rules(**rules, order="random"), executor=executor)
+    assert same(again, drawn[0])
+    # On the same prices a pool fails at the same time, whoever goes first.
+    first = [np.where(one.liquidated < 0, 99, one.liquidated).min(axis=1) for one in drawn]
+    np.testing.assert_array_equal(*first)
+    assert (drawn[0].liquidated != drawn[1].liquidated).any()
 
 
 @pytest.mark.parametrize("workers", [1, 8])

@@ -47,7 +47,7 @@ EVERYTHING = (
     "forfeited",
     "shortfall",
 )
-EVERYTHING += ("fund_paid", "fund_received", "deleveraged", "uncovered")
+EVERYTHING += ("fund_paid", "fund_received", "uncovered")
 
 
 @pytest.mark.parametrize("first", range(0, 60, 20))
@@ -66,7 +66,7 @@ def test_of_many_paths_at_once_each_goes_as_the_referee_says(seed):
     prices = case.prices[0] * (case.prices / case.prices[0]) ** by * rng.uniform(0.99, 1.01, (6, 1, 1))
     together = simulate(case.account, prices, rules=case.rules)
     for path, alone in enumerate(prices):
-        exact = reference.run(case.account, alone, case.rules)
+        exact = reference.run(case.account, alone, case.rules, number=path)
         for name in EVERYTHING:
             mine, theirs = getattr(together, name)[path], np.array(getattr(exact, name), dtype=float)
             allowed = 1e-9 * (np.array(exact.largest, dtype=float) if name == "size" else float(exact.money))
@@ -430,115 +430,187 @@ def test_in_a_pool_what_cures_alone_goes_before_what_must_be_closed_whole():
 # --- order in a pool ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("order", "first"), [("largest loss", "Y"), ("largest maintenance", "Z"), ("as given", "X")])
+# Profit and loss 0, -300, -100; maintenance 20, 14, 118: 152 are required of the 100 there are.
+THREE = [
+    (contract(0.02, "X"), 1.0, 1_000.0),
+    (contract(0.02, "Y"), 1.0, 1_000.0),
+    (contract(0.02, "Z"), 1.0, 6_000.0),
+]
+
+
+@pytest.mark.parametrize(("order", "first"), [("largest loss", "Y"), ("as given", "X")])
 def test_the_rules_say_which_position_of_a_pool_goes_first(order, first):
-    # Profit and loss 0, -300, -100; maintenance 20, 14, 118.
-    legs = [
-        (contract(0.02, "X"), 1.0, 1_000.0),
-        (contract(0.02, "Y"), 1.0, 1_000.0),
-        (contract(0.02, "Z"), 1.0, 6_000.0),
-    ]
-    ledger = run(held(*legs, wallet=500.0), 1_000.0, 700.0, 5_900.0, close="market", order=order).ledger
+    ledger = run(held(*THREE, wallet=500.0), 1_000.0, 700.0, 5_900.0, close="market", order=order).ledger
     assert ledger[0].symbol == first
 
 
-@pytest.mark.parametrize("order", ["largest loss", "largest maintenance", "as given"])
+@pytest.mark.parametrize("order", ["largest loss", "as given"])
 def test_of_equals_the_one_given_first_goes_first(order):
     legs = [(contract(0.02, "X"), 1.0, 1_000.0), (contract(0.02, "Y"), 1.0, 1_000.0)]
     ledger = run(held(*legs, wallet=230.0), 900.0, 900.0, close="market", order=order).ledger
     assert ledger[0].symbol == "X"
 
 
+def at_random(paths, seed=0, steps=1):
+    """Return what a random order closes first of the three, on paths that stand still at their marks."""
+    prices = np.broadcast_to([1_000.0, 700.0, 5_900.0], (paths, steps, 3))
+    return simulate(held(*THREE, wallet=500.0), prices, rules=Rules(close="market", order="random"), seed=seed)
+
+
+def test_a_random_order_takes_each_position_first_about_as_often():
+    # Only of Z is one enough; X and Y set 20 and 14 of the 52 free that are lacking.
+    closed = ~at_random(6_000).survived
+    first = [(closed.sum(axis=1) == 1).mean(), closed[:, 0].mean(), closed[:, 1].mean()]
+    # Z first in a third of all orders; X before Z in half of them, and so is Y.
+    assert closed[:, 2].all()
+    assert first == approx([1 / 3, 1 / 2, 1 / 2], rel=0.05)
+
+
+def test_a_random_order_is_that_of_the_seed_and_of_the_path_whoever_goes_with_it():
+    some, more, other = at_random(50), at_random(80), at_random(50, seed=1)
+    np.testing.assert_array_equal(some.liquidated, more.liquidated[:50])
+    assert (some.liquidated != other.liquidated).any()
+
+
+def test_a_random_order_is_drawn_anew_in_each_step():
+    # One closing a step; what went first at one step says nothing of who goes first at the next.
+    prices = np.broadcast_to([1_000.0, 700.0, 5_900.0], (400, 2, 3))
+    rules = Rules(close="market", order="random", part="share", share=0.01, rounds=1)
+    sizes = simulate(held(*THREE, wallet=500.0), prices, rules=rules, record=["size"]).size_path
+    first, second = (1 - sizes[:, 0]).argmax(axis=1), (sizes[:, 0] - sizes[:, 1]).argmax(axis=1)
+    assert 0.2 < (first == second).mean() < 0.47
+
+
+@pytest.mark.parametrize("part", ["whole", "share", "bracket", "restore"])
+def test_all_at_once_closes_the_whole_pool_at_the_same_marks_though_one_would_do(part):
+    outcome = run(
+        held(*THREE, wallet=500.0), 1_000.0, 700.0, 5_900.0, close="market", order="all at once", part=part, rounds=1
+    )
+    assert [(entry.kind, entry.symbol) for entry in outcome.ledger] == [("liquidated", name) for name in "XYZ"]
+    assert outcome.wallet == approx(100.0)
+
+
+def test_all_at_once_is_said_of_the_pool_and_leaves_an_isolated_position_its_parts():
+    account = held((contract(0.02), 10.0, 1_000.0, 1_000.0), wallet=500.0)
+    outcome = run(account, 910.0, close="market", order="all at once", part="restore")
+    assert [entry.kind for entry in outcome.ledger] == ["reduced"]
+
+
+def test_all_at_once_takes_over_what_is_left_where_a_fee_has_used_up_the_pool():
+    rules = {"close": "market", "order": "all at once", "liquidation_fee": 0.1}
+    outcome = run(held(*THREE, wallet=500.0), 1_000.0, 700.0, 5_900.0, **rules)
+    assert [entry.kind for entry in outcome.ledger] == ["liquidated", "taken over", "taken over"]
+
+
+# --- long against short ---------------------------------------------------------------------------------------
+
+
+def hedged(*sizes, wallet, rate=0.02, mode=()):
+    """Return legs of one contract from 1,000, in cross but for those that have a margin."""
+    legs = [(contract(rate), size, 1_000.0, *mode[i : i + 1]) for i, size in enumerate(sizes)]
+    return held(*legs, wallet=wallet)
+
+
+def test_the_overlap_of_long_and_short_is_closed_first_and_may_be_enough():
+    # At 900: +3 has lost 300, -2 has won 200; 90 are required of the 80 left, and 18 once 2 of each are gone.
+    account = hedged(3.0, -2.0, wallet=180.0)
+    without, netted = (run(account, 900.0, 900.0, close="market", net_first=first) for first in (False, True))
+    assert [entry.kind for entry in without.ledger] == ["liquidated"]
+    assert [(entry.kind, entry.position, entry.size) for entry in netted.ledger] == [
+        ("netted", 0, approx(-2.0)),
+        ("netted", 1, 2.0),
+    ]
+    assert (netted.size.tolist(), netted.liquidated.tolist()) == ([approx(1.0), 0.0], [-1, 0])
+    assert (netted.equity, netted.wallet) == (approx(80.0), approx(180.0))
+
+
+def test_no_order_reaches_the_market_so_netting_costs_neither_impact_nor_fee():
+    rules = {"close": "market", "depth": 1.0, "liquidation_fee": 0.01, "net_first": True}
+    outcome = run(hedged(3.0, -2.0, wallet=180.0), 900.0, 900.0, **rules)
+    assert (outcome.fees.tolist(), outcome.impact.tolist()) == ([0.0, 0.0], [0.0, 0.0])
+
+
+def test_each_leg_of_a_side_gives_its_share_of_the_overlap():
+    outcome = run(hedged(3.0, 1.0, -2.0, wallet=260.0), *[900.0] * 3, close="market", net_first=True)
+    assert outcome.size.tolist() == [approx(1.5), approx(0.5), 0.0]
+
+
+def test_an_isolated_leg_beside_a_hedged_pair_of_its_market_is_left_alone():
+    account = hedged(1.0, 3.0, -2.0, wallet=180.0, mode=(500.0,))
+    outcome = run(account, *[900.0] * 3, close="market", net_first=True)
+    assert outcome.size.tolist() == [1.0, approx(1.0), 0.0]
+    assert [entry.position for entry in outcome.ledger] == [1, 2]
+
+
+def test_what_netting_does_not_cure_goes_on_as_the_rules_say():
+    taken = run(hedged(3.0, -2.0, wallet=110.0), 900.0, 900.0, net_first=True)
+    assert [entry.kind for entry in taken.ledger] == ["netted", "netted", "taken over", "fund received"]
+    assert taken.forfeited == approx(10.0)
+
+
+def test_only_cross_legs_of_one_contract_are_netted():
+    apart = [
+        hedged(3.0, -2.0, wallet=300.0, mode=(300.0,)),  # the long is isolated
+        held((contract(0.02), 3.0, 1_000.0), (contract(0.02, "Y"), -2.0, 1_000.0), wallet=180.0),
+        hedged(3.0, 2.0, wallet=500.0),
+    ]
+    for account in apart:
+        outcome = run(account, 900.0, 900.0, close="market", net_first=True)
+        assert "netted" not in [entry.kind for entry in outcome.ledger]
+        assert (outcome.liquidated >= 0).any()
+
+
+def test_netting_is_done_on_each_path_for_itself():
+    account = hedged(3.0, -2.0, wallet=180.0)
+    prices = np.array([[[900.0] * 2], [[1_000.0] * 2], [[905.0] * 2]])
+    outcome = simulate(account, prices, rules=Rules(close="market", net_first=True))
+    assert outcome.size.tolist() == [[approx(1.0), 0.0], [3.0, -2.0], [approx(1.0), 0.0]]
+
+
 # --- who bears a shortfall ------------------------------------------------------------------------------------
 
 
-def bankrupt(*winners, wallet=0.0):
-    """Return an account with a long of 10,000 and 1,000 of margin, which lacks 500 at 8,500, and winners."""
-    return held((contract(0.02), 1.0, 10_000.0, 1_000.0), *winners, wallet=wallet)
+def bankrupt(*others, wallet=0.0):
+    """Return an account with a long of 10,000 and 1,000 of margin, which lacks 500 at 8,500, and others."""
+    return held((contract(0.02), 1.0, 10_000.0, 1_000.0), *others, wallet=wallet)
 
 
-def test_a_shortfall_is_paid_by_the_fund_then_by_the_winners_and_the_rest_is_nobodys():
-    # A short of 0.1 has made 150: all of it goes.
-    winner = (contract(0.02, "Y"), -0.1, 10_000.0, 100.0)
-    outcome = run(bankrupt(winner), 8_500.0, 8_500.0, fund=200.0)
-    assert (outcome.shortfall, outcome.fund_paid, outcome.fund) == (approx(500.0), approx(200.0), approx(0.0, abs=1e-9))
-    assert (outcome.deleveraged, outcome.uncovered) == (approx(150.0), approx(150.0))
-    # The winner keeps its margin.
-    assert (outcome.wallet, outcome.size.tolist(), outcome.liquidated.tolist()) == (approx(100.0), [0, 0], [0, -1])
-    assert [entry.kind for entry in outcome.ledger] == ["taken over", "fund paid", "auto-deleveraged", "uncovered"]
+@pytest.mark.parametrize(("fund", "paid"), [(np.inf, 500.0), (200.0, 200.0), (0.0, 0.0)])
+def test_a_shortfall_is_paid_by_the_fund_as_far_as_it_goes_and_others_bear_the_rest(fund, paid):
+    outcome = run(bankrupt(), 8_500.0, fund=fund)
+    assert (outcome.shortfall, outcome.fund_paid, outcome.uncovered) == (
+        approx(500.0),
+        approx(paid, abs=1e-9),
+        approx(500.0 - paid, abs=1e-9),
+    )
+    assert outcome.fund == approx(fund - paid, abs=1e-9)
 
 
-def test_a_winner_gives_up_the_share_that_covers_what_is_missing():
-    # A short of 1 has made 1,500; a third of it covers 500.
-    winner = (contract(0.02, "Y"), -1.0, 10_000.0, 1_000.0)
-    outcome = run(bankrupt(winner), 8_500.0, 8_500.0, fund=0.0)
-    assert outcome.size.tolist() == [0.0, approx(-2 / 3)]
-    assert outcome.margin.tolist() == [0.0, approx(1_000.0)]
-    assert outcome.realized.tolist() == [approx(-1_500.0), approx(500.0)]
-    assert (outcome.deleveraged, outcome.uncovered) == (approx(500.0), 0.0)
-    assert outcome.equity == approx(2_000.0)
+@pytest.mark.parametrize("winner", [(-1.0, 10_000.0, 100.0), (-1.0, 10_000.0)], ids=["isolated", "cross"])
+def test_ones_own_winner_never_pays_for_ones_own_isolated_loss(winner):
+    # The same market, the same step, an empty fund: the short keeps the 1,500 it has made.
+    outcome = run(bankrupt((contract(0.02), *winner)), 8_500.0, 8_500.0, fund=0.0)
+    assert (outcome.size.tolist(), outcome.uncovered) == ([0.0, -1.0], approx(500.0))
+    assert (outcome.deleveraged.tolist(), outcome.realized[1]) == ([0.0, 0.0], 0.0)
+    assert [entry.kind for entry in outcome.ledger] == ["taken over", "uncovered"]
 
 
-def test_the_largest_winner_goes_first_and_a_cross_winner_gives_up_profit_of_the_pool():
-    small, large = (contract(0.02, "Y"), -0.1, 10_000.0, 100.0), (contract(0.02, "Z"), -0.2, 10_000.0)
-    outcome = run(bankrupt(small, large, wallet=400.0), 8_500.0, 8_500.0, 8_500.0, fund=0.0)
-    # 300 of the pool, then 150 of the isolated one; 50 remain.
-    taken = outcome.ledger.of("auto-deleveraged")
-    assert [(entry.symbol, entry.amount) for entry in taken] == [("Z", approx(300.0)), ("Y", approx(150.0))]
-    assert (outcome.uncovered, outcome.wallet) == (approx(50.0), approx(500.0))
-
-
-def test_without_deleveraging_winners_keep_what_they_have():
-    winner = (contract(0.02, "Y"), -1.0, 10_000.0, 1_000.0)
-    outcome = run(bankrupt(winner), 8_500.0, 8_500.0, fund=0.0, deleveraging=False)
-    assert (outcome.uncovered, outcome.deleveraged, outcome.size.tolist()) == (approx(500.0), 0.0, [0.0, -1.0])
-
-
-def test_margins_of_winners_that_a_broken_pool_set_free_stay_the_traders():
-    # The pool lacks 500; an isolated short of 0.1 has made 150 and keeps its margin of 100.
+def test_ones_own_isolated_winner_never_pays_for_ones_own_broken_pool():
     account = held((contract(0.02), 1.0, 10_000.0), (contract(0.02, "Y"), -0.1, 10_000.0, 100.0), wallet=1_000.0)
     outcome = run(account, 8_500.0, 8_500.0, fund=0.0)
-    assert (outcome.wallet, outcome.equity) == (approx(100.0), approx(100.0))
-    assert (outcome.deleveraged, outcome.uncovered) == (approx(150.0), approx(350.0))
-
-
-def test_all_margins_that_a_broken_pool_set_free_come_together():
-    winners = [(contract(0.02, "Y"), -0.1, 10_000.0, 100.0), (contract(0.02, "Z"), -0.2, 10_000.0, 150.0)]
-    account = held((contract(0.02), 1.0, 10_000.0), *winners, wallet=1_000.0)
-    outcome = run(account, 8_500.0, 8_500.0, 8_500.0, fund=0.0)
-    # 300 and 150 of the 500 that the pool lacks.
-    assert (outcome.wallet, outcome.deleveraged, outcome.uncovered) == (approx(250.0), approx(450.0), approx(50.0))
-
-
-def test_a_winner_closed_in_part_sets_nothing_free():
-    # The pool lacks 500, a third of what the isolated short has made: it keeps its margin and two thirds.
-    account = held((contract(0.02), 1.0, 10_000.0), (contract(0.02, "Y"), -1.0, 10_000.0, 1_000.0), wallet=1_000.0)
-    outcome = run(account, 8_500.0, 8_500.0, fund=0.0)
-    assert (outcome.wallet, outcome.margin.tolist()) == (0.0, [0.0, approx(1_000.0)])
-    assert outcome.size.tolist() == [0.0, approx(-2 / 3)]
-
-
-def test_winners_are_taken_from_in_coins_as_in_dollars():
-    # 10,000 dollars from 50,000 lose 0.05 coins at 40,000, 0.03 more than the margin; as much short has won 0.05.
-    x, y = (contract(0.02, name, kind="inverse") for name in "XY")
-    legs = [(x, 10_000.0, 50_000.0, 0.02), (y, -10_000.0, 50_000.0, 0.02)]
-    outcome = run(held(*legs), 40_000.0, 40_000.0, fund=0.0)
-    assert (outcome.shortfall, outcome.deleveraged, outcome.uncovered) == (approx(0.03), approx(0.03), 0.0)
-    assert outcome.size.tolist() == [0.0, approx(-4_000.0)]
-
-
-def test_a_long_may_be_the_winner():
-    # From 1,000 to 2,000: half of what it made covers 500.
-    outcome = run(bankrupt((contract(0.02, "Y"), 1.0, 1_000.0, 200.0)), 8_500.0, 2_000.0, fund=0.0)
-    assert (outcome.size.tolist(), outcome.deleveraged) == ([0.0, approx(0.5)], approx(500.0))
+    assert (outcome.wallet, outcome.uncovered) == (0.0, approx(500.0))
+    assert (outcome.size.tolist(), outcome.margin.tolist()) == ([0.0, -0.1], [0.0, 100.0])
 
 
 def test_a_short_that_is_closed_is_held_at_zero_without_a_sign():
     short = held((contract(0.02), -1.0, 10_000.0, 1_000.0))
     closed = run(short, 10_900.0, close="market")
-    # ADL closes this one.
-    beaten = run(bankrupt((contract(0.02, "Y"), -0.1, 10_000.0, 100.0)), 8_500.0, 8_500.0, fund=0.0)
-    for outcome in (closed, beaten):
+    netted = run(
+        held((contract(0.02), 1.0, 10_000.0), (contract(0.02), -1.0, 9_000.0), wallet=1_000.0),
+        *[9_000.0] * 2,
+        net_first=True,
+    )
+    for outcome in (closed, netted):
         assert not outcome.size.any()
         assert not np.signbit(outcome.size).any()
 
@@ -552,16 +624,6 @@ def test_whether_a_pool_is_at_its_end_is_asked_on_each_path_for_itself():
     assert outcome.shortfall.tolist() == [approx(4_450.0), approx(4_450.0)]
     assert outcome.wallet.tolist() == [0.0, 0.0]
     assert outcome.liquidated.tolist() == [[0, -1], [0, 0]]
-
-
-def test_what_is_taken_from_a_winner_whose_margin_funding_has_eaten_leaves_it_nothing_but_no_debt():
-    # The short pays 10 % of 8,500 x 0.1 a step: its margin of 10 goes to -75, its profit is 150: 75 can be taken.
-    account = held((contract(0.02), 1.0, 10_000.0, 1_000.0), (contract(0.0, "Y"), -0.1, 10_000.0, 10.0), wallet=5.0)
-    rules = Rules(fund=0.0)
-    outcome = simulate(account, [[8_500.0, 8_500.0]], rules=rules, funding=[[0.0, -0.1]])
-    assert outcome.deleveraged == approx(75.0)
-    assert outcome.margin.tolist() == [0.0, 0.0]
-    assert outcome.wallet == approx(5.0)
 
 
 def test_the_fund_of_each_path_is_its_own_and_goes_from_one_shortfall_to_the_next():

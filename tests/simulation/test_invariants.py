@@ -10,13 +10,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marginlab import AddMargin, Close, Open, Tiers, TopUp, simulate
+from marginlab import AddMargin, Close, Deleverage, Open, Tiers, TopUp, simulate
 from marginlab.margin import contracts as maths
 from marginlab.simulation import engine
 from marginlab.simulation.results import RECORD
 
 from .. import reference
-from ..scenarios import differences, draw_account, draw_funding, draw_prices, draw_rules, scenario
+from ..scenarios import (
+    differences,
+    draw_account,
+    draw_funding,
+    draw_prices,
+    draw_rules,
+    draw_starts,
+    fitted,
+    growing,
+    scenario,
+)
 
 FLOWS = ("realized", "funding", "fees", "impact")
 
@@ -33,7 +43,7 @@ def many(seed, paths, steps=16):
     """Return accounts, paths and rules drawn at random: each path has an account of its own."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 6))
-    start, values = 2 ** rng.uniform(0, 14, n), 2 ** rng.uniform(10, 14, n)
+    start, values = draw_starts(rng, n), 2 ** rng.uniform(10, 14, n)
     account = draw_account(rng, start, values)
     account = replace(
         account,
@@ -43,7 +53,8 @@ def many(seed, paths, steps=16):
         margin=account.margin * rng.uniform(0.2, 3, (paths, n)),
     )
     prices = np.stack([draw_prices(rng, start, steps) for _ in range(paths)])
-    return account, prices, draw_rules(rng, values), draw_funding(rng, n, steps), rng
+    rules = draw_rules(rng, values)
+    return fitted(account, rules), prices, rules, draw_funding(rng, n, steps), rng
 
 
 # --- conservation ---------------------------------------------------------------------------------------------
@@ -60,6 +71,8 @@ def test_what_leaves_the_accounts_is_what_others_receive_on_ten_thousand_random_
             Close(step=2, position=0, share=0.5),
             AddMargin(step=3, position=n - 1, amount=float(account.margin.max() / 10 + 1)),
             Open(step=5, position=0, size=float(account.size[:, 0].mean() or 1.0)),
+            Deleverage(step=6, position=0, share=0.5, paths=tuple(range(0, 50, 2))),
+            Deleverage(step=9, position=n - 1, price=float(prices[:, 9, n - 1].mean())),
         )
         outcome = simulate(
             account,
@@ -77,14 +90,14 @@ def test_what_leaves_the_accounts_is_what_others_receive_on_ten_thousand_random_
         )
         lost_to_others = (
             (outcome.fees + outcome.impact - outcome.funding).sum(axis=1)
+            + outcome.forgone.sum(axis=1)
             + outcome.forfeited
-            + outcome.deleveraged
             - outcome.shortfall
         )
         left = outcome.balance + gains.sum(axis=(1, 2)) - lost_to_others - outcome.equity
         assert (np.abs(left) <= 1e-9 * turnover).all()
         # The fund's own books, and who bore what went beyond the margins.
-        borne = outcome.fund_paid + outcome.deleveraged + outcome.uncovered
+        borne = outcome.fund_paid + outcome.uncovered
         assert (np.abs(outcome.shortfall - borne) <= 1e-9 * turnover).all()
         if np.isfinite(rules.fund):
             fund = rules.fund + outcome.fund_received - outcome.fund_paid
@@ -98,7 +111,7 @@ def test_what_leaves_the_accounts_is_what_others_receive_on_ten_thousand_random_
 
 
 def test_the_random_accounts_go_through_every_kind_of_loss():
-    totals = dict.fromkeys(("fees", "impact", "forfeited", "shortfall", "fund_paid", "deleveraged", "uncovered"), 0)
+    totals = dict.fromkeys(("fees", "impact", "forfeited", "shortfall", "fund_paid", "uncovered"), 0)
     for seed in range(60):
         account, prices, rules, funding, _ = many(seed, paths=20)
         outcome = simulate(account, prices, rules=rules, funding=funding)
@@ -115,6 +128,16 @@ def test_the_random_accounts_go_through_every_kind_of_loss():
 def test_engine_and_exact_referee_agree_event_by_event(first):
     for seed in range(first, first + 50):
         case = scenario(seed)
+        outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
+        exact = reference.run(case.account, case.prices, **case.options)
+        assert differences(outcome, exact) == [], f"scenario {seed}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_engine_and_exact_referee_agree_where_rates_grow_without_steps(first):
+    for seed in range(first, first + 50):
+        case = growing(seed)
         outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
         exact = reference.run(case.account, case.prices, **case.options)
         assert differences(outcome, exact) == [], f"scenario {seed}"
@@ -141,6 +164,8 @@ def same(one, other):
 @pytest.mark.parametrize("seed", range(40))
 def test_one_path_alone_goes_as_in_an_ensemble_and_chunks_change_nothing(seed):
     account, prices, rules, funding, _ = many(seed, paths=9)
+    # What is drawn belongs to the number of a path, which a part counts anew.
+    rules = replace(rules, order="as given") if rules.order == "random" else rules
     options = {"rules": rules, "funding": funding, "top_up": TopUp(every=4, target=0.1), "record": RECORD}
     whole = simulate(account, prices, **options)
 
@@ -192,8 +217,8 @@ def holding(seed, mode, rules, paths=40):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_an_isolated_loss_never_exceeds_the_margin_and_what_was_added(seed):
-    # What a loss could still take from elsewhere is ruled out: funding out of the wallet, and ADL of winners.
-    rules = {"isolated_funding": "margin", "deleveraging": False}
+    # What a loss could still take from elsewhere is ruled out: funding out of the wallet.
+    rules = {"isolated_funding": "margin"}
     account, prices, rules, funding = holding(seed, "isolated", rules)
     budget = 0.05 * account.wallet.min()
     alone = simulate(account, prices, rules=rules, funding=funding)
@@ -218,7 +243,7 @@ def test_where_nothing_is_liquidated_both_modes_end_with_the_same_wealth(seed):
     account, prices, rules, funding = holding(seed, "isolated", {})
     rich = replace(account, margin=4 * account.notional(account.entry))
     pooled = replace(account, mode="cross", margin=0.0, wallet=rich.wallet + rich.margin.sum(axis=1))
-    small = account.entry[:, None, :] * (prices / prices[:, :1]) ** 0.05
+    small = prices[:, :1] * (prices / prices[:, :1]) ** 0.05
     isolated, cross = (simulate(one, small, rules=rules, funding=funding) for one in (rich, pooled))
     assert isolated.survived.all()
     assert cross.survived.all()

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from marginlab import Account, AddMargin, Close, Contract, Convention, Open, Rules, Switch, Tiers, TopUp
+from marginlab import Account, AddMargin, Close, Contract, Convention, Deleverage, Open, Rules, Switch, Tiers, TopUp
 
 from ..oracle import brackets, notional, pnl
 from ..reference import run
@@ -128,7 +128,7 @@ def test_no_more_rounds_are_made_in_a_step_than_allowed():
     assert [(entry.step, entry.position) for entry in result.ledger] == [(0, 0), (1, 1)]
 
 
-@pytest.mark.parametrize(("order", "first"), [("largest loss", 0), ("largest maintenance", 1), ("as given", 0)])
+@pytest.mark.parametrize(("order", "first"), [("largest loss", 0), ("as given", 0)])
 def test_the_order_decides_what_is_closed_first(order, first):
     # PnL −100, 0; requirements 62.5 and 125.
     result = run(account((1, 1_100), (2, 1_000), wallet=200), [[1_000, 1_000]], Rules(close="market", order=order))
@@ -412,32 +412,60 @@ def test_a_top_up_leaves_the_cross_pool_its_initial_margin_and_its_losses():
     assert result.ledger[0].amount == 500 - 100 - 150
 
 
-def test_winners_are_deleveraged_the_largest_profit_first():
-    # Short of 40 with an empty fund; profits 25 in cross, and 30 isolated, which is used up and gives its margin back.
+def test_others_bear_what_the_fund_cannot_and_ones_own_winners_pay_nothing():
     held = account((1, 1_600, 160), (-1, 425), (-1, 430, 50), wallet=500)
-    result = run(held, [[1_400, 400, 400]], Rules(fund=0.0))
-    assert kinds(result) == [("taken over", 0), ("auto-deleveraged", 2), ("auto-deleveraged", 1)]
-    first, second = result.ledger[1:]
-    assert (first.size, first.amount, first.before.margin, first.after.wallet) == (1, 30, 50, 550)
-    # 10 of 25
-    assert float(second.size) == close_to(Fraction(10, 25))
-    assert (second.amount, second.after.wallet, result.uncovered) == (10, pytest.approx(550), 0)
-    assert (result.shortfall, result.deleveraged, result.liquidated) == (40, 40, [0, -1, -1])
+    result = run(held, [[1_400, 400, 400]], Rules(fund=10.0))
+    assert kinds(result) == [("taken over", 0), ("fund paid", 0), ("uncovered", 0)]
+    assert (result.shortfall, result.fund_paid, result.uncovered, result.size) == (40, 10, 30, [0, -1, -1])
 
 
-def test_without_deleveraging_or_without_winners_a_shortfall_stays_uncovered():
-    held = account((1, 1_600, 160), (-1, 425), wallet=500)
-    assert run(held, [[1_400, 400]], Rules(fund=0.0, deleveraging=False)).uncovered == 40
-    assert run(held, [[1_400, 426]], Rules(fund=0.0)).uncovered == 40
+def taken(price=None, share=0.5, **others):
+    """Return ADL of half of the first position."""
+    return Deleverage(step=0, position=0, share=share, price=price, **others)
 
 
-def test_of_an_isolated_winner_only_its_equity_can_be_taken():
-    # Funding of half the value takes the margin of 50 to −150; of the profit of 200 remain 50.
-    held = account((1, 1_600, 160), (2, 100, 50), wallet=0)
-    result = run(held, [[1_400, 200]], Rules(fund=0.0), funding=[[0.0, 0.5]])
-    assert [(entry.kind, entry.amount) for entry in result.ledger[2:]] == [("auto-deleveraged", 40)]
-    # Four fifths are closed: margin −150 + 160 − 40.
-    assert [float(result.size[1]), float(result.margin[1])] == [close_to(0.4), close_to(-30)]
+@pytest.mark.parametrize(
+    ("held", "price", "wallet", "forgone"),
+    [
+        # A short of 2 from 1,600 has won 200 each; half is closed at the mark, or 50 above it
+        (account((-2, 1_600), wallet=500), None, 700, 0),
+        (account((-2, 1_600), wallet=500), 1_450, 650, 50),
+        # Half of the margin comes back with it
+        (account((-2, 1_600, 400), wallet=500), 1_450, 850, 50),
+        # Better than the mark
+        (account((-2, 1_600), wallet=500), 1_300, 800, -100),
+    ],
+)
+def test_adl_closes_a_winner_at_the_price_of_those_liquidated(held, price, wallet, forgone):
+    result = run(held, [[1_400]], Rules(), actions=[taken(price)])
+    [entry] = result.ledger
+    assert (entry.kind, entry.price, entry.amount, entry.impact) == ("auto-deleveraged", price or 1_400, 200, forgone)
+    assert (result.wallet, result.size, result.deleveraged, result.forgone) == (wallet, [-1], [1], [forgone])
+    assert (result.realized, result.liquidated, result.fees) == ([200], [-1], [0])
+
+
+@pytest.mark.parametrize(
+    ("held", "price"),
+    [
+        (account((0, 1_600), wallet=500), None),
+        (account((2, 1_600), wallet=500), None),  # a long has lost
+        (account((2, 1_400), wallet=500), None),  # neither won nor lost
+        # At 1,900 the short has lost 300 each, and 100 or 199 stand behind half of it
+        (account((-2, 1_600, 200), wallet=500), 1_900),
+        (account((-2, 1_600), wallet=99), 1_900.5),
+    ],
+)
+def test_adl_passes_over_who_is_gone_or_has_not_won_or_cannot_carry_the_price(held, price):
+    result = run(held, [[1_400]], Rules(), actions=[taken(price)])
+    assert result.ledger[0].kind == "passed over"
+    assert result.ledger[0].before == result.ledger[0].after
+    assert (result.deleveraged, result.refused) == ([0], 0)
+
+
+def test_adl_comes_to_the_paths_it_names():
+    held = account((-2, 1_600), wallet=500)
+    results = [run(held, [[1_400]], Rules(), actions=[taken(paths=(3,))], number=number) for number in (2, 3)]
+    assert [kinds(result) for result in results] == [[], [("auto-deleveraged", 0)]]
 
 
 def test_opening_adds_to_the_entry_and_charges_a_fee():
@@ -620,9 +648,9 @@ def tried():
 def test_the_books_balance_to_the_last_digit(tried):
     for drawn, result in tried:
         gained = sum(result.realized) + sum(result.unrealized) + sum(result.funding)
-        lost = sum(result.fees) + sum(result.impact) + result.forfeited + result.deleveraged
+        lost = sum(result.fees) + sum(result.impact) + sum(result.forgone) + result.forfeited
         assert result.equity - result.balance == gained - lost + result.shortfall
-        assert result.shortfall == result.fund_paid + result.deleveraged + result.uncovered
+        assert result.shortfall == result.fund_paid + result.uncovered
         forced = sum(one.fee for one in result.ledger if one.kind in ("reduced", "liquidated", "taken over"))
         assert result.fund_received == result.forfeited + Fraction(drawn.rules.fund_share) * forced
         if drawn.rules.fund < INF:
@@ -673,14 +701,14 @@ def test_scenarios_are_lively(tried):
             elif entry.kind in ("switched", "refused"):
                 happened.update({f"{entry.kind} {drawn.rules.switching}"})
     of_users = ["opened", "closed", "switched", "refused", "margin added", "margin removed"]
-    of_funds = ["fund received", "fund paid", "auto-deleveraged", "uncovered"]
-    kinds = [*of_users, *FORCED, *of_funds, "funding", "topped up"]
+    of_others = ["fund received", "fund paid", "uncovered", "auto-deleveraged", "passed over", "netted"]
+    kinds = [*of_users, *FORCED, *of_others, "funding", "topped up"]
     assert set(kinds) == {entry.kind for _, result in tried for entry in result.ledger}
     parts = [
         f"{close} reduced by {part}" for close in ("takeover", "market") for part in ("share", "bracket", "restore")
     ]
     whole = [f"market liquidated by {part}" for part in ("whole", "share", "bracket", "restore")]
-    orders = ["largest loss", "largest maintenance", "as given"]
+    orders = ["largest loss", "random", "all at once", "as given"]
     rounds = [f"{most} rounds" for most in (None, 1, 2, 3)]
     said = ["linear", "inverse", "notional", "contracts", "liquidation", "entry", "mark", "no jumps", "jumps"]
     said += ["fee at none", "fee at liquidation", "fee at bankruptcy", "fee at margin"]
@@ -727,8 +755,9 @@ def changed(result, **changes):
 @pytest.fixture(scope="module")
 def compared():
     """Return a result with many kinds of entries to compare with."""
-    held = account((1, 1_600, 160), (-1, 425), (-1, 430, 50), wallet=500)
-    return run(held, [[1_600, 420, 420], [1_400, 400, 400]], Rules(fund=10.0), funding=[0.0078125, 0, 0])
+    held = account((1, 1_600, 160), (-2, 425), (-1, 430, 50), wallet=500)
+    adl = Deleverage(step=1, position=1, share=0.5, price=410)
+    return run(held, [[1_600, 420, 420], [1_400, 400, 400]], Rules(fund=10.0), funding=[0.0078125, 0, 0], actions=[adl])
 
 
 def test_a_result_does_not_differ_from_itself(tried, compared):
@@ -737,8 +766,8 @@ def test_a_result_does_not_differ_from_itself(tried, compared):
 
 
 SINGLE = ["wallet", "balance", "equity", "forfeited", "shortfall", "fund", "fund_received", "fund_paid"]
-SINGLE += ["deleveraged", "uncovered"]
-EACH = ["margin", "realized", "funding", "fees", "impact", "size", "entry"]
+SINGLE += ["uncovered"]
+EACH = ["deleveraged", "forgone", "margin", "realized", "funding", "fees", "impact", "size", "entry"]
 
 
 @pytest.mark.parametrize("name", [*SINGLE, *EACH, "equity_path", "requirement_path"])
@@ -769,7 +798,7 @@ def test_paths_and_ledgers_that_are_not_there_are_not_compared(compared):
 @pytest.mark.parametrize(
     "change",
     [
-        *({"step": 0}, {"kind": "closed"}, {"position": 1}, {"size": 0.5}, {"price": 9}, {"price": None}),
+        *({"step": 0}, {"kind": "closed"}, {"position": 2}, {"size": 0.5}, {"price": 9}, {"price": None}),
         *({"amount": 9}, {"fee": 9}, {"impact": 9}),
     ],
 )

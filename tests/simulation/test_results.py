@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from marginlab import Account, Close, Contract, Ledger, Outcome, Rules, Tiers, simulate
+from marginlab import Account, Close, Contract, Deleverage, Ledger, Outcome, Rules, Tiers, simulate
 from marginlab.simulation.results import RECORD
 
 INF = float("inf")
@@ -26,7 +26,6 @@ PER_PATH = (
     "forfeited",
     "shortfall",
     "fund_paid",
-    "deleveraged",
     "uncovered",
     "fund",
     "fund_received",
@@ -43,6 +42,8 @@ PER_POSITION = (
     "funding",
     "fees",
     "impact",
+    "deleveraged",
+    "forgone",
     "survived",
 )
 PATHS = ("equity_path", "requirement_path", "size_path")
@@ -103,24 +104,26 @@ RUNS = {
             "fund": 134.21875,
         },
     ),
-    # 40 are missing: 15 come from the fund, 25 of 200 from the winner, an eighth of it.
-    "borne by the winner": Run(
+    # 40 are missing, 15 come from the fund, others bear 25; half of the short is closed for others, 100 above the mark.
+    "borne by others, and deleveraged for others": Run(
         PAIR,
         [[1_400, 1_400]],
-        {"rules": Rules(fund=15)},
+        {"rules": Rules(fund=15), "actions": [Deleverage(step=0, position=1, share=0.5, price=1_500)]},
         {
             "balance": 660,
-            "wallet": 500,
-            "size": [0, -0.875],
+            "wallet": 550,
+            "size": [0, -0.5],
             "isolated": [True, False],
-            "equity": 675,
-            "profit": 15,
+            "equity": 650,
+            "profit": -10,
             "liquidated": [0, -1],
             "survived": [False, True],
-            "realized": [-200, 25],
+            "realized": [-200, 100],
             "shortfall": 40,
             "fund_paid": 15,
-            "deleveraged": 25,
+            "uncovered": 25,
+            "deleveraged": [0, 0.5],
+            "forgone": [0, 50],
             "fund": 0,
         },
     ),
@@ -181,8 +184,8 @@ def test_a_run_comes_to_what_was_worked_out_by_hand(run):
     for name, value in run.expected.items():
         np.testing.assert_array_equal(getattr(outcome, name), value, err_msg=name)
     # What is not listed did not happen.
-    flows = {"realized", "funding", "fees", "impact", "forfeited", "shortfall", "fund_paid", "deleveraged", "uncovered"}
-    for name in (flows | {"fund_received", "refused"}) - set(run.expected):
+    flows = {"realized", "funding", "fees", "impact", "forfeited", "shortfall", "fund_paid", "uncovered"}
+    for name in (flows | {"fund_received", "refused", "deleveraged", "forgone"}) - set(run.expected):
         assert not np.any(getattr(outcome, name)), name
 
 
@@ -192,9 +195,9 @@ def test_no_money_is_lost(run):
     marks = zip(account.contracts, outcome.size, outcome.entry, run.prices[-1], strict=True)
     unrealized = sum(contract.unrealized_pnl(*of) for contract, *of in marks)
     gained = outcome.realized.sum() + unrealized + outcome.funding.sum()
-    spent = (outcome.fees + outcome.impact).sum() + outcome.forfeited - outcome.shortfall + outcome.deleveraged
+    spent = (outcome.fees + outcome.impact + outcome.forgone).sum() + outcome.forfeited - outcome.shortfall
     assert outcome.equity == outcome.balance + gained - spent
-    assert outcome.shortfall == outcome.fund_paid + outcome.deleveraged + outcome.uncovered
+    assert outcome.shortfall == outcome.fund_paid + outcome.uncovered
     rules = run.options.get("rules", Rules())
     assert outcome.fund == rules.fund + outcome.fund_received - outcome.fund_paid
     assert outcome.balance == account.wallet + account.margin.sum()
@@ -231,11 +234,11 @@ def test_only_what_is_asked_for_is_recorded(record):
 def test_what_is_recorded_is_how_things_stand_after_each_step():
     path = [[1_600, 1_600], [1_552, 1_664], [1_400, 1_400], [1_200, 1_600]]
     outcome = simulate(PAIR, path, rules=Rules(fund=0), record=RECORD)
-    # 660; 660 − 48 − 64; then 40 are missing and taken from the winner, a fifth of it: 500 + 160; 500 + 0
-    assert outcome.equity_path.tolist() == [660, 548, 660, 500]
-    # A sixteenth of 3,200, of 3,216, of 0.8 × 1,400 and of 0.8 × 1,600
-    assert outcome.requirement_path == pytest.approx([200, 201, 70, 80], rel=1e-15)
-    assert outcome.size_path.tolist() == [[1, -1], [1, -1], [0, -0.8], [0, -0.8]]
+    # 660; 660 − 48 − 64; then 40 are missing and borne by others, and the short keeps what it won: 500 + 200; 500 + 0
+    assert outcome.equity_path.tolist() == [660, 548, 700, 500]
+    # A sixteenth of 3,200, of 3,216, of 1,400 and of 1,600
+    assert outcome.requirement_path == pytest.approx([200, 201, 87.5, 100], rel=1e-15)
+    assert outcome.size_path.tolist() == [[1, -1], [1, -1], [0, -1], [0, -1]]
     assert outcome.equity == outcome.equity_path[-1]
 
 
@@ -269,6 +272,7 @@ def test_an_outcome_in_words_adds_up_to_what_is_left():
         "unrealised                     32.00",
         "funding                       -12.50",
         "fees and impact                -6.75",
+        "forgone by ADL                  0.00",
         "forfeited                       0.00",
         "borne by others                 0.00",
         "left                        1,076.75",
@@ -279,8 +283,10 @@ def test_an_outcome_in_words_adds_up_to_what_is_left():
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        # 40 less the 25 that were taken from the account itself
-        ("borne by the winner", {"realised": -175, "unrealised": 175, "borne by others": 15, "left": 675}),
+        (
+            "borne by others, and deleveraged for others",
+            {"realised": -100, "unrealised": 100, "forgone by ADL": -50, "borne by others": 40, "left": 650},
+        ),
         ("liquidated in the market", {"realised": -200, "fees and impact": -35.875, "left": 14.125}),
         ("taken over with something left", {"fees and impact": -11.5625, "forfeited": -28.4375, "left": 500}),
     ],
@@ -303,6 +309,7 @@ def test_an_ensemble_in_words_is_told_in_means():
         "unrealised                    -20.00",
         "funding                         0.00",
         "fees and impact                 0.00",
+        "forgone by ADL                  0.00",
         "forfeited                       0.00",
         "borne by others                 0.00",
         "left                          640.00",

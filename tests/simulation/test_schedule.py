@@ -20,8 +20,10 @@ NAN, INF = float("nan"), float("inf")
 
 BTC = Contract("BTCUSDT", Tiers.flat(0.0625, max_leverage=8))
 ONE = Account(1_000, [BTC], [1], [100])
-TWO = Account(1_000, [BTC, BTC], [1, -1], [100, 50])
-THREE_OF_TWO = Account([1_000, 2_000, 3_000], [BTC, BTC], [1, -1], [100, 50])
+ETH = dataclasses.replace(BTC, symbol="ETHUSDT")
+TWO = Account(1_000, [BTC, ETH], [1, -1], [100, 50])
+THREE_OF_TWO = Account([1_000, 2_000, 3_000], [BTC, ETH], [1, -1], [100, 50])
+BOTH_SIDES = Account(1_000, [BTC, BTC, BTC], [1, -1, 0], [100, 50, 50])
 PATH = np.array([[100.0], [101.0], [102.0]])
 
 
@@ -544,11 +546,23 @@ MALFORMED = {
     ),
     "an action that is none": (
         sim(ONE, PATH, actions=["close"]),
-        "actions must be AddMargin, Open, Close or Switch, not 'close'",
+        "actions must be actions such as Open or Close, not 'close'",
     ),
     "an action beside one that is none": (
         sim(ONE, PATH, actions=[Close(step=0, position=0), Close]),
-        "actions must be AddMargin, Open, Close or Switch, not <class 'marginlab.simulation.actions.Close'>",
+        "actions must be actions such as Open or Close, not <class 'marginlab.simulation.actions.Close'>",
+    ),
+    "two prices of one market": (
+        sim(BOTH_SIDES, [[100, 100, 1], [90, 90, 1], [90, 91, 1]]),
+        "prices must be one for all legs of a market, not 90 and 91 at step 2, path 0",
+    ),
+    "two prices of one market on a later path": (
+        sim(BOTH_SIDES, np.array([[[100, 100, 1]], [[100, 99.5, 1]]])),
+        "prices must be one for all legs of a market, not 100 and 99.5 at step 0, path 1",
+    ),
+    "two prices of a market in which a leg is opened": (
+        sim(BOTH_SIDES, [[100, 100, 1]], actions=[Open(step=0, position=2, size=1)]),
+        "prices must be one for all legs of a market, not 100 and 1 at step 0, path 0",
     ),
     "an action at a position that there is not": (
         sim(ONE, PATH, actions=[Close(step=0, position=1)]),
@@ -568,11 +582,11 @@ MALFORMED = {
     ),
     "an action that is no sequence": (
         sim(ONE, PATH, actions=Close(step=0, position=1)),
-        f"actions must be a sequence of AddMargin, Open, Close or Switch, not {SHOWN_CLOSE}",
+        f"actions must be a sequence of actions such as Open or Close, not {SHOWN_CLOSE}",
     ),
     "no sequence of actions": (
         sim(ONE, PATH, actions=None),
-        "actions must be a sequence of AddMargin, Open, Close or Switch, not None",
+        "actions must be a sequence of actions such as Open or Close, not None",
     ),
     "no record": (
         sim(ONE, PATH, record=None),

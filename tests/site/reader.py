@@ -31,7 +31,7 @@ def shown(page: Page, name: str) -> Locator:
 
 def traces(figure: Locator) -> Any:
     """Return what plotly holds of a figure's traces."""
-    keys = ["type", "name", "x", "y", "mode"]
+    keys = ["type", "name", "x", "y", "mode", "text"]
     script = f"plot => plot.data.map(trace => Object.fromEntries({keys}.map(key => [key, trace[key] ?? null])))"
     return figure.locator(".explorer-plot").evaluate(script)
 
