@@ -298,8 +298,8 @@ class Account:
         """
         entry, cross = self.entry, ~self.isolated
         leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
-        fee = self.closing_fee(entry) if self.convention.fee_in_initial else 0.0
-        needed = opening.needed_to_open(self._charged(entry), leverage, limit, self.requirement(entry), fee)
+        fee, required = self._fee_in_initial(entry), self.requirement(entry)
+        needed = opening.needed_to_open(self._charged(entry), leverage, limit, required, fee)
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -369,7 +369,7 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        at = self.entry + 0 * prices if self.convention.maintenance_at == "entry" else prices
+        at = self._taken_at(self.convention.maintenance_at, prices)
         needed = self._each(Contract.maintenance_margin, at)
         for contract, rows in self._markets:
             size = np.broadcast_to(self.size, needed.shape)[..., rows]
@@ -578,12 +578,13 @@ class Account:
         prices = self.as_marks(marks)
         wait = waiting(self.orders, self.convention)
         more = np.zeros(prices.shape[:-1])
+        if wait.sides:
+            tied, each = self._tied(prices), self._initial_of_each(prices)
         for contract, (bought, sold) in wait.sides.items():
             rows = [row for row in self.rows_of.get(contract, []) if not self.isolated[row]]
-            tied, own = self._tied(prices)[..., rows], self._initial_of_each(prices)[..., rows]
-            side = np.broadcast_to(self.size, (*prices.shape[:-1], len(self.contracts)))[..., rows]
+            own, side = each[..., rows], self.size[..., rows]
             long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
-            more = more + beyond(long, short, tied.sum(axis=-1), bought, sold)
+            more = more + beyond(long, short, tied[..., rows].sum(axis=-1), bought, sold)
         return _checks.plain(wait.apart + more)
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
@@ -669,15 +670,12 @@ class Account:
         >>> hedged.liquidation_price([60_000, 60_000]), hedged.liquidation_price([60_000, 60_000], toward="down")
         (array([500000., 500000.]), array([nan, nan]))
         """
-        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
+        prices, way = self.as_marks(self.entry if marks is None else marks), legs.way_of(toward)
         backing, own, settings = self.backing(prices), self.convention, {}
         if own.fee_at("leverage"):
             settings["leverage"] = self._leverage(self.entry, self._pays_to_close)
         asked = partial(liquidation.liquidation_price, toward=way)
-        answers = self._each(asked, self.entry, backing, mark=prices, convention=own, **settings)
-        if own.closing_fee_in == "cross":
-            alone = self._each(asked, self.entry, backing, mark=prices, convention=own.of_isolated)
-            answers = np.where(self.isolated, alone, answers)
+        answers = self._by_mode(asked, self.entry, backing, mark=prices, **settings)
         for contract, rows in self._markets:
             needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
             market = self._market(contract, rows, prices, backing, fixed=needed)
@@ -703,14 +701,10 @@ class Account:
         ArgumentError
             As in `liquidation_price`.
         """
-        prices, way = self.as_marks(self.entry if marks is None else marks), _toward(toward)
+        prices, way = self.as_marks(self.entry if marks is None else marks), legs.way_of(toward)
         backing = self.backing(prices, requirement=0.0)
-        answers = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=self.convention)
-        if self.convention.closing_fee_in == "cross":
-            of_isolated = self.convention.of_isolated
-            alone = self._each(liquidation.bankruptcy_price, self.entry, backing, convention=of_isolated)
-            answers = np.where(self.isolated, alone, answers)
-        answers = self._toward(way, answers)
+        answers = self._by_mode(liquidation.bankruptcy_price, self.entry, backing)
+        answers = legs.if_that_way(way, self.size, answers)
         for contract, rows in self._markets:
             found = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
             answers[..., rows] = np.where(self.size[..., rows] != 0, found, np.nan)
@@ -759,17 +753,22 @@ class Account:
 
     def _initial_of_each(self, prices: Floats) -> Floats:
         """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
-        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
-        limit = self._each(Contract.leverage_limit, prices)
-        fee = self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
-        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + fee
+        limit, at = self._each(Contract.leverage_limit, prices), self._taken_at(self.convention.initial_at, prices)
+        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
 
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
         prices = self.as_marks(marks)
-        at = self.entry + 0 * prices if self.convention.initial_at == "entry" else prices
-        initial = self._charged(at) / self._leverage(prices, asked)
-        return initial + self.closing_fee(prices) if self.convention.fee_in_initial else initial
+        at = self._taken_at(self.convention.initial_at, prices)
+        return self._charged(at) / self._leverage(prices, asked) + self._fee_in_initial(prices)
+
+    def _taken_at(self, where: str, prices: Floats) -> Floats:
+        """Return the prices at which a margin is taken: the entries where the venue freezes it there."""
+        return self.entry + 0 * prices if where == "entry" else prices
+
+    def _fee_in_initial(self, prices: Floats) -> Numbers:
+        """Return the closing fee that counts in the initial margin."""
+        return self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
 
     def _charged(self, prices: Floats) -> Floats:
         """Return the notional that each position is charged on, shape (..., n)."""
@@ -823,12 +822,6 @@ class Account:
         held = np.broadcast_to(fixed, size.shape).sum(axis=-1)
         return legs.Market(contract, size, entry, behind[..., 0] - held, legs.one_mark(size, marks), self.convention)
 
-    def _toward(self, way: str | None, answers: Floats) -> Floats:
-        """Return the answers that lie in a direction: a lone long fails as the price falls, a short as it rises."""
-        if way is None:
-            return answers
-        return np.where((self.size > 0) == (way == "down"), answers, np.nan)
-
     @cached_property
     def _pays_to_close(self) -> Bools:
         """Whose closing fee counts."""
@@ -840,6 +833,14 @@ class Account:
         cross = [(contract, [i for i in rows if not self.isolated[i]]) for contract, rows in self.rows_of.items()]
         return [(contract, rows) for contract, rows in cross if len(rows) > 1]
 
+    def _by_mode(self, question: Callable[..., Numbers], *columns: Floats, **named: Floats) -> Floats:
+        """Ask as `_each` does, of each position by the convention as it meets its mode."""
+        own = self.convention
+        answers = self._each(question, *columns, convention=own, **named)
+        if own.closing_fee_in == "both":
+            return answers
+        return np.where(self.isolated, self._each(question, *columns, convention=own.of_isolated, **named), answers)
+
     @cached_property
     def rows_of(self) -> dict[Contract, list[int]]:
         """Which positions are in each contract."""
@@ -847,11 +848,6 @@ class Account:
         for i, contract in enumerate(self.contracts):
             rows.setdefault(contract, []).append(i)
         return rows
-
-
-def _toward(toward: str | None) -> str | None:
-    """Return the direction asked for, checked."""
-    return toward if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
 
 
 def _raise(refusal: opening.Refusals) -> None:

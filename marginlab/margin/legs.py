@@ -24,6 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Integers
 from .contracts import Contract
@@ -241,6 +242,16 @@ class Market:
             return down if toward == "down" else up
         nearer = np.isnan(up) | (np.abs(down - self.mark) <= np.abs(up - self.mark))
         return np.where(nearer, down, up)
+
+
+def way_of(toward: str | None) -> str | None:
+    """Return the direction asked for, checked."""
+    return toward if toward is None else _checks.one_of("toward", toward, TOWARD)
+
+
+def if_that_way(way: str | None, size: Floats, price: Floats) -> Floats:
+    """Return the prices of lone legs that lie in a direction: a long fails as the price falls, a short as it rises."""
+    return price if way is None else np.where((size > 0) == (way == "down"), price, np.nan)
 
 
 def one_mark(size: Floats, marks: Floats) -> Floats:

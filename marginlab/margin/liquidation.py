@@ -97,7 +97,7 @@ def liquidation_price(
         _checks.broadcastable(positions=size.shape, leverage=times.shape)
         backing = backing - leverage_fee(contract, size, entry, times, convention)
         size, entry, backing, mark = np.broadcast_arrays(size, entry, backing, mark)
-    way = None if toward is None else _checks.one_of("toward", toward, legs.TOWARD)
+    way = legs.way_of(toward)
     fee = convention.fee_at("liquidation")
     if convention.maintenance_at == "liquidation":
         if contract.tiers.growth is not None:
@@ -108,8 +108,8 @@ def liquidation_price(
         frozen_at = entry if convention.maintenance_at == "entry" else mark
         frozen = contract.maintenance_margin(size, frozen_at)
         notional = _solve(contract, size, entry, backing, 0.0, -frozen, fee)
-    price = contract.price_at(size, notional)
-    return price if way is None else _checks.plain(np.where((size > 0) == (way == "down"), price, np.nan))
+    price = np.asarray(contract.price_at(size, notional))
+    return _checks.plain(legs.if_that_way(way, size, price))
 
 
 def bankruptcy_price(

@@ -11,6 +11,7 @@ from .. import _checks
 from .._checks import ROUNDING, ArgumentError
 from .._typing import Floats
 from .account import Account
+from .legs import TOWARD
 
 # Beyond this distance nothing is looked for, and as often as this it can be halved (by ratio) until nothing is left.
 FAR, HALVINGS = 1e30, 60
@@ -60,7 +61,7 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     >>> print(f"{liquidation_move(account, [50_000.0])[0]:.4%}")
     -9.0909%
     """
-    _checks.one_of("toward", toward, ("down", "up"))
+    _checks.one_of("toward", toward, TOWARD)
     marks = account.as_marks(marks)
     beta = _checks.numbers("beta", beta)
     if beta.ndim > 1:

@@ -103,7 +103,24 @@ class AddMargin(OfPosition):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Open(OfPosition):
+class AtTheMark(OfPosition):
+    """A purchase or sale at the mark: its signed size, and the leverage and margin of what it opens."""
+
+    size: float
+    leverage: float | None = None
+    margin: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if _checks.single("size", self.size) == 0:
+            raise ArgumentError("size", "must not be 0")
+        for name, check in (("leverage", _checks.positive_or_endless), ("margin", _checks.positive)):
+            if getattr(self, name) is not None:
+                _checks.single(name, getattr(self, name), check)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open(AtTheMark):
     """Open a position at the mark, or add to one; its entry becomes the average.
 
     Parameters
@@ -120,18 +137,6 @@ class Open(OfPosition):
     >>> Open(step=0, position=1, size=-0.5, leverage=10)
     Open(step=0, position=1, size=-0.5, leverage=10, margin=None)
     """
-
-    size: float
-    leverage: float | None = None
-    margin: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if _checks.single("size", self.size) == 0:
-            raise ArgumentError("size", "must not be 0")
-        for name, check in (("leverage", _checks.positive_or_endless), ("margin", _checks.positive)):
-            if getattr(self, name) is not None:
-                _checks.single(name, getattr(self, name), check)
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what goes against the position held, or beyond what its brackets allow."""

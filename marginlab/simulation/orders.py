@@ -15,12 +15,23 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats
 from ..margin import opening
 from ..margin.contracts import value_of
-from .actions import Added, OfPosition, at_once, close_part, money_of, not_carried, not_open, not_paid, set_aside
+from .actions import (
+    Added,
+    AtTheMark,
+    OfPosition,
+    at_once,
+    close_part,
+    money_of,
+    not_carried,
+    not_open,
+    not_paid,
+    set_aside,
+)
 from .state import State, Valuation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trade(OfPosition):
+class Trade(AtTheMark):
     """Buy or sell at the mark, whatever is held: add to a position, reduce it, or go through zero.
 
     An order against the position closes it first, as far as it goes, and opens the rest the other way. All of it is
@@ -40,18 +51,6 @@ class Trade(OfPosition):
     >>> Trade(step=0, position=1, size=-3, leverage=10)
     Trade(step=0, position=1, size=-3, leverage=10, margin=None)
     """
-
-    size: float
-    leverage: float | None = None
-    margin: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if _checks.single("size", self.size) == 0:
-            raise ArgumentError("size", "must not be 0")
-        for name, check in (("leverage", _checks.positive_or_endless), ("margin", _checks.positive)):
-            if getattr(self, name) is not None:
-                _checks.single(name, getattr(self, name), check)
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse a closing that cannot be paid for, and an opening beyond what the brackets allow."""

@@ -13,9 +13,9 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
 from ..margin.account import Account
-from .actions import Action, Open, TopUp
+from .actions import Action, AtTheMark, TopUp
 from .deleveraging import Deleverage
-from .orders import AutoMargin, Stop, Trade
+from .orders import AutoMargin, Stop
 from .results import RECORD
 
 # Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
@@ -110,7 +110,7 @@ class Plan:
     def markets(self, account: Account) -> list[list[int]]:
         """Return the rows of each contract that several positions are in, those left out that are never open."""
         ever = np.asarray(np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0))
-        ever[[action.position for action in self.actions if isinstance(action, Open | Trade)]] = True
+        ever[[action.position for action in self.actions if isinstance(action, AtTheMark)]] = True
         markets = [[row for row in rows if ever[row]] for rows in account.rows_of.values()]
         return [rows for rows in markets if len(rows) > 1]
 

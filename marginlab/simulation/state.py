@@ -188,7 +188,7 @@ class State:
         notional = value_of(self.kind, np.abs(amount), marks)
         pnl = profit_of(self.kind, amount, entry, marks)
         frozen = self.convention.maintenance_at == "entry"
-        basis = value_of(self.kind, np.abs(amount), entry) if frozen else notional
+        basis = self._value_at_entry(paths) if frozen else notional
         counted, pool, held, share = self.counted(size, isolated, basis), ~isolated, size != 0, np.ones(())
         if not self.by_leg:
             basis, share = self._charged(size, isolated, basis)
@@ -206,6 +206,10 @@ class State:
             paths, step, marks, wallet, size, margin, isolated,
             notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
+
+    def _value_at_entry(self, paths: Integers) -> Floats:
+        """Return the notional of each row at its entry, shape (n, k)."""
+        return value_of(self.kind, np.abs(self.size[:, paths] * self.multiplier), self.entry[:, paths])
 
     def _rate(self, bracket: Integers, counted: Floats) -> Floats:
         """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
@@ -293,7 +297,8 @@ class State:
                 together = legs.Market(contract, held, since, cash, at, convention).bankruptcy_fee()
                 fee[rows] = np.where(isolated[rows], fee[rows], together.T)
         elif convention.fee_at("leverage"):
-            fee = self._each(liquidation.leverage_fee, size, entry, self._leverage(paths, size, entry))
+            limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)))
+            fee = self._each(liquidation.leverage_fee, size, entry, np.minimum(self.leverage[:, paths], limit))
         else:
             fee = convention.fee_at("liquidation") * notional
         return fee if convention.closing_fee_in == "both" else np.where(isolated, 0.0, fee)
@@ -303,36 +308,37 @@ class State:
         rows = enumerate(self.contracts)
         return np.stack([question(one, *(column[row] for column in columns), self.convention) for row, one in rows])
 
-    def _leverage(self, paths: Integers, size: Floats, entry: Floats) -> Floats:
-        """Return the leverage set, or where none is the limit of the bracket at entry."""
-        value = value_of(self.kind, np.abs(size) * self.multiplier, entry)
-        return np.minimum(self.leverage[:, paths], self.limit(self.counted(size, self.isolated[:, paths], value)))
-
     def needed_to_open(self, valued: Valuation, leverage: Floats | None = None) -> Floats:
         """Return what each position ties up at its leverage, or at these, shape (n, k)."""
         size, isolated = valued.size, valued.isolated
         leverage = self.leverage[:, valued.paths] if leverage is None else leverage
-        limit, at = self.limit(self.counted(size, isolated, valued.notional)), valued.notional
-        if self.convention.initial_at == "entry":
-            at = value_of(self.kind, np.abs(size) * self.multiplier, self.entry[:, valued.paths])
+        limit, (at, fee) = self.limit(self.counted(size, isolated, valued.notional)), self._of_initial_margin(valued)
         if not self.by_leg:
             at, _ = self._charged(size, isolated, at)
-        fee = valued.fee if self.convention.fee_in_initial else 0.0
         return opening.needed_to_open(at, leverage, limit, valued.required, fee)
 
     def needed_alone(self, valued: Valuation) -> Floats:
         """Return what each position would tie up at the mark if it were isolated, shape (n, k)."""
-        counted = np.where(self.by_size, np.abs(valued.size), valued.notional)
         fee = valued.fee if self.convention.closing_fee_in == "both" else 0.0
-        required = self.maintenance_alone(valued) + fee
-        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], self.limit(counted), required)
+        limit, required = self._limit_alone(valued), self._maintenance_alone(valued) + fee
+        return opening.needed_to_open(valued.notional, self.leverage[:, valued.paths], limit, required)
 
-    def maintenance_alone(self, valued: Valuation) -> Floats:
+    def _of_initial_margin(self, valued: Valuation) -> tuple[Floats, Numbers]:
+        """Return the notional that initial margin is taken of, and the closing fee that counts in it."""
+        at_entry = self.convention.initial_at == "entry"
+        at = self._value_at_entry(valued.paths) if at_entry else valued.notional
+        return at, valued.fee if self.convention.fee_in_initial else 0.0
+
+    def _limit_alone(self, valued: Valuation) -> Floats:
+        """Return the highest leverage of each row by its own bracket."""
+        return self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional))
+
+    def _maintenance_alone(self, valued: Valuation) -> Floats:
         """Return the maintenance margin each position would have if it were isolated, shape (n, k)."""
         if self.by_leg:
             return valued.maintenance
-        entry = self.entry[:, valued.paths] if self.convention.maintenance_at == "entry" else valued.marks
-        basis = value_of(self.kind, np.abs(valued.size) * self.multiplier, entry)
+        frozen = self.convention.maintenance_at == "entry"
+        basis = self._value_at_entry(valued.paths) if frozen else valued.notional
         counted = np.where(self.by_size, np.abs(valued.size), basis)
         bracket = self.bracket(counted)
         rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
@@ -341,21 +347,16 @@ class State:
     def tied(self, valued: Valuation) -> Floats:
         """Return what the cross positions and the open orders tie up, shape (k,)."""
         needed = np.where(valued.pool, self.needed_to_open(valued), 0.0)
-        tied = total(needed) + self.orders.apart
+        tied, each = total(needed) + self.orders.apart, needed
+        if self.orders.sides:
+            at, fee = self._of_initial_margin(valued)
+            each = at / np.minimum(self.leverage[:, valued.paths], self._limit_alone(valued)) + fee
         for contract, (bought, sold) in self.orders.sides.items():
             rows = self.account.rows_of.get(contract, [])
-            own, side = self._initial_of_each(valued)[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
+            own, side = each[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
             long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
             tied = tied + beyond(long, short, needed[rows].sum(axis=0), bought, sold)
         return np.asarray(tied)
-
-    def _initial_of_each(self, valued: Valuation) -> Floats:
-        """Return the initial margin that each leg would have were it charged whole, by its own bracket, (n, k)."""
-        limit, at = self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional)), valued.notional
-        if self.convention.initial_at == "entry":
-            at = value_of(self.kind, np.abs(valued.size) * self.multiplier, self.entry[:, valued.paths])
-        fee = valued.fee if self.convention.fee_in_initial else 0.0
-        return at / np.minimum(self.leverage[:, valued.paths], limit) + fee
 
     def there(self, valued: Valuation) -> Floats:
         """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""
