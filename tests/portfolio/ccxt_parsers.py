@@ -1,8 +1,8 @@
 """Asks the parsers of one version of ccxt; run by ``make_ccxt_positions`` with the Python of its environment.
 
 From standard input come the records; to standard output goes, of each whose raw example stands in the sources of this
-version, in which functions it does, and what the parser returns. Needs ccxt and nothing else. Asks nobody: answers of
-an exchange are the raw examples.
+version or was reported, in which functions it stands, and what the parser returns. Needs ccxt and nothing else, and
+asks nobody: what an exchange would answer are the raw examples.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def main() -> None:
     for record in json.load(sys.stdin):
         kind = exchange_of(record, ccxt)
         functions = where(record, kind) if kind else []
-        if kind and functions:
+        if kind and (functions or "reported" in record):
             answers[record["id"]] = [functions, answered(record, kind)]
     json.dump({"version": ccxt.__version__, "answers": answers}, sys.stdout)
 

@@ -3,8 +3,8 @@
 ``python -m tests.portfolio.make_ccxt_positions ENVIRONMENTS`` takes a folder of environments of Python, each with one
 version of ccxt (``python -m venv 4.5.90`` and ``4.5.90/bin/pip install ccxt==4.5.90``). Of each record in
 ``ccxt_positions.json`` and ``ccxt_balances.json`` it writes anew in which functions of ccxt's sources its raw example
-stands, and what the parsers of these versions return for it; what was recorded by hand stays. A new example is a new
-record, with its raw text and without these two.
+stands, and what the parsers of these versions return for it, if it does or was reported; what was recorded by hand
+stays. A new example is a new record, with its raw text and without these two.
 """
 
 from __future__ import annotations
