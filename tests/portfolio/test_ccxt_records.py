@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.portfolio.ccxt_parsers import Reader, stands
+
 HERE = Path(__file__).parent
 POSITIONS, BALANCES = (
     json.loads((HERE / f"ccxt_{name}.json").read_text(encoding="utf-8")) for name in ("positions", "balances")
@@ -50,6 +52,34 @@ def value(record, price):
 def backing(record):
     """Return what backs a position alone, where the answer tells it."""
     return record["true"]["margin"] or record["true"].get("wallet")
+
+
+def test_an_example_is_read_though_it_is_not_quite_json():
+    comment = """ usdm
+    {
+        symbol: 'WLDUSDT',
+        "size": -1.50, // below 0 for a short
+        "isolated": False   # no comma
+        currencies": [
+            {"code": "USDT", "eq": "28 .5"},
+            ... others
+        ],
+        "closed": null,
+     coinm
+    [ "tBTCUSD", 0E-18, None ]
+    """
+    first, second = Reader(comment).examples()
+    held = {"code": "USDT", "eq": "28.5"}
+    assert first == {"symbol": "WLDUSDT", "size": "-1.50", "isolated": False, "currencies": [held], "closed": None}
+    assert second == ["tBTCUSD", "0E-18", None]
+
+
+def test_an_example_stands_whole_or_in_parts_that_are_said_to_be_put_together():
+    answer = {"data": [{"size": "1", "account": {"margin": "2"}}]}
+    assert stands({"raw": {"margin": "2"}}, answer)
+    assert not stands({"raw": {"size": "1", "margin": "2"}}, answer)
+    assert stands({"raw": {"size": "1", "margin": "2"}, "put_together": "position and account"}, answer)
+    assert not stands({"raw": {"size": "1", "margin": "3"}, "put_together": "position and account"}, answer)
 
 
 def test_a_name_is_given_once():
