@@ -343,7 +343,7 @@ class Account:
         leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
         fee, required = self._fee_in_initial(entry), self.requirement(entry)
         needed = opening.needed_to_open(self._charged(entry), leverage, limit, required, fee)
-        needed = self.in_currency(needed, self.as_marks(entry))
+        needed = self._required(needed, self.as_marks(entry))
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -522,7 +522,7 @@ class Account:
             Shape (...).
         """
         prices = self.as_marks(marks)
-        held = self.in_currency(self.margin + self.unrealized_pnl(prices), prices).sum(axis=-1)
+        held = self._worth(self.margin + self.unrealized_pnl(prices), prices).sum(axis=-1)
         if self.collateral:
             held = held + (self.amounts * self.assets.prices(prices)).sum(axis=-1)
         return _checks.plain(self.wallet + held)
@@ -562,7 +562,7 @@ class Account:
             Shape (..., n): its own requirement, or the pool's.
         """
         prices = self.as_marks(marks)
-        return self.pooled(self.in_currency(self.requirement(prices), prices))
+        return self.pooled(self._required(self.requirement(prices), prices))
 
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
@@ -617,7 +617,7 @@ class Account:
             backing = self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
         else:
             backing = opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
-        tied = self.in_currency(self._tied(prices), prices).sum(axis=-1)
+        tied = self._required(self._tied(prices), prices).sum(axis=-1)
         return _checks.plain(backing - tied - self.order_margin(prices))
 
     def order_margin(self, marks: ArrayLike) -> Numbers:
@@ -681,7 +681,7 @@ class Account:
             Shape (..., n); ``inf`` where nothing is left.
         """
         prices = self.as_marks(marks)
-        return self._of_equity(self.pooled(self.in_currency(self.notional(prices), prices)), prices)
+        return self._of_equity(self.pooled(self._of_pool(self.notional(prices), prices)), prices)
 
     def liquidatable(self, marks: ArrayLike) -> Bools:
         """Return whether each position is liquidated at the marks.
@@ -812,7 +812,7 @@ class Account:
 
     def _at_stake(self, prices: Floats) -> Floats:
         """Return the money each position's fate hangs on, without signs, shape (..., n)."""
-        notional = self.pooled(self.in_currency(self.notional(prices), prices))
+        notional = self.pooled(self._of_pool(self.notional(prices), prices))
         cash = self._cash
         if self.collateral:
             cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
@@ -827,11 +827,19 @@ class Account:
         """What is held of each asset of the collateral, shape (..., assets)."""
         return np.stack(np.broadcast_arrays(*(np.asarray(one.amount) for one in self.collateral)), axis=-1)
 
-    def in_currency(self, column: Floats, marks: Floats) -> Floats:
-        """Return a column (..., n) with that of the cross positions in the account's currency, given all marks."""
+    def _required(self, column: Floats, marks: Floats) -> Floats:
+        """Return what positions require (..., n), that of the cross ones in the account's currency, given all marks."""
         if not self.collateral:
             return column
-        return np.where(self.isolated, column, column * self.assets.settlement_prices(marks))
+        return np.where(self.isolated, column, self._worth(column, marks) * self.assets.owed)
+
+    def _worth(self, column: Floats, marks: Floats) -> Floats:
+        """Return money in what the positions settle in (..., n) in the account's currency, given all marks."""
+        return column * self.assets.settlement_prices(marks) if self.collateral else column
+
+    def _of_pool(self, column: Floats, marks: Floats) -> Floats:
+        """Return a column (..., n) with that of the cross positions in the account's currency, given all marks."""
+        return np.where(self.isolated, column, self._worth(column, marks)) if self.collateral else column
 
     def _of_positions(self, column: Floats) -> Floats:
         """Return a column without what assets with a mark of their own add to it."""
@@ -850,7 +858,7 @@ class Account:
     def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
         """Return what the pool would have to spare without each position's market, (..., n)."""
         pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(marks))
-        required = self.in_currency(np.where(self.isolated, 0.0, needed + 0 * pnl), marks)
+        required = self._required(np.where(self.isolated, 0.0, needed + 0 * pnl), marks)
         spare = np.empty(np.broadcast_shapes(pnl.shape, (*self.lead, pnl.shape[-1])))
         for rows in self.rows_of.values():
             others = np.ones(len(self.contracts), dtype=bool)
@@ -880,9 +888,9 @@ class Account:
         if not bankrupt:
             at = marks if maintenance_at is None else maintenance_at
             needed = self.maintenance_margin(at) + self.closing_fee(marks)
-            left = np.asarray(left - self.pooled(self.in_currency(needed, marks)))
+            left = np.asarray(left - self.pooled(self._required(needed, marks)))
         # In the account's currency what an isolated inverse position has is straight along a line of prices too.
-        return np.where(self.isolated, left * self.assets.settlement_prices(marks), left) if self.collateral else left
+        return np.where(self.isolated, self._worth(left, marks), left)
 
     def beside_pieces(self) -> Account:
         """Return the account with an axis for pieces of a line before that of the positions."""
@@ -935,11 +943,11 @@ class Account:
         return np.asarray(wait.apart + more)
 
     def _currencies(self, marks: Floats) -> Iterator[tuple[str, Numbers]]:
-        """Yield what contracts may settle in, and its price in the account's currency."""
+        """Yield what contracts may settle in, and at which price in the account's currency it is required."""
         yield self.currency, 1.0
         prices = self.assets.prices(marks)
-        for i, name in enumerate(self.assets.names):
-            yield name, prices[..., i]
+        for i, (name, ratio) in enumerate(zip(self.assets.names, self.assets.ratios, strict=True)):
+            yield name, prices[..., i] * ratio.owed
 
     def _tied(self, prices: Floats) -> Floats:
         """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""

@@ -106,7 +106,7 @@ def first_failing(
     start, stop = edges[..., :-1], edges[..., 1:]
     real = stop > start + ROUNDING * (1 + start)  # narrower pieces are one edge, met twice
     start = np.where(real, start, 0.0)
-    width = np.where(real, stop, start + 1) - start
+    width = np.where(real, stop, start) - start
     sign = -1.0 if recovers else 1.0
     each, now = account.beside_pieces(), marks[..., None, :]
 

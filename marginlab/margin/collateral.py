@@ -29,7 +29,8 @@ class CollateralRatio:
 
     .. math:: g(A) = \sum_n \rho_n \left( \min(A, f_{n+1}) - f_n \right)^+
 
-    What is owed, a holding below 0, counts in full.
+    What is owed, a holding below 0, counts in full, and so does what contracts that settle in the asset require; at a
+    venue that converts with a buffer, by somewhat more.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ class CollateralRatio:
         What counts of each slice, from 0 to 1, not rising.
     measured_in
         Whether floors are an ``"amount"`` of the asset, or its ``"value"`` in the account's currency.
+    owed
+        At how much of its price it counts what is owed or required in the asset, 1 or more.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class CollateralRatio:
     floors: Sequence[float]
     ratios: Sequence[float]
     measured_in: str = "amount"
+    owed: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("floors", "ratios"):
@@ -68,6 +72,7 @@ class CollateralRatio:
         if not (max(self.ratios) <= 1 and min(self.ratios) >= 0) or any(a < b for a, b in pairwise(self.ratios)):
             raise ArgumentError("ratios", f"must lie in [0, 1] and not rise, not {list(self.ratios)}")
         _checks.one_of("measured_in", self.measured_in, RATIO_MEASURES)
+        _checks.between("owed", self.owed, 1, np.inf, open_above=True)
 
     @classmethod
     def flat(cls, ratio: float) -> CollateralRatio:
@@ -123,7 +128,7 @@ class CollateralRatio:
             ratio * np.clip(held - floor, 0.0, upper - floor)
             for floor, upper, ratio in zip(self.floors, uppers, self.ratios, strict=True)
         )
-        return np.asarray((sum(slices) + np.minimum(held, 0.0)) * unit)
+        return np.asarray((sum(slices) + self.owed * np.minimum(held, 0.0)) * unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +222,8 @@ class Assets:
         Which marks make the price of each asset.
     settles_in
         Which asset each contract pays in: its number, -1 for the account's currency.
+    owed
+        At how much of that asset's price what each contract requires is counted.
     coin_of
         What each column of marks follows.
     """
@@ -234,7 +241,7 @@ class Assets:
         self.columns = tuple(self._columns_of(one.asset, ()) for one in collateral)
         self.settles_in = np.array([self._settlement(one) for one in contracts])
         self.coin_of = (*(one.underlying for one in contracts), *(one.asset for one in priced))
-        self.one_a_row = tuple(() if i < 0 else self.columns[i] for i in self.settles_in.tolist())
+        self.owed = np.array([1.0 if i < 0 else self.ratios[i].owed for i in self.settles_in.tolist()])
 
     @cached_property
     def of_asset(self) -> tuple[list[int], ...]:
@@ -247,7 +254,7 @@ class Assets:
 
     def settlement_prices(self, marks: Floats) -> Floats:
         """Return the price of what each contract settles in, (..., contracts)."""
-        return _products(marks, self.one_a_row)
+        return _products(marks, [() if i < 0 else self.columns[i] for i in self.settles_in.tolist()])
 
     def counted(self, amounts: Floats, prices: Floats) -> Floats:
         """Return what each asset counts, (..., assets)."""
