@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,9 +18,10 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
-from . import along, legs, liquidation, opening
+from . import legs, liquidation, opening
 from .collateral import Assets, Collateral, as_collateral
 from .contracts import Contract, check_alike
+from .market_move import first_failing
 from .open_orders import Order, Waiting, beyond, waiting
 from .rules import MODES, Convention
 
@@ -154,23 +156,9 @@ class Account:
     assets: Assets = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orders, Iterable):
-            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
-        contracts, orders = tuple(self.contracts), tuple(self.orders)
-        for order in orders:
-            _checks.instance("orders", order, Order)
-        collateral = as_collateral(self.collateral)
-        if not collateral:
-            check_alike([*contracts, *(order.contract for order in orders)])
-        assets = Assets(contracts, collateral, self.currency)
-        _checks.instance("convention", self.convention, Convention)
-        if collateral and self.convention.closing_fee_at == "bankruptcy":
-            raise ArgumentError("closing_fee_at", "must not be 'bankruptcy' where several assets back the pool")
-        n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
-        modes = (self.mode,) * n if named else tuple(self.mode)
-        if len(modes) != n:
-            raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
-        isolated = np.array([_checks.one_of("mode", mode, MODES) == "isolated" for mode in modes])
+        assets, n = self._check_what_is_in_it(), len(self.contracts)
+        modes = _modes(self.mode, n)
+        isolated = np.array([mode == "isolated" for mode in modes])
         wallet = np.array(_checks.numbers("wallet", self.wallet))
         columns = {
             "size": _checks.numbers("size", self.size),
@@ -179,10 +167,9 @@ class Account:
             "leverage": _checks.positive_or_endless("leverage", self.leverage),
         }
         _checks.one_each(n, **columns)
-        cash = {f"collateral of {one.asset}": np.shape(one.amount) for one in collateral}
-        _checks.broadcastable(
-            wallet=wallet.shape, **cash, **{name: value.shape[:-1] for name, value in columns.items()}
-        )
+        held = {f"collateral in {one.asset}": np.shape(one.amount) for one in self.collateral}
+        leads = {name: value.shape[:-1] for name, value in columns.items()}
+        _checks.broadcastable(wallet=wallet.shape, **held, **leads)
         # Copied: nobody changes an account from outside.
         columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
         if columns["margin"][..., ~isolated].any():
@@ -190,16 +177,31 @@ class Account:
         set_to = {
             **columns,
             "wallet": _checks.plain(wallet),
-            "contracts": contracts,
-            "orders": orders,
             "mode": modes,
             "isolated": isolated,
-            "collateral": collateral,
             "currency": assets.currency,
             "assets": assets,
         }
         for name, value in set_to.items():
             object.__setattr__(self, name, value)
+
+    def _check_what_is_in_it(self) -> Assets:
+        """Refuse what cannot share an account; return its assets."""
+        if not isinstance(self.orders, Iterable):
+            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
+        contracts, orders, collateral = tuple(self.contracts), tuple(self.orders), as_collateral(self.collateral)
+        ordered = [_checks.instance("orders", order, Order).contract for order in orders]
+        if not collateral:
+            check_alike([*contracts, *ordered])
+        assets = Assets(contracts, collateral, self.currency)
+        for contract in ordered:
+            assets.settlement(contract)
+        _checks.instance("convention", self.convention, Convention)
+        if collateral and self.convention.closing_fee_at == "bankruptcy":
+            raise ArgumentError("closing_fee_at", "must not be 'bankruptcy' where several assets back the pool")
+        for name, value in (("contracts", contracts), ("orders", orders), ("collateral", collateral)):
+            object.__setattr__(self, name, value)
+        return assets
 
     @classmethod
     def of(
@@ -241,8 +243,8 @@ class Account:
         >>> from marginlab import Tiers
         >>> btc = Contract("BTCUSDT", Tiers.flat(0.004), currency="USDT")
         >>> account = Account.of([Position(btc, 1, 60_000)], wallet=4_000, collateral=[Collateral("BTC", 0.1, 0.95)])
-        >>> round(account.liquidation_price([60_000])[0], 2)
-        51383.4
+        >>> print(f"{account.liquidation_price([60_000])[0]:,.2f}")
+        51,329.06
         """
         return cls(
             wallet=_checks.numbers("wallet", wallet),
@@ -259,7 +261,15 @@ class Account:
         )
 
     @classmethod
-    def open(cls, positions: Sequence[Position], *, balance: float, convention: Convention | None = None) -> Account:
+    def open(
+        cls,
+        positions: Sequence[Position],
+        *,
+        balance: float,
+        convention: Convention | None = None,
+        collateral: Sequence[Collateral] = (),
+        currency: str = "",
+    ) -> Account:
         """Return the account after opening positions at their entries out of one balance.
 
         Isolated margins leave the balance; what remains is the wallet, and must cover the
@@ -273,6 +283,9 @@ class Account:
             Cash before they are opened, 0 or more.
         convention
             How the venue counts; the default `Convention` if left out.
+        collateral, currency
+            Other assets behind the cross positions before that, and what the account is counted in. The margin of an
+            isolated position leaves what it settles in.
 
         Returns
         -------
@@ -293,14 +306,32 @@ class Account:
         4000.0
         """
         cash = _checks.single("balance", balance, _checks.not_negative)
-        set_aside = sum(position.margin or 0.0 for position in positions)
-        account = cls.of(positions, wallet=cash - set_aside, convention=convention)
+        before = cls.of(positions, wallet=cash, convention=convention, collateral=collateral, currency=currency)
+        account = before._margins_taken()
         for refusal in account.order_refusals():
             _raise(refusal)
-        needed = opening.wallet_refusal(set_aside + account.needed_to_open(), cash, at_stake=cash)
+        set_aside = cash - account.wallet
+        there = set_aside + account.pool_cash(account.entry) if collateral else cash
+        needed = opening.wallet_refusal(set_aside + account.needed_to_open(), there, at_stake=np.abs(there) + cash)
         _raise(replace(needed, argument="balance"))
         _raise(account.at_once_refusal(account.entry))
         return account
+
+    def _margins_taken(self) -> Account:
+        """Return the account once its margins have left what each position settles in."""
+        settles, margin = self.assets.settles_in, self.margin
+        left = [
+            one.holding(one.amount - margin[..., settles == i].sum(axis=-1)) for i, one in enumerate(self.collateral)
+        ]
+        for i, one in enumerate(left):
+            needed = margin[..., settles == i].sum(axis=-1)
+            short = np.asarray((needed > 0) & (np.asarray(one.amount) < 0))
+            if short.any():
+                asked = f"the margins set aside in it ({np.max(needed):,.10g})"
+                raise ArgumentError(
+                    "collateral", f"of {one.asset} must cover {asked}, not leave {np.min(one.amount):,.10g}"
+                )
+        return replace(self, wallet=self.wallet - margin[..., settles < 0].sum(axis=-1), collateral=left)
 
     def order_refusals(self) -> Iterator[opening.Refusals]:
         """Yield what a venue refuses of each position, were it ordered at its entry.
@@ -855,6 +886,25 @@ class Account:
         amounts, prices = np.broadcast_arrays(self.amounts + gained, self.assets.prices(marks))
         return np.asarray(self.wallet + own + self.assets.counted(amounts, prices).sum(axis=-1))
 
+    def pool_cash(self, marks: ArrayLike) -> Numbers:
+        """Return what the wallet and the collateral count for, positions apart.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            In the account's currency, shape (...).
+        """
+        if not self.collateral:
+            return self.wallet
+        prices = self.as_marks(marks)
+        counted = self.assets.counted(*np.broadcast_arrays(self.amounts, self.assets.prices(prices)))
+        return _checks.plain(self.wallet + counted.sum(axis=-1))
+
     def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
         """Return what the pool would have to spare without each position's market, (..., n)."""
         pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(marks))
@@ -893,7 +943,13 @@ class Account:
         return np.where(self.isolated, self._worth(left, marks), left)
 
     def beside_pieces(self) -> Account:
-        """Return the account with an axis for pieces of a line before that of the positions."""
+        """Return the account with an axis for pieces of a line before that of the positions.
+
+        Returns
+        -------
+        Account
+            Whose leading dimensions end with one of length 1.
+        """
         columns = {name: getattr(self, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
         held = [one.holding(np.asarray(one.amount)[..., None]) for one in self.collateral]
         return replace(self, wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
@@ -908,7 +964,7 @@ class Account:
                 continue
             line, coin = np.zeros(marks.shape[-1]), self.assets.coin_of[rows[0]]
             line[[column for column, name in enumerate(self.assets.coin_of) if name == coin]] = 1.0
-            ask = partial(along.first_failing, self, marks, bankrupt=bankrupt)
+            ask = partial(first_failing, self, marks, bankrupt=bankrupt)
             down, up = 1 - ask(-line), 1 + ask(line)
             if failing[..., held].any():
                 # What fails already is given the boundary that it has crossed.
@@ -1054,6 +1110,15 @@ class Account:
         for i, contract in enumerate(self.contracts):
             rows.setdefault(contract, []).append(i)
         return rows
+
+
+def _modes(given: object, n: int) -> tuple[str, ...]:
+    """Return the mode of each of n positions: one for all, or one each."""
+    named = isinstance(given, str) or not isinstance(given, Iterable)
+    modes: tuple[object, ...] = (given,) * n if named else tuple(cast(Iterable[object], given))
+    if len(modes) != n:
+        raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
+    return tuple(_checks.one_of("mode", mode, MODES) for mode in modes)
 
 
 def _raise(refusal: opening.Refusals) -> None:

@@ -120,7 +120,18 @@ class CollateralRatio:
         return _checks.plain(self.counted_unchecked(held, at))
 
     def counted_unchecked(self, amount: Floats, price: Floats) -> Floats:
-        """Return the same of arrays that are known to be right."""
+        """Return the same of arrays that are known to be right.
+
+        Parameters
+        ----------
+        amount, price
+            As there.
+
+        Returns
+        -------
+        array
+            Their common shape.
+        """
         by_value = self.measured_in == "value"
         held, unit = (amount * price, 1.0) if by_value else (amount, price)
         uppers = (*self.floors[1:], np.inf)
@@ -214,6 +225,8 @@ class Assets:
     ----------
     currency
         What the account is counted in.
+    all_inverse
+        Whether all contracts settle in the one coin that the account is counted in.
     names, ratios
         Of the collateral, in its order.
     own
@@ -230,6 +243,7 @@ class Assets:
 
     def __init__(self, contracts: Sequence[Contract], collateral: Sequence[Collateral], currency: str) -> None:
         self.currency = _currency_of(contracts, currency, mixed=bool(collateral))
+        self.all_inverse = not collateral and contracts[0].kind == "inverse"
         self.names = tuple(one.asset for one in collateral)
         self.ratios = tuple(one.ratio for one in collateral)
         if len({*self.names, self.currency}) <= len(self.names):
@@ -239,7 +253,7 @@ class Assets:
         self.own = np.array([one.price for one in priced], dtype=float)
         self._contracts, self._own = tuple(contracts), {one.asset: one for one in priced}
         self.columns = tuple(self._columns_of(one.asset, ()) for one in collateral)
-        self.settles_in = np.array([self._settlement(one) for one in contracts])
+        self.settles_in = np.array([self.settlement(one) for one in contracts])
         self.coin_of = (*(one.underlying for one in contracts), *(one.asset for one in priced))
         self.owed = np.array([1.0 if i < 0 else self.ratios[i].owed for i in self.settles_in.tolist()])
 
@@ -302,7 +316,7 @@ class Assets:
             return (told[0],)
         return (rows[0], *self._columns_of(self._contracts[rows[0]].currency, (*seen, asset)))
 
-    def _settlement(self, contract: Contract) -> int:
+    def settlement(self, contract: Contract) -> int:
         """Return the number of the asset a contract settles in, -1 for the account's currency."""
         if contract.currency == self.currency:
             return -1
