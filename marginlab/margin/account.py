@@ -318,20 +318,18 @@ class Account:
         return account
 
     def _margins_taken(self) -> Account:
-        """Return the account once its margins have left what each position settles in."""
-        settles, margin = self.assets.settles_in, self.margin
-        left = [
-            one.holding(one.amount - margin[..., settles == i].sum(axis=-1)) for i, one in enumerate(self.collateral)
-        ]
-        for i, one in enumerate(left):
-            needed = margin[..., settles == i].sum(axis=-1)
-            short = np.asarray((needed > 0) & (np.asarray(one.amount) < 0))
-            if short.any():
-                asked = f"the margins set aside in it ({np.max(needed):,.10g})"
+        """Return the account once its margins have left what each position settles in, where they must be."""
+        settles, margin, left = self.assets.settles_in, self.margin, []
+        for i, one in enumerate((None, *self.collateral), start=-1):
+            held, needed = self.wallet if one is None else one.amount, margin[..., settles == i].sum(axis=-1)
+            left.append(held - needed)
+            if self.collateral and ((needed > 0) & np.less(left[-1], 0)).any():
+                asked = f"must cover the margins set aside in it ({np.max(needed):,.10g}), not {np.min(held):,.10g}"
                 raise ArgumentError(
-                    "collateral", f"of {one.asset} must cover {asked}, not leave {np.min(one.amount):,.10g}"
+                    "balance" if one is None else "collateral", asked if one is None else f"of {one.asset} {asked}"
                 )
-        return replace(self, wallet=self.wallet - margin[..., settles < 0].sum(axis=-1), collateral=left)
+        rest = [one.holding(amount) for one, amount in zip(self.collateral, left[1:], strict=True)]
+        return replace(self, wallet=left[0], collateral=rest)
 
     def order_refusals(self) -> Iterator[opening.Refusals]:
         """Yield what a venue refuses of each position, were it ordered at its entry.

@@ -252,8 +252,8 @@ class Assets:
         priced = [one for one in collateral if one.price is not None]
         self.own = np.array([one.price for one in priced], dtype=float)
         self._contracts, self._own = tuple(contracts), {one.asset: one for one in priced}
-        self.columns = tuple(self._columns_of(one.asset, ()) for one in collateral)
         self.settles_in = np.array([self.settlement(one) for one in contracts])
+        self.columns = tuple(self._columns_of(one.asset, ()) for one in collateral)
         self.coin_of = (*(one.underlying for one in contracts), *(one.asset for one in priced))
         self.owed = np.array([1.0 if i < 0 else self.ratios[i].owed for i in self.settles_in.tolist()])
 

@@ -209,13 +209,16 @@ def first_failing(
     if grows and not bankrupt:
         first = _of_curves(left, start, start + width, len(account.contracts))
     else:
-        first = _of_lines(left, start, width)
+        first = _of_lines(left, start, width, strictly=recovers)
     first = np.where(real[..., None] & (first < end * (1 - ROUNDING)), first, np.inf)
     return np.asarray(first.min(axis=-2))
 
 
-def _of_lines(left: Callable[[Floats], Floats], start: Floats, width: Floats) -> Floats:
-    """Return where each position's spare first is 0 or below in each piece, ``inf`` for nowhere: (..., pieces, n)."""
+def _of_lines(left: Callable[[Floats], Floats], start: Floats, width: Floats, *, strictly: bool) -> Floats:
+    """Return where what is left first is 0 or below in each piece, or strictly below; ``inf`` for nowhere.
+
+    Shape (..., pieces, n).
+    """
     # Two points of a piece give its line. Not too far along: a bracket may end at a billion times the price.
     near, far = (start + part * np.minimum(width, 1 + start) for part in (0.25, 0.75))
     spare_near, spare_far = left(near), left(far)
@@ -225,7 +228,8 @@ def _of_lines(left: Callable[[Floats], Floats], start: Floats, width: Floats) ->
         at_start = spare_near - steep * (near[..., None] - start)
         root = start - at_start / steep
         fails_by_stop = (steep < 0) & (at_start + steep * width <= 0)
-    return np.where(at_start <= 0, start, np.where(fails_by_stop, root, np.inf))
+    at_once = at_start < 0 if strictly else at_start <= 0
+    return np.where(at_once, start, np.where(fails_by_stop, root, np.inf))
 
 
 def _of_curves(left: Callable[[Floats], Floats], start: Floats, stop: Floats, n: int) -> Floats:
