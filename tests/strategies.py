@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from marginlab import Account, Contract, Convention, Growth, Position, Tiers
+from marginlab import Account, Collateral, CollateralRatio, Contract, Convention, Growth, Position, Tiers
 from marginlab.margin.contracts import KINDS
 from marginlab.margin.rules import BRACKETS_COUNT, CHARGED, CLOSING_FEE_AT, CLOSING_FEE_IN, MAINTENANCE_AT, MODES
 from marginlab.margin.tiers import HOW
@@ -113,6 +113,14 @@ together = st.builds(
     charged=st.sampled_from(CHARGED),
 )
 any_share = shares(-0.2, 2.5)
+# Where several assets back the pool; a fee on the value that a leverage implies needs no referee of its own there.
+of_pools = st.builds(
+    Convention,
+    maintenance_at=st.sampled_from(MAINTENANCE_AT),
+    closing_fee=closing_fees,
+    closing_fee_at=st.sampled_from(["none", "liquidation"]),
+    at_equality=st.booleans(),
+)
 
 
 def size_of(contract, notional, price):
@@ -231,3 +239,75 @@ def moves(draw, account, shape):
     """Draw factors for the marks of an account, with these leading dimensions."""
     seed = draw(st.integers(0, 2**16))
     return np.random.default_rng(seed).uniform(0.3, 3, (*shape, len(account.contracts)))
+
+
+# What may be in a pool of several assets: what each contract follows, its kind, and what it settles in.
+POOLED = {
+    "BTCUSDT": ("linear", "USDT"),
+    "ETHUSDT": ("linear", "USDT"),
+    "BTCUSD": ("inverse", "BTC"),
+    "ETHUSD": ("inverse", "ETH"),
+    "ETHUSDC": ("linear", "USDC"),
+    "BTCUSDC": ("linear", "USDC"),
+    "ETHBTC": ("linear", "BTC"),
+}
+COINS = {"BTC": 60_000.0, "ETH": 3_000.0}
+
+
+@st.composite
+def collateral_ratios(draw, unit=1.0):
+    """Draw a collateral ratio of one to three slices, with floors of some such unit."""
+    measure = draw(st.sampled_from(["amount", "value"]))
+    size = 10_000.0 / (unit if measure == "amount" else 1.0)
+    bounds = sorted(draw(st.lists(st.integers(1, 60), max_size=2, unique=True)))
+    steps = draw(st.lists(shares(0, 0.2), min_size=len(bounds) + 1, max_size=len(bounds) + 1))
+    ratios = (1 - np.cumsum(steps)).tolist()
+    owed = draw(st.sampled_from([1.0, 1.0, 1.005]))
+    return CollateralRatio([0.0, *(size * bound / 4 for bound in bounds)], ratios, measure, owed)
+
+
+@st.composite
+def pooled_accounts(draw, *, tables=tables, modes=("cross", "cross", "isolated")):
+    """Draw an account of two to four markets backed by two to four assets, and its marks, own ones included."""
+    symbols = draw(st.lists(st.sampled_from(list(POOLED)), min_size=2, max_size=4, unique=True))
+    price = {coin: usual * draw(st.floats(0.7, 1.4)) for coin, usual in COINS.items()}
+    dollar = draw(st.floats(0.9, 1.02))
+    held, marks = [], []
+    for symbol in symbols:
+        kind, currency = POOLED[symbol]
+        coin = symbol[:3]
+        quoted = {"USDC": dollar, "BTC": price["BTC"]}.get(currency, 1.0) if kind == "linear" else 1.0
+        contract = Contract(symbol, draw(tables), kind, currency=currency, follows="ETH" if symbol == "ETHBTC" else "")
+        mark = price[coin] / quoted
+        notional, entry = (
+            draw(notionals) / (quoted if kind == "linear" else price[coin]),
+            mark * draw(st.floats(0.6, 1.5)),
+        )
+        size, mode = draw(sides) * size_of(contract, notional, entry), draw(st.sampled_from(modes))
+        margin = notional * draw(st.floats(0.01, 1)) if mode == "isolated" else None
+        held.append(Position(contract, size, entry, mode=mode, margin=margin, leverage=draw(leverages)))
+        marks.append(mark)
+    value = sum(
+        draw(st.just(1)) * abs(one.size) * (1 if one.contract.kind == "inverse" else mark)
+        for one, mark in zip(held, marks, strict=True)
+    )
+    followed = {symbol[:3] for symbol in symbols}
+    needed = [name for name in ("BTC", "ETH", "USDC") if name in {POOLED[symbol][1] for symbol in symbols}]
+    others = [name for name in ("BTC", "ETH", "WBETH", "USDE") if name not in needed]
+    extra = draw(st.permutations(others))[: max(2 - len(needed), draw(st.integers(0, 1)))]
+    worth = {"USDC": dollar, "USDE": 0.98, "WBETH": 1.08 * price["ETH"], **price}
+    collateral, own = [], []
+    for name in [*needed, *extra]:
+        if name == "WBETH" and not ({"ETH"} & (followed | set(needed))):
+            name = "USDE2"
+        own_mark = {"USDC": dollar, "USDE": 0.98, "USDE2": 0.97, "WBETH": 1.08}.get(name)
+        if own_mark is None and name not in followed:
+            own_mark = price[name]
+        amount = value * draw(shares(-0.1, 0.6)) / worth.get(name, 1.0)
+        ratio = draw(collateral_ratios(worth.get(name, 1.0)))
+        collateral.append(Collateral(name, amount, ratio, price=own_mark, quoted_in="ETH" if name == "WBETH" else ""))
+        own += [] if own_mark is None else [own_mark]
+    account = Account.of(
+        held, wallet=value * draw(shares(-0.05, 0.6)), convention=draw(of_pools), collateral=collateral, currency="USDT"
+    )
+    return Held(account, np.array([*marks, *own]))

@@ -1,6 +1,7 @@
 """Margin: what must be held, and when it is lost."""
 
 from .account import Account, Position
+from .collateral import Collateral, CollateralRatio
 from .contracts import Contract
 from .liquidation import bankruptcy_price, liquidation_price
 from .market_move import liquidation_move
@@ -11,6 +12,8 @@ from .tiers import Growth, Tiers
 __all__ = [
     "MODES",
     "Account",
+    "Collateral",
+    "CollateralRatio",
     "Contract",
     "Convention",
     "Growth",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,8 +19,10 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import legs, liquidation, opening
+from .collateral import Assets, Collateral, as_collateral
 from .contracts import Contract, check_alike
-from .open_orders import Order, beyond, waiting
+from .market_move import first_failing
+from .open_orders import Order, Waiting, beyond, waiting
 from .rules import MODES, Convention
 
 
@@ -105,7 +108,7 @@ class Account:
         Cash behind the cross positions: realised, without unrealized profit and without the
         margins set aside for isolated positions. Shape (...), any sign.
     contracts
-        One contract a position. All of one kind and one currency.
+        One contract a position. All of one kind and one currency, unless there is collateral.
     size, entry
         Shape (..., n). A size of 0 is a closed position.
     mode
@@ -118,6 +121,18 @@ class Account:
         How the venue counts.
     orders
         Open orders, which tie up margin and are no equity.
+    collateral
+        Other assets behind the cross positions, each once. Contracts may then settle in any of them, inverse ones in
+        their coin, or in the account's currency.
+    currency
+        What the wallet is in, and what the pool is counted in; what the contracts settle in if left out.
+
+    Notes
+    -----
+    With collateral, marks may have further columns, one an asset with a mark of its own, in their order; where these
+    are left out it is `Collateral.price`. What is told of a position is in what it settles in; what is told of the
+    pool or of the whole account, in the account's currency. A coin is one market: all that follows it, contracts and
+    collateral, moves by the same factor. Dollars that inverse contracts are quoted in count as the account's currency.
 
     Raises
     ------
@@ -135,21 +150,15 @@ class Account:
     leverage: Floats = np.inf  # type: ignore[assignment]
     convention: Convention = field(default_factory=Convention)
     orders: Sequence[Order] = ()
+    collateral: Sequence[Collateral] = ()
+    currency: str = ""
     isolated: Bools = field(init=False, repr=False)
+    assets: Assets = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orders, Iterable):
-            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
-        contracts, orders = tuple(self.contracts), tuple(self.orders)
-        for order in orders:
-            _checks.instance("orders", order, Order)
-        check_alike([*contracts, *(order.contract for order in orders)])
-        _checks.instance("convention", self.convention, Convention)
-        n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
-        modes = (self.mode,) * n if named else tuple(self.mode)
-        if len(modes) != n:
-            raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
-        isolated = np.array([_checks.one_of("mode", mode, MODES) == "isolated" for mode in modes])
+        assets, n = self._check_what_is_in_it(), len(self.contracts)
+        modes = _modes(self.mode, n)
+        isolated = np.array([mode == "isolated" for mode in modes])
         wallet = np.array(_checks.numbers("wallet", self.wallet))
         columns = {
             "size": _checks.numbers("size", self.size),
@@ -158,7 +167,9 @@ class Account:
             "leverage": _checks.positive_or_endless("leverage", self.leverage),
         }
         _checks.one_each(n, **columns)
-        _checks.broadcastable(wallet=wallet.shape, **{name: value.shape[:-1] for name, value in columns.items()})
+        held = {f"collateral in {one.asset}": np.shape(one.amount) for one in self.collateral}
+        leads = {name: value.shape[:-1] for name, value in columns.items()}
+        _checks.broadcastable(wallet=wallet.shape, **held, **leads)
         # Copied: nobody changes an account from outside.
         columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
         if columns["margin"][..., ~isolated].any():
@@ -166,13 +177,31 @@ class Account:
         set_to = {
             **columns,
             "wallet": _checks.plain(wallet),
-            "contracts": contracts,
-            "orders": orders,
             "mode": modes,
             "isolated": isolated,
+            "currency": assets.currency,
+            "assets": assets,
         }
         for name, value in set_to.items():
             object.__setattr__(self, name, value)
+
+    def _check_what_is_in_it(self) -> Assets:
+        """Refuse what cannot share an account; return its assets."""
+        if not isinstance(self.orders, Iterable):
+            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
+        contracts, orders, collateral = tuple(self.contracts), tuple(self.orders), as_collateral(self.collateral)
+        ordered = [_checks.instance("orders", order, Order).contract for order in orders]
+        if not collateral:
+            check_alike([*contracts, *ordered])
+        assets = Assets(contracts, collateral, self.currency)
+        for contract in ordered:
+            assets.settlement(contract)
+        _checks.instance("convention", self.convention, Convention)
+        if collateral and self.convention.closing_fee_at == "bankruptcy":
+            raise ArgumentError("closing_fee_at", "must not be 'bankruptcy' where several assets back the pool")
+        for name, value in (("contracts", contracts), ("orders", orders), ("collateral", collateral)):
+            object.__setattr__(self, name, value)
+        return assets
 
     @classmethod
     def of(
@@ -182,6 +211,8 @@ class Account:
         wallet: ArrayLike = 0.0,
         convention: Convention | None = None,
         orders: Sequence[Order] = (),
+        collateral: Sequence[Collateral] = (),
+        currency: str = "",
     ) -> Account:
         """Return the account that holds these positions beside this wallet, as it stands.
 
@@ -197,11 +228,23 @@ class Account:
             How the venue counts; the default `Convention` if left out.
         orders
             Open orders.
+        collateral, currency
+            Other assets behind the cross positions, and what the account is counted in.
 
         Returns
         -------
         Account
             With one entry a position, in their order.
+
+        Examples
+        --------
+        One BTC long from 60,000, backed by 4,000 USDT and 0.1 BTC that counts at 95 %. Where is it liquidated?
+
+        >>> from marginlab import Tiers
+        >>> btc = Contract("BTCUSDT", Tiers.flat(0.004), currency="USDT")
+        >>> account = Account.of([Position(btc, 1, 60_000)], wallet=4_000, collateral=[Collateral("BTC", 0.1, 0.95)])
+        >>> print(f"{account.liquidation_price([60_000])[0]:,.2f}")
+        51,329.06
         """
         return cls(
             wallet=_checks.numbers("wallet", wallet),
@@ -213,10 +256,20 @@ class Account:
             leverage=np.array([position.leverage or np.inf for position in positions]),
             convention=Convention() if convention is None else convention,
             orders=orders,
+            collateral=collateral,
+            currency=currency,
         )
 
     @classmethod
-    def open(cls, positions: Sequence[Position], *, balance: float, convention: Convention | None = None) -> Account:
+    def open(
+        cls,
+        positions: Sequence[Position],
+        *,
+        balance: float,
+        convention: Convention | None = None,
+        collateral: Sequence[Collateral] = (),
+        currency: str = "",
+    ) -> Account:
         """Return the account after opening positions at their entries out of one balance.
 
         Isolated margins leave the balance; what remains is the wallet, and must cover the
@@ -230,6 +283,9 @@ class Account:
             Cash before they are opened, 0 or more.
         convention
             How the venue counts; the default `Convention` if left out.
+        collateral, currency
+            Other assets behind the cross positions before that, and what the account is counted in. The margin of an
+            isolated position leaves what it settles in.
 
         Returns
         -------
@@ -250,14 +306,30 @@ class Account:
         4000.0
         """
         cash = _checks.single("balance", balance, _checks.not_negative)
-        set_aside = sum(position.margin or 0.0 for position in positions)
-        account = cls.of(positions, wallet=cash - set_aside, convention=convention)
+        before = cls.of(positions, wallet=cash, convention=convention, collateral=collateral, currency=currency)
+        account = before._margins_taken()
         for refusal in account.order_refusals():
             _raise(refusal)
-        needed = opening.wallet_refusal(set_aside + account.needed_to_open(), cash, at_stake=cash)
+        set_aside = cash - account.wallet
+        there = set_aside + account.pool_cash(account.entry) if collateral else cash
+        needed = opening.wallet_refusal(set_aside + account.needed_to_open(), there, at_stake=np.abs(there) + cash)
         _raise(replace(needed, argument="balance"))
         _raise(account.at_once_refusal(account.entry))
         return account
+
+    def _margins_taken(self) -> Account:
+        """Return the account once its margins have left what each position settles in, where they must be."""
+        settles, margin, left = self.assets.settles_in, self.margin, []
+        for i, one in enumerate((None, *self.collateral), start=-1):
+            held, needed = self.wallet if one is None else one.amount, margin[..., settles == i].sum(axis=-1)
+            left.append(held - needed)
+            if self.collateral and ((needed > 0) & np.less(left[-1], 0)).any():
+                asked = f"must cover the margins set aside in it ({np.max(needed):,.10g}), not {np.min(held):,.10g}"
+                raise ArgumentError(
+                    "balance" if one is None else "collateral", asked if one is None else f"of {one.asset} {asked}"
+                )
+        rest = [one.holding(amount) for one, amount in zip(self.collateral, left[1:], strict=True)]
+        return replace(self, wallet=left[0], collateral=rest)
 
     def order_refusals(self) -> Iterator[opening.Refusals]:
         """Yield what a venue refuses of each position, were it ordered at its entry.
@@ -300,6 +372,7 @@ class Account:
         leverage, limit = self._leverage(entry, cross), self._leverage_limit(entry)
         fee, required = self._fee_in_initial(entry), self.requirement(entry)
         needed = opening.needed_to_open(self._charged(entry), leverage, limit, required, fee)
+        needed = self._required(needed, self.as_marks(entry))
         return _checks.plain(np.where(cross, needed, 0.0).sum(axis=-1))
 
     def at_once_refusal(self, marks: ArrayLike) -> opening.Refusals:
@@ -323,7 +396,8 @@ class Account:
     def lead(self) -> tuple[int, ...]:
         """The leading dimensions, () for one account and (K,) for K of them."""
         columns = (self.size, self.entry, self.margin, self.leverage)
-        return np.broadcast_shapes(np.shape(self.wallet), *(column.shape[:-1] for column in columns))
+        amounts = (np.shape(one.amount) for one in self.collateral)
+        return np.broadcast_shapes(np.shape(self.wallet), *amounts, *(column.shape[:-1] for column in columns))
 
     def notional(self, marks: ArrayLike) -> Floats:
         """Return the value of each position at the marks.
@@ -442,7 +516,8 @@ class Account:
                 fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
         elif convention.fee_at("leverage"):
             leverage = self._leverage(self.entry, self._pays_to_close)
-            fee = 0 * prices + self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
+            fee = self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
+            fee = 0 * self._of_positions(prices) + fee
         else:
             fee = convention.fee_at("liquidation") * self.notional(prices)
         return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
@@ -463,7 +538,7 @@ class Account:
         return self.maintenance_margin(marks) + self.closing_fee(marks)
 
     def equity(self, marks: ArrayLike) -> Numbers:
-        """Return what the whole account is worth: wallet, margins and unrealized PnL.
+        """Return what the whole account is worth: wallet, margins and unrealized PnL, and collateral at its price.
 
         Parameters
         ----------
@@ -475,7 +550,11 @@ class Account:
         float or array
             Shape (...).
         """
-        return _checks.plain(self.wallet + (self.margin + self.unrealized_pnl(marks)).sum(axis=-1))
+        prices = self.as_marks(marks)
+        held = self._worth(self.margin + self.unrealized_pnl(prices), prices).sum(axis=-1)
+        if self.collateral:
+            held = held + (self.amounts * self.assets.prices(prices)).sum(axis=-1)
+        return _checks.plain(self.wallet + held)
 
     def position_equity(self, marks: ArrayLike) -> Floats:
         """Return the equity each position's fate hangs on.
@@ -488,9 +567,15 @@ class Account:
         Returns
         -------
         array
-            Shape (..., n): its own margin and PnL in isolated mode; in cross that of the pool, the same for all.
+            Shape (..., n): its own margin and PnL in isolated mode; in cross that of the pool, the same for all, with
+            collateral as far as it counts.
         """
-        return np.where(self.isolated, self.margin, self._cash) + self.pooled(self.unrealized_pnl(marks))
+        prices = self.as_marks(marks)
+        pnl = self.unrealized_pnl(prices)
+        if not self.collateral:
+            return np.where(self.isolated, self.margin, self._cash) + self.pooled(pnl)
+        counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
+        return np.where(self.isolated, self.margin + pnl, counted[..., None])
 
     def position_requirement(self, marks: ArrayLike) -> Floats:
         """Return what that equity must cover.
@@ -505,13 +590,15 @@ class Account:
         array
             Shape (..., n): its own requirement, or the pool's.
         """
-        return self.pooled(self.requirement(marks))
+        prices = self.as_marks(marks)
+        return self.pooled(self._required(self.requirement(prices), prices))
 
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
 
         The margin set aside in isolated mode; in cross the wallet, plus the PnL of the cross positions in other
-        markets, less what those must themselves hold: the same for both sides of one market.
+        markets, less what those must themselves hold: the same for both sides of one market; with collateral, in the
+        account's currency, what the pool would have without its market.
 
         Parameters
         ----------
@@ -525,7 +612,11 @@ class Account:
         array
             Shape (..., n).
         """
-        spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
+        prices = self.as_marks(marks)
+        needed = self.requirement(prices) if requirement is None else requirement
+        if self.collateral:
+            return np.where(self.isolated, self.margin, self._without_market(prices, needed))
+        spare = self.unrealized_pnl(prices) - needed
         return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
@@ -550,9 +641,13 @@ class Account:
             For a cross position with neither a leverage nor a limit in its bracket.
         """
         prices, cross = self.as_marks(marks), ~self.isolated
-        pnl = np.where(cross, self.unrealized_pnl(prices), 0.0).sum(axis=-1)
-        backing = opening.backing(self.wallet, pnl, self.convention)
-        return _checks.plain(backing - self._tied(prices).sum(axis=-1) - self.order_margin(prices))
+        pnl = np.where(cross, self.unrealized_pnl(prices), 0.0)
+        if self.collateral:
+            backing = self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
+        else:
+            backing = opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
+        tied = self._required(self._tied(prices), prices).sum(axis=-1)
+        return _checks.plain(backing - tied - self.order_margin(prices))
 
     def order_margin(self, marks: ArrayLike) -> Numbers:
         """Return what open orders tie up beside the positions.
@@ -576,16 +671,13 @@ class Account:
             For an order or a cross position with neither a leverage nor a limit in its bracket.
         """
         prices = self.as_marks(marks)
-        wait = waiting(self.orders, self.convention)
-        more = np.zeros(prices.shape[:-1])
-        if wait.sides:
-            tied, each = self._tied(prices), self._initial_of_each(prices)
-        for contract, (bought, sold) in wait.sides.items():
-            rows = [row for row in self.rows_of.get(contract, []) if not self.isolated[row]]
-            own, side = each[..., rows], self.size[..., rows]
-            long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
-            more = more + beyond(long, short, tied[..., rows].sum(axis=-1), bought, sold)
-        return _checks.plain(wait.apart + more)
+        if not self.collateral:
+            return _checks.plain(self._waiting_margin(prices, waiting(self.orders, self.convention)))
+        total = np.zeros(prices.shape[:-1])
+        for currency, price in self._currencies(prices):
+            orders = [order for order in self.orders if order.contract.currency == currency]
+            total = total + price * self._waiting_margin(prices, waiting(orders, self.convention))
+        return _checks.plain(total)
 
     def margin_ratio(self, marks: ArrayLike) -> Floats:
         """Return requirement / equity; liquidation is at 1.
@@ -617,7 +709,8 @@ class Account:
         array
             Shape (..., n); ``inf`` where nothing is left.
         """
-        return self._of_equity(self.pooled(self.notional(marks)), marks)
+        prices = self.as_marks(marks)
+        return self._of_equity(self.pooled(self._of_pool(self.notional(prices), prices)), prices)
 
     def liquidatable(self, marks: ArrayLike) -> Bools:
         """Return whether each position is liquidated at the marks.
@@ -671,11 +764,14 @@ class Account:
         (array([500000., 500000.]), array([nan, nan]))
         """
         prices, way = self.as_marks(self.entry if marks is None else marks), legs.way_of(toward)
-        backing, own, settings = self.backing(prices), self.convention, {}
+        own, settings = self.convention, {}
+        backing = self.margin if self.collateral else self.backing(prices)
         if own.fee_at("leverage"):
             settings["leverage"] = self._leverage(self.entry, self._pays_to_close)
         asked = partial(liquidation.liquidation_price, toward=way)
         answers = self._by_mode(asked, self.entry, backing, mark=prices, **settings)
+        if self.collateral:
+            return np.where(self.isolated, answers, self._of_coins(prices, way))
         for contract, rows in self._markets:
             needed = self.closing_fee(prices)[..., rows] if own.closing_fee_at in ("bankruptcy", "leverage") else 0.0
             market = self._market(contract, rows, prices, backing, fixed=needed)
@@ -702,9 +798,11 @@ class Account:
             As in `liquidation_price`.
         """
         prices, way = self.as_marks(self.entry if marks is None else marks), legs.way_of(toward)
-        backing = self.backing(prices, requirement=0.0)
+        backing = self.margin if self.collateral else self.backing(prices, requirement=0.0)
         answers = self._by_mode(liquidation.bankruptcy_price, self.entry, backing)
         answers = legs.if_that_way(way, self.size, answers)
+        if self.collateral:
+            return np.where(self.isolated, answers, self._of_coins(prices, way, bankrupt=True))
         for contract, rows in self._markets:
             found = self._market(contract, rows, prices, backing).bankruptcy_price(way)[..., None]
             answers[..., rows] = np.where(self.size[..., rows] != 0, found, np.nan)
@@ -721,11 +819,15 @@ class Account:
         """
         prices, n = _checks.positive("marks", marks), len(self.contracts)
         prices = prices[None] if prices.ndim == 0 and n == 1 else prices
-        if not prices.ndim or prices.shape[-1] != n:
+        own = self.assets.own
+        if own.size and prices.ndim and prices.shape[-1] == n:
+            prices = np.concatenate([prices, np.broadcast_to(own, (*prices.shape[:-1], own.size))], axis=-1)
+        if not prices.ndim or prices.shape[-1] != n + own.size:
+            also = f", and may have one an asset with a mark of its own ({own.size} more)" if own.size else ""
             raise ArgumentError(
-                "marks", f"must have one value a position in the last axis ({n}), not shape {prices.shape}"
+                "marks", f"must have one value a position in the last axis ({n}){also}, not shape {prices.shape}"
             )
-        _checks.broadcastable(marks=prices.shape, account=(self._cash + self.size).shape)
+        _checks.broadcastable(marks=prices.shape, account=(*self.lead, prices.shape[-1]))
         for rows in self.rows_of.values() if marks is not self.entry else ():
             if len(rows) > 1:
                 legs.one_mark(self.size[..., rows], prices[..., rows])
@@ -739,11 +841,167 @@ class Account:
 
     def _at_stake(self, prices: Floats) -> Floats:
         """Return the money each position's fate hangs on, without signs, shape (..., n)."""
-        return np.abs(np.where(self.isolated, self.margin, self._cash)) + self.pooled(self.notional(prices))
+        notional = self.pooled(self._of_pool(self.notional(prices), prices))
+        cash = self._cash
+        if self.collateral:
+            cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
+        return np.abs(np.where(self.isolated, self.margin, cash)) + notional
 
     @cached_property
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
+
+    @cached_property
+    def amounts(self) -> Floats:
+        """What is held of each asset of the collateral, shape (..., assets)."""
+        return np.stack(np.broadcast_arrays(*(np.asarray(one.amount) for one in self.collateral)), axis=-1)
+
+    def _required(self, column: Floats, marks: Floats) -> Floats:
+        """Return what positions require (..., n), that of the cross ones in the account's currency, given all marks."""
+        if not self.collateral:
+            return column
+        return np.where(self.isolated, column, self._worth(column, marks) * self.assets.owed)
+
+    def _worth(self, column: Floats, marks: Floats) -> Floats:
+        """Return money in what the positions settle in (..., n) in the account's currency, given all marks."""
+        return column * self.assets.settlement_prices(marks) if self.collateral else column
+
+    def _of_pool(self, column: Floats, marks: Floats) -> Floats:
+        """Return a column (..., n) with that of the cross positions in the account's currency, given all marks."""
+        return np.where(self.isolated, column, self._worth(column, marks)) if self.collateral else column
+
+    def _of_positions(self, column: Floats) -> Floats:
+        """Return a column without what assets with a mark of their own add to it."""
+        return column[..., : len(self.contracts)]
+
+    def _pool_equity(self, pnl: Floats, marks: Floats, *, profit: bool = True) -> Floats:
+        """Return what the pool counts for, (...), given the PnL of its positions (..., n), profit counted or not."""
+        per_asset = [pnl[..., rows].sum(axis=-1) for rows in self.assets.of_asset]
+        own = pnl[..., self.assets.settles_in < 0].sum(axis=-1)
+        gained = np.stack(np.broadcast_arrays(*per_asset), axis=-1)
+        if not profit:
+            gained, own = np.minimum(gained, 0.0), np.minimum(own, 0.0)
+        amounts, prices = np.broadcast_arrays(self.amounts + gained, self.assets.prices(marks))
+        return np.asarray(self.wallet + own + self.assets.counted(amounts, prices).sum(axis=-1))
+
+    def pool_cash(self, marks: ArrayLike) -> Numbers:
+        """Return what the wallet and the collateral count for, positions apart.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            In the account's currency, shape (...).
+        """
+        if not self.collateral:
+            return self.wallet
+        prices = self.as_marks(marks)
+        counted = self.assets.counted(*np.broadcast_arrays(self.amounts, self.assets.prices(prices)))
+        return _checks.plain(self.wallet + counted.sum(axis=-1))
+
+    def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
+        """Return what the pool would have to spare without each position's market, (..., n)."""
+        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(marks))
+        required = self._required(np.where(self.isolated, 0.0, needed + 0 * pnl), marks)
+        spare = np.empty(np.broadcast_shapes(pnl.shape, (*self.lead, pnl.shape[-1])))
+        for rows in self.rows_of.values():
+            others = np.ones(len(self.contracts), dtype=bool)
+            others[rows] = False
+            left = self._pool_equity(np.where(others, pnl, 0.0), marks) - np.where(others, required, 0.0).sum(axis=-1)
+            spare[..., rows] = left[..., None]
+        return spare
+
+    def spare(self, marks: Floats, *, maintenance_at: Floats | None = None, bankrupt: bool = False) -> Floats:
+        """Return equity less requirement of what each position hangs on, (..., n), given all marks.
+
+        Parameters
+        ----------
+        marks
+            As `as_marks` returns them.
+        maintenance_at
+            Where the maintenance margin is taken, if not there.
+        bankrupt
+            Whether nothing is required.
+
+        Returns
+        -------
+        array
+            Shape (..., n), the same for all of the pool.
+        """
+        left = self.position_equity(marks)
+        if not bankrupt:
+            at = marks if maintenance_at is None else maintenance_at
+            needed = self.maintenance_margin(at) + self.closing_fee(marks)
+            left = np.asarray(left - self.pooled(self._required(needed, marks)))
+        # In the account's currency what an isolated inverse position has is straight along a line of prices too.
+        return np.where(self.isolated, self._worth(left, marks), left)
+
+    def beside_pieces(self) -> Account:
+        """Return the account with an axis for pieces of a line before that of the positions.
+
+        Returns
+        -------
+        Account
+            Whose leading dimensions end with one of length 1.
+        """
+        columns = {name: getattr(self, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
+        held = [one.holding(np.asarray(one.amount)[..., None]) for one in self.collateral]
+        return replace(self, wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
+
+    def _of_coins(self, marks: Floats, way: str | None, *, bankrupt: bool = False) -> Floats:
+        """Return where the pool fails, or is bankrupt, as all that follows each position's coin moves, (..., n)."""
+        found = np.full((*np.broadcast_shapes(marks.shape[:-1], self.lead), len(self.contracts)), np.nan)
+        failing = self.spare(marks, bankrupt=bankrupt) <= 0
+        for rows in self.moving_together:
+            held = [row for row in rows if row < found.shape[-1] and not self.isolated[row]]
+            if not held:
+                continue
+            line, coin = np.zeros(marks.shape[-1]), self.assets.coin_of[rows[0]]
+            line[[column for column, name in enumerate(self.assets.coin_of) if name == coin]] = 1.0
+            ask = partial(first_failing, self, marks, bankrupt=bankrupt)
+            down, up = 1 - ask(-line), 1 + ask(line)
+            if failing[..., held].any():
+                # What fails already is given the boundary that it has crossed.
+                above, below = 1 + ask(line, recovers=True), 1 - ask(-line, recovers=True)
+                down, up = np.where(failing, above, down), np.where(failing, below, up)
+            down, up = (np.where((part > 0) & (part < np.inf), part, np.nan)[..., held] for part in (down, up))
+            nearer = np.isnan(up) | (np.abs(down - 1) <= np.abs(up - 1))
+            chosen = {"down": down, "up": up}.get(way or "", np.where(nearer, down, up))
+            found[..., held] = np.where(self.size[..., held] != 0, chosen * marks[..., held], np.nan)
+        return found
+
+    @cached_property
+    def moving_together(self) -> list[list[int]]:
+        """Which columns of marks go together: the legs of one market; with collateral all that follows one coin."""
+        if not self.collateral:
+            return list(self.rows_of.values())
+        columns: dict[str, list[int]] = {}
+        for column, coin in enumerate(self.assets.coin_of):
+            columns.setdefault(coin, []).append(column)
+        return list(columns.values())
+
+    def _waiting_margin(self, prices: Floats, wait: Waiting) -> Floats:
+        """Return what orders in one currency tie up, in that currency."""
+        more = np.zeros(prices.shape[:-1])
+        if wait.sides:
+            tied, each = self._tied(prices), self._initial_of_each(prices)
+        for contract, (bought, sold) in wait.sides.items():
+            rows = [row for row in self.rows_of.get(contract, []) if not self.isolated[row]]
+            own, side = each[..., rows], self.size[..., rows]
+            long, short = (np.where(way, own, 0.0).sum(axis=-1) for way in (side > 0, side < 0))
+            more = more + beyond(long, short, tied[..., rows].sum(axis=-1), bought, sold)
+        return np.asarray(wait.apart + more)
+
+    def _currencies(self, marks: Floats) -> Iterator[tuple[str, Numbers]]:
+        """Yield what contracts may settle in, and at which price in the account's currency it is required."""
+        yield self.currency, 1.0
+        prices = self.assets.prices(marks)
+        for i, (name, ratio) in enumerate(zip(self.assets.names, self.assets.ratios, strict=True)):
+            yield name, prices[..., i] * ratio.owed
 
     def _tied(self, prices: Floats) -> Floats:
         """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""
@@ -764,7 +1022,7 @@ class Account:
 
     def _taken_at(self, where: str, prices: Floats) -> Floats:
         """Return the prices at which a margin is taken: the entries where the venue freezes it there."""
-        return self.entry + 0 * prices if where == "entry" else prices
+        return self.entry + 0 * self._of_positions(prices) if where == "entry" else prices
 
     def _fee_in_initial(self, prices: Floats) -> Numbers:
         """Return the closing fee that counts in the initial margin."""
@@ -797,6 +1055,8 @@ class Account:
 
     def _each(self, question: Callable[..., Numbers], *columns: Floats, **named: Floats | Convention) -> Floats:
         """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""
+        columns = tuple(map(self._of_positions, columns))
+        named = {k: self._of_positions(v) if isinstance(v, np.ndarray) else v for k, v in named.items()}
         values = np.broadcast_arrays(self.size, *columns, *(v for v in named.values() if isinstance(v, np.ndarray)))
         answers = np.empty(values[0].shape)
         for contract, rows in self.rows_of.items():
@@ -817,7 +1077,7 @@ class Account:
         self, contract: Contract, rows: list[int], prices: Floats, backing: Floats, fixed: Numbers = 0.0
     ) -> legs.Market:
         """Return the cross legs of a contract, with `backing` behind them and `fixed` to be held whatever happens."""
-        columns = np.broadcast_arrays(self.size, self.entry, prices, backing)
+        columns = np.broadcast_arrays(self.size, self.entry, self._of_positions(prices), backing)
         size, entry, marks, behind = (column[..., rows] for column in columns)
         held = np.broadcast_to(fixed, size.shape).sum(axis=-1)
         return legs.Market(contract, size, entry, behind[..., 0] - held, legs.one_mark(size, marks), self.convention)
@@ -848,6 +1108,15 @@ class Account:
         for i, contract in enumerate(self.contracts):
             rows.setdefault(contract, []).append(i)
         return rows
+
+
+def _modes(given: object, n: int) -> tuple[str, ...]:
+    """Return the mode of each of n positions: one for all, or one each."""
+    named = isinstance(given, str) or not isinstance(given, Iterable)
+    modes: tuple[object, ...] = (given,) * n if named else tuple(cast(Iterable[object], given))
+    if len(modes) != n:
+        raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
+    return tuple(_checks.one_of("mode", mode, MODES) for mode in modes)
 
 
 def _raise(refusal: opening.Refusals) -> None:
