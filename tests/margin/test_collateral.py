@@ -35,7 +35,7 @@ COIN = Contract("BTCUSD", Tiers.flat(0.005, max_leverage=100), kind="inverse", c
 ETHBTC = Contract("ETHBTC", Tiers.flat(0.01, max_leverage=20), currency="BTC", follows="ETH")
 STEPS = CollateralRatio((0, 10, 20), (0.98, 0.95, 0.90))
 LONG = Position(BTC, 1, 60_000, leverage=10)
-FARTHEST = 1e9
+FARTHEST = 1e5
 
 
 def pool(*positions, wallet=0.0, collateral=(), currency="USDT", **more):
