@@ -196,8 +196,7 @@ def _lines(state: State, valued: Valuation) -> Iterator[tuple[Floats, Numbers]]:
     each = [state.pockets.lines(held, valued.marks, row) for row in range(len(state.contracts))]
     for number in range(max(map(len, each))):
         lines = [lines[min(number, len(lines) - 1)] for lines in each]
-        there, cost = (np.stack(np.broadcast_arrays(*column)) for column in zip(*lines, strict=True))
-        there, cost = np.broadcast_arrays(there, cost)
+        there, cost = (np.stack(column) for column in zip(*lines, strict=True))
         yield np.where(valued.isolated, valued.equity, there), np.where(valued.isolated, 1.0, cost)
 
 

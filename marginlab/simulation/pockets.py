@@ -91,14 +91,14 @@ class Pockets:
             result = result + held[pocket] * prices[pocket] * np.where(held[pocket] > 0, 1 - self.cut[pocket], 1.0)
         return np.asarray(result)
 
-    def lines(self, held: Floats, marks: Floats, row: int) -> list[tuple[Numbers, Numbers]]:
+    def lines(self, held: Floats, marks: Floats, row: int) -> list[tuple[Floats, Floats]]:
         """Return what the pool counts for as money leaves a position's pocket: the lowest of a - b times that money.
 
         What an asset counts bends down only, so that it is the lowest of the straight lines it is made of.
         """
         pocket, whole = self.of_row[row], self.counted(held, marks)
         if pocket == 0:
-            return [(whole, 1.0)]
+            return [(whole, np.ones(whole.shape))]
         ratio, price, has = self.assets.ratios[pocket - 1], self.prices(marks)[pocket], held[pocket]
         others = whole - ratio.counted_unchecked(has, price)
         floors = np.asarray(ratio.floors)[:, None] / (price if ratio.measured_in == "value" else 1.0)

@@ -458,11 +458,15 @@ class State:
 
         What the pool can spare, and of collateral at most what there is: a margin is not borrowed.
         """
-        spare = self.there(valued) - self.tied(valued)
+        there, tied = self.there(valued), self.tied(valued)
         if not self.mixed:
-            return spare
-        price = self.pockets.price(row, valued.marks) * self.pockets.owed[row]
-        return np.asarray(np.minimum(spare / price, self.pocket(row, valued.paths)))
+            return there - tied
+        held = self.pockets.held(valued.cash, np.where(valued.pool, valued.pnl, 0.0), profit=False)
+        most = self.pocket(row, valued.paths)
+        for counts, cost in self.pockets.lines(held, valued.marks, row):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                most = np.where(cost > 0, np.minimum(most, (counts - tied) / cost), most)
+        return np.where(there < tied, there - tied, most)
 
     def borrowed(self, valued: Valuation, row: int) -> Bools:
         """Return where an isolated row would have a margin, or pay a fee, out of what there is none of, shape (k,)."""
