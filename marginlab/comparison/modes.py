@@ -127,7 +127,7 @@ class Snapshot:
 
     @property
     def at_stake(self) -> float:
-        """What stands behind the cross positions: the wallet, and collateral at its price."""
+        """The wallet, and collateral at its price, which stand behind the cross positions."""
         account = self.account
         held = (account.amounts * account.assets.prices(self.marks)).sum() if account.collateral else 0.0
         return self.wallet + float(held)

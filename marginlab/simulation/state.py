@@ -121,15 +121,7 @@ class State:
         self.cash = np.array([np.broadcast_to(one, paths) for one in held], dtype=float)
         self.size, self.entry, self.margin = rows(account.size), rows(account.entry), rows(account.margin)
         self.leverage, self.isolated = rows(account.leverage), rows(account.isolated)
-        # With collateral it is counted once its first price is known.
-        self.balance = self.wallet + total(self.margin)
-        self.converted = np.zeros((len(self.cash) - 1, paths))
-        self.proceeds, self.conversion_cost = np.zeros((2, paths))
-        self.liquidated = np.full((n, paths), -1, dtype=np.int32)
-        self.realized, self.funding, self.fees, self.impact, self.deleveraged, self.forgone = np.zeros((6, n, paths))
-        self.fund = np.full(paths, float(rules.fund))
-        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
-        self.refused = np.zeros(paths, dtype=np.int32)
+        self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
         self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
@@ -169,6 +161,18 @@ class State:
             return [(0, waiting(account.orders, account.convention))]
         each = [[order for order in account.orders if order.contract.currency == name] for name in names]
         return [(pocket, waiting(orders, account.convention)) for pocket, orders in enumerate(each)]
+
+    def _open_books(self, n: int, paths: int) -> None:
+        """Begin to write down what flows."""
+        # With collateral it is counted once its first price is known.
+        self.balance = self.wallet + total(self.margin)
+        self.liquidated = np.full((n, paths), -1, dtype=np.int32)
+        self.realized, self.funding, self.fees, self.impact, self.deleveraged, self.forgone = np.zeros((6, n, paths))
+        self.fund = np.full(paths, float(self.rules.fund))
+        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
+        self.proceeds, self.conversion_cost = np.zeros((2, paths))
+        self.converted = np.zeros((len(self.cash) - 1, paths))
+        self.refused = np.zeros(paths, dtype=np.int32)
 
     def _place_stops(self, stops: bool, shape: tuple[int, int]) -> None:
         """Leave room for where the trader gets out, and with which share: nan for none, no room without a plan."""
