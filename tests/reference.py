@@ -8,20 +8,18 @@ given marks.
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
 from .oracle import INFINITY, notional
 from .reference_actions import act, can_pay, close
+from .reference_collateral import cut_up, prices_at
 from .reference_state import State, exact, result_of, table
 
 # How far below a bound a position is brought to be surely in the bracket below it.
 BELOW = 1 - Fraction(1, 2**40)
-# Shares that had to be divided for are cut to so many binary digits, or the fractions outgrow the machine.
-# The books are kept with the share as cut, so they still balance to the last digit.
-DIGITS = 2**80
 # The odd number next to 2^64 divided by the golden ratio.
 GOLDEN = 0x9E3779B97F4A7C15
 
@@ -38,8 +36,8 @@ class Path(State):
             before = self.balance(row)
             from_margin = received
             if row.isolated and self.rules.isolated_funding == "wallet":
-                to_wallet = received if received > 0 else -min(-received, max(self.wallet, 0))
-                self.wallet += to_wallet
+                to_wallet = received if received > 0 else -min(-received, max(self.pocket(row), 0))
+                self.pay(row, to_wallet)
                 from_margin = received - to_wallet
             self.add_cash(row, from_margin)
             row.funding += received
@@ -49,12 +47,12 @@ class Path(State):
         """Bring isolated positions to a target equity, out of the wallet; return what is left of the budget."""
         for row in self.open_rows(isolated=True):
             wanted = target * row.notional - self.equity_of(row)
-            amount = min(wanted, budget, self.available())
+            amount = min(wanted, budget if budget == INFINITY else budget / self.unit(row), self.available(row))
             if amount > 0:
                 before = self.balance(row)
-                self.wallet -= amount
+                self.pay(row, -amount)
                 row.margin += amount
-                budget -= amount
+                budget -= amount * self.unit(row)
                 self.enter("topped up", row, before, amount=amount)
         return budget
 
@@ -62,11 +60,11 @@ class Path(State):
         """Help isolated positions out of a liquidation with one initial margin at entry after the other."""
         for index in range(len(self.rows)) if auto.positions is None else auto.positions:
             row = self.rows[index]
-            while row.isolated and self.fails(self.unit(row)) and self.available() > 0:
-                before, amount = self.balance(row), min(self.initial_at_entry(row), self.available())
+            while row.isolated and self.fails(self.together(row)) and self.available(row) > 0:
+                before, amount = self.balance(row), min(self.initial_at_entry(row), self.available(row))
                 if not amount:
                     break
-                self.wallet -= amount
+                self.pay(row, -amount)
                 row.margin += amount
                 self.enter("replenished", row, before, amount=amount)
 
@@ -83,7 +81,7 @@ class Path(State):
             if not row.size or row.stop is None:
                 continue
             price, share = row.stop
-            if row.side * (row.mark - price) <= 0 and not self.fails(self.unit(row)) and can_pay(self, row, share):
+            if row.side * (row.mark - price) <= 0 and not self.fails(self.together(row)) and can_pay(self, row, share):
                 row.stop = None
                 close(self, row, share, "stopped")
 
@@ -94,7 +92,7 @@ class Path(State):
         for owner in [*(row for row in self.rows if row.isolated), None]:
             self.liquidate(owner)
 
-    def unit(self, owner):
+    def together(self, owner):
         """Return the open positions that are liquidated together: an isolated one alone, or the cross pool for None."""
         return self.open_rows(isolated=False) if owner is None else [owner] if owner.size else []
 
@@ -107,13 +105,14 @@ class Path(State):
     def liquidate(self, owner):
         """Reduce or close a unit until it no longer fails, as far as the rules go."""
         rules, closings = self.rules, 0
-        if owner is None and rules.net_first and self.fails(self.unit(None)):
+        if owner is None and rules.net_first and self.fails(self.together(None)):
             self.net()
-        began = {row.index: abs(row.size) for row in self.unit(owner)}
+        began = {row.index: abs(row.size) for row in self.together(owner)}
         at_once, begun = owner is None and rules.order == "all at once", False
-        while (unit := self.unit(owner)) and (self.fails(unit) or (at_once and begun)):
+        while (unit := self.together(owner)) and (self.fails(unit) or (at_once and begun)):
             begun = True
-            if self.equity_of(unit[0]) <= max(0, Fraction(rules.takeover_below) * self.need_of(unit[0])):
+            below = Fraction(rules.takeover_below)
+            if self.left(unit[0]) <= 0 or (below and self.equity_of(unit[0]) <= below * self.need_of(unit[0])):
                 return self.take_over(unit, owner)
             shares = {row.index: 1 if at_once else self.share_to_close(row, began[row.index]) for row in unit}
             row = min(unit, key=lambda row: (shares[row.index] == 1, self.rank(row), row.index))
@@ -124,14 +123,14 @@ class Path(State):
                 return None
             self.close_in_market(row, share)
             closings += 1
-            if rules.part == "restore" and share < 1 and self.equity_of(row) > 0:
+            if rules.part == "restore" and share < 1 and self.left(row) > 0:
                 return None
         return None
 
     def rank(self, row):
         """Return what the position is put in order by, the first to be closed the smallest."""
         if self.rules.order == "largest loss":
-            return row.pnl
+            return row.pnl * self.unit(row)
         return self.drawn(self.step * len(self.rows) + row.index) if self.rules.order == "random" else row.index
 
     def drawn(self, count):
@@ -165,7 +164,7 @@ class Path(State):
 
     def close_share(self, row, began):
         """Close a share of what it was when its liquidation began; a small position at once."""
-        if row.notional <= Fraction(self.rules.share_above):
+        if row.notional * self.unit(row) <= Fraction(self.rules.share_above):
             return Fraction(1)
         return Fraction(self.rules.share) * began / abs(row.size)
 
@@ -184,33 +183,60 @@ class Path(State):
 
         In each bracket, from that of the whole position downwards, what is covered beyond need is room + slope x.
         """
-        rules = self.rules
-        target, equity = Fraction(rules.restore_to), self.equity_of(row)
-        others = self.need_of(row) - self.requirement(row)
+        rules, weight = self.rules, 1 if row.isolated else self.weight(row.contract)
+        target = Fraction(rules.restore_to)
+        others = self.need_of(row) - self.requirement(row) * weight
         fee, value = self.closing_fee(row), self.value_for_maintenance(row)
         amount = row.counted(value)
+        flat, per_share = (
+            Fraction(rules.flat_liquidation_fee) / self.unit(row),
+            Fraction(rules.liquidation_fee) * row.notional,
+        )
         for floor, upper, rate, deduction in reversed(table(row.contract.tiers)):
             if floor >= amount:
                 continue
             start, end = (0 if amount <= upper else 1 - upper * BELOW / amount), 1 - floor / amount
-            room = equity - target * (others + rate * value - deduction + fee) - Fraction(rules.flat_liquidation_fee)
-            slope = target * (rate * value + fee) - Fraction(rules.liquidation_fee) * row.notional
-            if room + slope * start >= 0:
+
+            def beyond(x, rate=rate, deduction=deduction):
+                """Return what is left beyond need once a share is closed."""
+                needed = target * (others + weight * ((rate * value + fee) * (1 - x) - deduction))
+                return self.equity_less(row, x * per_share + flat) - needed
+
+            points = [start, *sorted(x for x in self.kinks(row, flat, per_share) if start < x < end), end]
+            if beyond(start) >= 0:
                 return cut_up(start)
-            if slope > 0 and -room / slope < end:
-                return cut_up(-room / slope)
+            for low, high in pairwise(points):
+                at_low, at_high = beyond(low), beyond(high)
+                if at_low < 0 < at_high or (at_low < 0 and at_high == 0 and high < end):
+                    return cut_up(low - at_low * (high - low) / (at_high - at_low))
         return Fraction(1)
 
-    def liquidation_fee(self, value, left):
+    def equity_less(self, row, paid):
+        """Return the equity of a row's unit once it has paid something."""
+        if row.isolated:
+            return self.equity_of(row) - paid
+        return self.pool_equity(**{row.contract.currency if self.mixed else self.currency: paid})
+
+    def kinks(self, row, flat, per_share):
+        """Return at which shares, as fees are paid for them, what is held of an asset enters another slice."""
+        ratio = self.ratios.get(row.contract.currency)
+        if row.isolated or ratio is None or not per_share:
+            return []
+        price = self.unit(row) if ratio.measured_in == "value" else 1
+        held = self.held()[row.contract.currency]
+        return [(held - flat - Fraction(floor) / price) / per_share for floor in ratio.floors]
+
+    def liquidation_fee(self, row, value, left):
         """Return the fee on a value closed by force and the flat one, at most what is left."""
-        fee = Fraction(self.rules.liquidation_fee) * value + Fraction(self.rules.flat_liquidation_fee)
-        return min(fee, max(left, Fraction(0)))
+        unit = self.unit(row)
+        fee = Fraction(self.rules.liquidation_fee) * value + Fraction(self.rules.flat_liquidation_fee) / unit
+        return min(fee, max(left, Fraction(0)) / unit)
 
     def impact(self, row, value):
         """Return the cost of closing a value in the market, as a share of it."""
         depths = self.rules.depth
         depth = exact(depths if np.ndim(depths) == 0 else depths[row.index])
-        return Fraction(0) if depth == INFINITY else min(value / (200 * depth), Fraction(1, 2))
+        return Fraction(0) if depth == INFINITY else min(value * self.unit(row) / (200 * depth), Fraction(1, 2))
 
     def close_by_force(self, row, share, fee, impact=0):
         """Book the closing of a share of a position: profit, fee and impact; return the profit."""
@@ -219,7 +245,7 @@ class Path(State):
         row.realized += realized
         row.fees += fee
         row.impact += impact
-        to_fund = Fraction(self.rules.fund_share) * fee
+        to_fund = Fraction(self.rules.fund_share) * fee * self.unit(row)
         self.fund += to_fund
         self.fund_received += to_fund
         row.size = row.size * (1 - share)
@@ -232,7 +258,7 @@ class Path(State):
         before, held = self.balance(row), row.size
         value = share * row.notional
         worse = self.impact(row, value)
-        fee = self.liquidation_fee(value, before.equity - worse * value)
+        fee = self.liquidation_fee(row, value, self.left(row) - worse * value * self.unit(row))
         price = fill_price(row, share, worse)
         realized = self.close_by_force(row, share, fee, worse * value)
         if row.isolated and share == 1 and row.margin >= 0:
@@ -241,25 +267,30 @@ class Path(State):
         self.enter(kind, row, before, realized, row.size - held, price, fee, worse * value)
         if row.isolated and row.margin < 0 and share == 1:
             self.cover(row, -row.margin)
-        if not row.isolated and not self.open_rows(isolated=False) and self.wallet < 0:
-            self.cover(None, -self.wallet)
+        if not row.isolated and not self.open_rows(isolated=False):
+            if self.mixed:
+                self.convert_debts()
+            if self.wallet < 0:
+                self.cover(None, -self.wallet)
 
     def take_over(self, unit, owner):
         """Hand a unit over at the marks, with all the cash behind it."""
-        left = self.equity_of(unit[0])
+        left = self.left(unit[0])
         for row in unit:
             before, held = self.balance(row), row.size
-            fee = self.liquidation_fee(row.notional, left)
-            left -= fee
+            fee = self.liquidation_fee(row, row.notional, left)
+            left -= fee * self.unit(row)
             realized = self.close_by_force(row, Fraction(1), fee)
             self.enter("taken over", row, before, realized, -held, fee=fee)
+        if owner is None:
+            self.convert_all()
         cash = self.wallet if owner is None else owner.margin
         if cash > 0:
-            before = self.balance(owner)
+            before, worth = self.balance(owner), cash * (1 if owner is None else self.unit(owner))
             self.add_cash(owner, -cash)
-            self.fund += cash
-            self.fund_received += cash
-            self.forfeited += cash
+            self.fund += worth
+            self.fund_received += worth
+            self.forfeited += worth
             self.enter("fund received", owner, before, amount=cash)
         elif cash < 0:
             self.cover(owner, -cash)
@@ -268,25 +299,21 @@ class Path(State):
 
     def cover(self, owner, shortfall):
         """Make up for cash below 0: the insurance fund does as far as it can, and others bear the rest."""
-        self.shortfall += shortfall
-        paid = min(self.fund, shortfall)
+        unit = Fraction(1) if owner is None else self.unit(owner)
+        self.shortfall += shortfall * unit
+        paid = shortfall if self.fund == INFINITY else min(self.fund / unit, shortfall)
         if paid > 0:
             before = self.balance(owner)
             self.add_cash(owner, paid)
-            self.fund -= paid
-            self.fund_paid += paid
+            self.fund -= paid * unit
+            self.fund_paid += paid * unit
             self.enter("fund paid", owner, before, amount=paid)
         rest = shortfall - paid
         if rest > 0:
             before = self.balance(owner)
             self.add_cash(owner, rest)
-            self.uncovered += rest
+            self.uncovered += rest * unit
             self.enter("uncovered", owner, before, amount=rest)
-
-
-def cut_up(share):
-    """Return a share cut to a bounded number of digits, upwards."""
-    return Fraction(math.ceil(share * DIGITS), DIGITS)
 
 
 def fill_price(row, share, worse):
@@ -322,8 +349,11 @@ def run(
     budget = exact(top_up.budget) if top_up else None
     recorded = []
     for path.step, marks in enumerate(prices):
-        for row, mark in zip(path.rows, marks, strict=True):
+        for row, mark in zip(path.rows, marks, strict=False):
             row.mark = Fraction(mark)
+        path.prices = prices_at(account, marks)
+        if path.step == 0:
+            path.balance_at_start = path.equity() - sum(row.pnl * path.unit(row) for row in path.rows)
         path.measure()
         if funding is not None:
             path.settle_funding(funding if np.ndim(funding) == 1 else funding[path.step])
@@ -336,6 +366,7 @@ def run(
         if auto_margin:
             path.replenish(auto_margin)
         path.stop_out()
+        path.convert_owed()
         path.liquidate_where_due()
         for row in path.rows:
             row.stop = row.stop if row.size else None

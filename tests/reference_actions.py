@@ -30,12 +30,13 @@ def act(path, action, on_refusal):
     }[type(action)]
     row = None if action.position is None else path.rows[action.position]
     wallet, rows, entries = path.wallet, [replace(one) for one in path.rows], len(path.ledger)
+    assets = dict(path.assets)
     try:
         take(path, action, row)
     except RefusedError as refusal:
         if on_refusal == "raise":
             raise ValueError(f"{action} at step {path.step} is refused: {refusal}") from None
-        path.wallet, path.rows = wallet, rows
+        path.wallet, path.rows, path.assets = wallet, rows, assets
         del path.ledger[entries:]
         path.refused += 1
         row = None if row is None else rows[row.index]
@@ -53,12 +54,10 @@ def add_margin(path, action, row):
     """Move money between the wallet and the margin of an isolated position."""
     amount, before = Fraction(action.amount), path.balance(row)
     demand(row.size and row.isolated, "only an open isolated position has a margin")
-    if amount > 0:
-        demand(amount <= path.available(), "the wallet has less to spare")
-    else:
-        demand(-amount <= removable(path, row), "what must stay would not stay")
-    path.wallet -= amount
+    demand(amount > 0 or -amount <= removable(path, row), "what must stay would not stay")
+    path.pay(row, -amount)
     row.margin += amount
+    demand(amount < 0 or path.carries(row), "the wallet has less to spare")
     path.enter("margin added" if amount > 0 else "margin removed", row, before, abs(amount))
 
 
@@ -108,8 +107,9 @@ def set_leverage(path, action, row):
     amount = Fraction(0)
     if row.isolated and more > 0:
         amount = more = max(Fraction(0), path.initial_margin(row) - row.margin - min(row.pnl, 0))
-    demand(more <= 0 or more <= free, "the wallet has less to spare")
-    path.wallet -= amount
+    demand(more <= 0 or more * path.weight(row.contract) <= free, "the wallet has less to spare")
+    demand(not amount or not path.mixed or amount <= path.pocket(row), "there is less of it")
+    path.pay(row, -amount)
     row.margin += amount
     path.enter("leverage changed", row, before, amount)
 
@@ -123,7 +123,7 @@ def place_stop(path, action, row):
 
 def add(path, action, row, size):
     """Buy or sell what adds to a position, or opens one."""
-    available, before = path.available(), path.balance(row)
+    before = path.balance(row)
     demand(row.isolated or action.margin is None, "a cross position has no margin of its own")
     value = notional(row.contract, size, row.mark)
     fee = Fraction(path.rules.trading_fee) * value
@@ -138,16 +138,16 @@ def add(path, action, row, size):
         row.leverage == INFINITY or row.leverage * row.maintenance_on(row.notional) <= row.notional,
         "too little initial",
     )
-    path.wallet -= fee
+    path.pay(row, -fee)
     row.fees += fee
     margin = Fraction(0)
     if row.isolated:
         leverage = min(row.leverage, limit)
         demand(action.margin is not None or leverage != INFINITY, "no leverage says how much margin it needs")
         margin = value / leverage if action.margin is None else Fraction(action.margin)
-        demand(margin + fee <= available, "the wallet has less to spare")
-        path.wallet -= margin
+        path.pay(row, -margin)
         row.margin += margin
+        demand(path.carries(row), "the wallet has less to spare")
     else:
         demand(path.free_to_open(row) >= 0, "the wallet does not cover the initial margins")
     demand(not path.too_little(path.equity_of(row), path.need_of(row)), "it would be liquidated at once")
@@ -171,7 +171,7 @@ def close_position(path, action, row):
 def can_pay(path, row, share):
     """Return whether a position, with the margin that is set free, or its pool can pay for closing a share of it."""
     fee = Fraction(path.rules.trading_fee) * share * row.notional
-    return (share if row.isolated else 1) * path.equity_of(row) >= fee
+    return share * path.equity_of(row) >= fee if row.isolated else path.equity_of(row) >= fee * path.unit(row)
 
 
 def close(path, row, share, kind):
@@ -179,7 +179,7 @@ def close(path, row, share, kind):
     held, before = row.size, path.balance(row)
     realized, fee = share * row.pnl, Fraction(path.rules.trading_fee) * share * row.notional
     returned = share * row.margin
-    path.wallet += returned + realized - fee
+    path.pay(row, returned + realized - fee)
     row.margin -= returned
     row.size -= share * row.size
     row.stop = row.stop if row.size else None
@@ -203,12 +203,13 @@ def switch(path, action, row):
         before = path.balance(one)
         if to_isolated:
             one.isolated, one.margin = True, margin
-            path.wallet -= margin
+            path.pay(one, -margin)
         else:
             one.isolated, margin = False, path.return_margin(one)
         path.enter("switched", one, before, margin)
     if to_isolated and open_ones:
-        demand(path.free() >= 0, "what is left in cross mode would not cover its initial margins")
+        for one in open_ones:
+            demand(path.carries(one), "what is left in cross mode would not cover its initial margins")
         for one in open_ones:
             demand(not path.too_little(path.equity_of(one), path.need_of(one)), "it would be liquidated at once")
 
@@ -225,10 +226,10 @@ def deleverage(path, action, row):
     paid = share * pnl(row.contract, row.size, row.entry, price)
     forgone, returned = share * row.pnl - paid, share * row.margin
     # What is closed must leave no debt: to an isolated position's margin, or to the pool.
-    if (returned + paid if row.isolated else path.equity_of(row) - forgone) < 0:
+    if (returned + paid if row.isolated else path.equity_of(row) - forgone * path.unit(row)) < 0:
         path.enter("passed over", row, before)
         return
-    path.wallet += returned + paid
+    path.pay(row, returned + paid)
     row.margin -= returned
     row.size -= share * row.size
     row.realized += paid + forgone

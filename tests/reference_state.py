@@ -21,8 +21,10 @@ from .oracle import (
     rate_at,
     together,
 )
+from .reference_collateral import Books
 
 Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
+MixedBalance = namedtuple("MixedBalance", [*Balance._fields, "assets"])
 LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
 
 table = cache(brackets)
@@ -94,7 +96,7 @@ class Row:
         return 1 / grown(tiers.growth, 1 / stated, amount, tiers.growth.initial)
 
 
-class State:
+class State(Books):
     """An account at the marks of a step, and what has flowed so far."""
 
     def __init__(self, account, rules):
@@ -105,7 +107,7 @@ class State:
         ]
         self.convention, self.rules, self.orders = account.convention, rules, account.orders
         self.wallet, self.fund = Fraction(account.wallet), exact(rules.fund)
-        self.balance_at_start = self.wallet + sum(row.margin for row in self.rows)
+        self.open_books(account)
         self.forfeited = self.shortfall = self.fund_received = self.fund_paid = Fraction(0)
         self.uncovered = Fraction(0)
         self.refused, self.step, self.ledger = 0, 0, []
@@ -227,13 +229,12 @@ class State:
 
     def free_to_open(self, row):
         """Return what a row can be opened with: profit backs cross positions where the venue lets it."""
-        profit = 0 if row.isolated or not self.convention.profit_opens else max(Fraction(0), self.cross_pnl())
-        return self.free() + profit
+        return self.free(profit=self.convention.profit_opens and not row.isolated)
 
-    def free(self):
-        """Return what the wallet holds beyond cross losses and cross initial margins; negative if it is short."""
-        initial = sum(self.initial_margin(row) for row in self.open_rows(isolated=False))
-        return self.wallet + min(0, self.cross_pnl()) - initial - self.ordered()
+    def free(self, profit=False):
+        """Return what the pool holds beyond cross losses and cross initial margins; negative if it is short."""
+        initial = sum(self.initial_margin(row) * self.weight(row.contract) for row in self.open_rows(isolated=False))
+        return self.pool_equity(profit) - initial - self.ordered()
 
     def ordered(self):
         """Return what open orders tie up beside the positions."""
@@ -241,15 +242,16 @@ class State:
         for order in self.orders:
             if order.reduce_only:
                 continue
-            needed = self.order_margin(order)
+            needed = self.order_margin(order) * self.weight(order.contract)
             if order.mode == "isolated" or self.convention.orders_tie == "both":
                 more += needed
             else:
                 sides.setdefault(order.contract, [Fraction(0), Fraction(0)])[order.size < 0] += needed
         for contract, orders in sides.items():
             held = [row for row in self.open_rows(isolated=False) if row.contract == contract]
-            own = [sum(self.initial_of_each(row) for row in held if row.side == side) for side in (1, -1)]
-            tied = sum(self.initial_margin(row) for row in held)
+            weight = self.weight(contract)
+            own = [sum(self.initial_of_each(row) for row in held if row.side == side) * weight for side in (1, -1)]
+            tied = sum(self.initial_margin(row) for row in held) * weight
             more += max(0, own[0] + orders[0] - tied, own[1] + orders[1] - tied)
         return more
 
@@ -275,9 +277,29 @@ class State:
         initial = value / leverage + (fee if self.convention.fee_in_initial else 0)
         return max(initial, as_row.maintenance_on(value) + fee)
 
-    def available(self):
-        """Return what may leave the wallet."""
-        return max(Fraction(0), self.free())
+    def available(self, row):
+        """Return what may leave what a position settles in: what the pool can spare, and is there of it."""
+        free = self.free()
+        return max(Fraction(0), self.most(row, free) if self.mixed else free)
+
+    def most(self, row, free):
+        """Return with how much less of what a position settles in the pool still has what it must."""
+        name, there = row.contract.currency, max(self.pocket(row), Fraction(0))
+        if free <= 0 or name not in self.assets:
+            return min(free, there)
+        ratio, held = self.ratios[name], self.held(profit=False)[name]
+        unit, has = (self.prices[name] if ratio.measured_in == "value" else 1), self.pool_equity(profit=False)
+        kinks = [held - Fraction(floor) / unit for floor in ratio.floors]
+        points = [Fraction(0), *sorted(kink for kink in kinks if 0 < kink < there), there]
+        left = [free + self.pool_equity(profit=False, **{name: gone}) - has for gone in points]
+        for at, after, gone, more in zip(left, left[1:], points, points[1:], strict=False):
+            if after < 0:
+                return gone + at * (more - gone) / (at - after)
+        return there
+
+    def carries(self, row):
+        """Return whether the pool has what it must, and nothing of what a position has been given was borrowed."""
+        return self.free() >= 0 and not (self.mixed and self.pocket(row) < 0)
 
     def unit_of(self, row):
         """Return the positions that live and die with this one: itself, or the cross pool."""
@@ -285,7 +307,7 @@ class State:
 
     def equity_of(self, row):
         """Return the equity of the position's unit."""
-        return row.margin + row.pnl if row.isolated else self.wallet + self.cross_pnl()
+        return row.margin + row.pnl if row.isolated else self.pool_equity()
 
     def too_little(self, equity, need):
         """Return whether equity does not cover what it must, by the venue's way of counting."""
@@ -293,24 +315,34 @@ class State:
 
     def need_of(self, row):
         """Return the requirement of the position's unit."""
-        return sum((self.requirement(one) for one in self.unit_of(row)), Fraction(0))
+        return self.requirement(row) if row.isolated else self.need_of_pool()
+
+    def need_of_pool(self):
+        """Return what the pool must hold."""
+        pool = self.open_rows(isolated=False)
+        return sum((self.requirement(one) * self.weight(one.contract) for one in pool), Fraction(0))
 
     def equity(self):
         """Return what the whole account is worth."""
-        return self.wallet + sum(row.margin + row.pnl for row in self.rows)
+        cash = sum(amount * self.prices[name] for name, amount in self.cash().items())
+        return cash + sum((row.margin + row.pnl) * self.unit(row) for row in self.rows)
 
     def total_requirement(self):
         """Return the requirements of all positions."""
-        return sum((self.requirement(row) for row in self.rows), Fraction(0))
+        alone = (self.requirement(row) * self.unit(row) for row in self.rows if row.isolated)
+        return self.need_of_pool() + sum(alone, Fraction(0))
 
     # The books.
 
     def balance(self, row):
         """Return the state of a position and its unit, or of the whole account for None."""
         if row is None:
-            margins = sum(one.margin for one in self.rows)
-            return Balance(self.wallet, margins, Fraction(0), self.equity(), self.total_requirement(), self.fund)
-        return Balance(self.wallet, row.margin, row.size, self.equity_of(row), self.need_of(row), self.fund)
+            margins = sum(one.margin * self.unit(one) for one in self.rows)
+            equity = self.pool_equity() + sum(self.left(one) for one in self.rows if one.isolated)
+            shown = self.wallet, margins, Fraction(0), equity, self.total_requirement(), self.fund
+        else:
+            shown = self.wallet, row.margin, row.size, self.equity_of(row), self.need_of(row), self.fund
+        return MixedBalance(*shown, tuple(self.assets.values())) if self.mixed else Balance(*shown)
 
     def enter(self, kind, row, before, amount=0, size=0, price=None, fee=0, impact=0):
         """Write an entry of what has just happened to a position, or to the whole account for None."""
@@ -322,20 +354,23 @@ class State:
 
     def measure(self):
         """Keep the most money that has been involved, and the largest size of each position."""
-        self.money = max(self.money, abs(self.wallet) + sum(row.notional + abs(row.pnl) for row in self.rows))
+        cash = sum(abs(amount) * self.prices[name] for name, amount in self.cash().items())
+        self.money = max(self.money, cash + sum((row.notional + abs(row.pnl)) * self.unit(row) for row in self.rows))
         self.largest = [max(largest, abs(row.size)) for largest, row in zip(self.largest, self.rows, strict=True)]
 
     def add_cash(self, row, amount):
         """Put money where the position's cash is: its own margin, or the wallet."""
-        if row is not None and row.isolated:
+        if row is None:
+            self.wallet += amount
+        elif row.isolated:
             row.margin += amount
         else:
-            self.wallet += amount
+            self.pay(row, amount)
 
     def return_margin(self, row):
         """Give the margin of an isolated position back to the wallet; return it."""
         returned, row.margin = row.margin, Fraction(0)
-        self.wallet += returned
+        self.pay(row, returned)
         return returned
 
 
@@ -344,13 +379,18 @@ def result_of(path, recorded):
 
     Beside them what rounding is measured against: the money involved, and the largest size of each position.
     """
-    totals = "wallet fund forfeited shortfall fund_received fund_paid uncovered refused"
+    totals = "wallet fund forfeited shortfall fund_received fund_paid uncovered refused proceeds"
+    totals += " conversion_cost"
     each = "margin size entry isolated liquidated realized funding fees impact deleveraged forgone"
     equity_path, requirement_path, size_path = (list(column) for column in zip(*recorded, strict=True))
     return SimpleNamespace(
         **{name: getattr(path, name) for name in [*totals.split(), "ledger", "money", "largest"]},
         **{name: [getattr(row, name) for row in path.rows] for name in each.split()},
         balance=path.balance_at_start,
+        assets=list(path.assets.values()),
+        converted=list(path.converted.values()),
+        prices=[path.prices[name] for name in path.assets],
+        units=[path.unit(row) for row in path.rows],
         equity=path.equity(),
         unrealized=[row.pnl for row in path.rows],
         equity_path=equity_path,

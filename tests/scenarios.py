@@ -381,9 +381,10 @@ def draw_order(rng, account, values, steps, drained):
 
 
 # What is paid out of what is left can leave a speck in floating point where the referee has nothing.
-SPECKS = ("topped up", "replenished", "fund received", "fund paid", "uncovered")
+SPECKS = ("topped up", "replenished", "fund received", "fund paid", "uncovered", "converted")
 MONEY = ("wallet", "balance", "equity", "forfeited", "shortfall", "fund", "fund_received", "fund_paid")
-MONEY += ("uncovered", "forgone", "margin", "realized", "funding", "fees", "impact")
+MONEY += ("uncovered", "proceeds", "conversion_cost")
+OF_POSITIONS = ("margin", "forgone", "realized", "funding", "fees", "impact")
 
 
 def differences(outcome, result, tolerance=1e-9):
@@ -398,6 +399,9 @@ def differences(outcome, result, tolerance=1e-9):
     allowed = {
         **dict.fromkeys(("refused", "liquidated", "isolated"), 0.0),
         **dict.fromkeys(MONEY, money),
+        # In what a position settles in, and in amounts of the assets.
+        **dict.fromkeys(OF_POSITIONS, money / np.array(result.units, dtype=float)),
+        **dict.fromkeys(("assets", "converted"), money / np.array(result.prices, dtype=float)),
         "size": largest,
         "deleveraged": largest,
         "entry": np.array(entries),
@@ -416,21 +420,26 @@ def differences(outcome, result, tolerance=1e-9):
 
 def ledger_differences(ledger, result, tolerance):
     """Return where a ledger departs from the referee's, up to the first entry that is of something else."""
-    money, found = tolerance * float(result.money), []
-    pairs = zip_longest(*([one for one in of if not is_speck(one, money)] for of in (ledger, result.ledger)))
+    whole, found = tolerance * float(result.money), []
+    pairs = zip_longest(*([one for one in of if not is_speck(one, whole)] for of in (ledger, result.ledger)))
     for number, (theirs, ours) in enumerate(pairs):
         what, expected = (one and (one.step, one.kind, one.position) for one in (theirs, ours))
         if what != expected:
             return [*found, f"ledger[{number}]: {what} instead of {expected}"]
         where = f"ledger[{number}] {expected}"
-        size = 0.0 if ours.position is None else tolerance * float(result.largest[ours.position])
+        if ours.position is None:
+            money, size = whole, whole / float(ours.price or INF)
+        else:
+            money, size = (float(one[ours.position]) for one in (result.units, result.largest))
+            money, size = whole / money, tolerance * size
         allowed = {"size": size, "price": tolerance * float(ours.price or 0), "amount": money, "fee": money}
         for name, by in {**allowed, "impact": money}.items():
             found += unlike(f"{where} {name}", getattr(theirs, name), getattr(ours, name), by)
         for side in ("before", "after"):
             for name in ours.before._fields:
                 pair = (getattr(getattr(one, side), name) for one in (theirs, ours))
-                found += unlike(f"{where} {side}.{name}", *pair, size if name == "size" else money)
+                by = {"size": size, "assets": whole / np.array(result.prices, dtype=float), "margin": money}
+                found += unlike(f"{where} {side}.{name}", *pair, by.get(name, whole))
     return found
 
 

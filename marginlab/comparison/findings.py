@@ -11,7 +11,7 @@ from .._typing import Bools
 from ..formatting import amount, as_amount, as_move, listed
 from ..margin.rules import Rules
 from .modes import Snapshot, names_of
-from .scenarios import Replay, markets_of, outcomes_of, stress_map
+from .scenarios import Replay, markets_of, marks_along, outcomes_of, stress_map
 
 # Moves tried besides the real events, of BTC and of the rest, each with the claim it bears on.
 SHOCKS_TRIED = (
@@ -95,7 +95,9 @@ class _Both:
     def now(self) -> Iterator[Finding]:
         """Yield what is known before any price moves."""
         free = [one.equity - one.free_margin for one in (self.cross, self.isolated)]
-        yield self.less("What can be lost at most?", (self.cross.wallet, self.isolated.margins), "1-4", ("", self.tied))
+        yield self.less(
+            "What can be lost at most?", (self.cross.at_stake, self.isolated.margins), "1-4", ("", self.tied)
+        )
         yield self.less("How much of it is not free to open with?", free, "1-1", (self.stake, ""))
         for way, name in (("fall", "first_fall"), ("rise", "first_rise")):
             moves = [getattr(one, name) for one in (self.cross, self.isolated)]
@@ -123,7 +125,7 @@ class _Both:
                 after = stress_map(accounts, marks, rules=rules, btc=btc, rest=rest)
                 yield self.lost(question, after.equity[:, 0, 0].tolist(), list(after.liquidated[:, 0, 0]), claim)
         for question, move in THERE_AND_BACK:
-            prices = marks * np.exp(_WAY * np.log1p(move))[:, None]
+            prices = marks_along(self.cross.account, marks, np.exp(_WAY * np.log1p(move))[:, None])
             ends = outcomes_of(accounts, prices, rules=rules).values()
             yield self.lost(question, [float(end.equity) for end in ends], [~end.survived for end in ends], "2-1")
 
@@ -154,7 +156,7 @@ class _Both:
     @property
     def stake(self) -> str:
         """What cross puts at stake."""
-        return f"all {amount(self.cross.wallet)} stand behind every position"
+        return f"all {amount(self.cross.at_stake)} stand behind every position"
 
     @property
     def tied(self) -> str:

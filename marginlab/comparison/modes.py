@@ -5,13 +5,13 @@ Three columns of the same money: as it was entered, all cross, all isolated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from .._typing import Floats
+from .._typing import Bools, Floats
 from ..formatting import position_names
 from ..margin import opening
 from ..margin.account import Account
@@ -38,12 +38,14 @@ class Refusal:
 class Snapshot:
     """An account at its marks, in one of the three modes of holding it.
 
+    What is told of a position is in what it settles in, what is told of the account in its currency.
+
     Attributes
     ----------
     name
         One of ``MODE_COLUMNS``.
     account, marks
-        What is held, of n positions, and the marks (n,).
+        What is held, of n positions, and the marks: (n,), and after them those that assets have of their own.
     refusals
         What the venue would refuse, in order of the positions.
     """
@@ -52,6 +54,14 @@ class Snapshot:
     account: Account
     marks: Floats
     refusals: tuple[Refusal, ...]
+
+    @property
+    def _of_positions(self) -> Floats:
+        return self.marks[: len(self.account.contracts)]
+
+    def _worth(self, column: Floats) -> float:
+        """Return the sum of money in what the positions settle in, in the account's currency."""
+        return float((column * self.account.assets.settlement_prices(self.marks)).sum())
 
     @cached_property
     def liquidation_price(self) -> Floats:
@@ -64,7 +74,7 @@ class Snapshot:
     @cached_property
     def other_liquidation_price(self) -> Floats:
         """Where a pool that holds both sides of a market fails as well, beyond its mark (n,); ``nan`` for nowhere."""
-        if all(len(rows) == 1 for rows in self.account.rows_of.values()):
+        if not self.account.collateral and all(len(rows) == 1 for rows in self.account.rows_of.values()):
             return np.full(self.marks.shape, np.nan)
         down, up = (self.account.liquidation_price(self.marks, toward=way) for way in TOWARD)
         return np.where(self.liquidation_price == down, up, down)
@@ -77,12 +87,12 @@ class Snapshot:
     @cached_property
     def distance(self) -> Floats:
         """How far each mark is from the liquidation price, as a share of the mark (n,); negative if lower."""
-        return np.asarray(self.liquidation_price / self.marks - 1)
+        return np.asarray(self.liquidation_price / self._of_positions - 1)
 
     @cached_property
     def other_distance(self) -> Floats:
         """How far each mark is from where the pool fails on its other side (n,); ``nan`` for nowhere."""
-        return np.asarray(self.other_liquidation_price / self.marks - 1)
+        return np.asarray(self.other_liquidation_price / self._of_positions - 1)
 
     @cached_property
     def margin_used(self) -> Floats:
@@ -113,7 +123,14 @@ class Snapshot:
     @property
     def margins(self) -> float:
         """What is set aside for isolated positions, all together."""
-        return float(self.account.margin.sum())
+        return self._worth(self.account.margin)
+
+    @property
+    def at_stake(self) -> float:
+        """The wallet, and collateral at its price, which stand behind the cross positions."""
+        account = self.account
+        held = (account.amounts * account.assets.prices(self.marks)).sum() if account.collateral else 0.0
+        return self.wallet + float(held)
 
     @property
     def equity(self) -> float:
@@ -128,7 +145,7 @@ class Snapshot:
     @property
     def account_leverage(self) -> float:
         """Notional of all positions to equity of the whole account; ``inf`` where nothing is left."""
-        return float(self.account.notional(self.marks).sum()) / self.equity if self.equity > 0 else np.inf
+        return self._worth(self.account.notional(self.marks)) / self.equity if self.equity > 0 else np.inf
 
     @cached_property
     def fall(self) -> Floats:
@@ -178,8 +195,10 @@ def columns_of(account: Account, marks: Floats, venue: Venue) -> tuple[Snapshot,
 
 
 def all_cross(account: Account) -> Account:
-    """Return the account with all margins back in the wallet, and all positions backed by it."""
-    return replace(account, wallet=account.wallet + account.margin.sum(), mode="cross", margin=np.zeros(()))
+    """Return the account with all margins back in what they came from, and all positions backed by that."""
+    pockets, back = _pockets(account), account.margin
+    given = [there + back[rows].sum() for there, rows in pockets]
+    return _holding(account, given, mode="cross", margin=np.zeros(()))
 
 
 def all_isolated(account: Account) -> Account:
@@ -187,16 +206,28 @@ def all_isolated(account: Account) -> Account:
 
     Isolated positions keep theirs. Each cross position gets its initial margin at entry, as if it had been opened
     isolated: notional / leverage, at the limit of its bracket where no leverage is set. Both sides of a market get
-    one each. Where the wallet does not hold that much, each gets the same part of it.
+    one each. It comes out of what the position settles in; where there is not that much, each gets the same part of
+    it. Collateral that is left backs nothing then.
     """
-    wanted = _initial_margins(account)
-    share = min(1.0, max(account.wallet, 0.0) / wanted.sum()) if wanted.any() else 0.0
-    return replace(
-        account,
-        wallet=account.wallet - share * wanted.sum(),
-        mode="isolated",
-        margin=account.margin + share * wanted,
-    )
+    wanted, margin, left = _initial_margins(account), account.margin.copy(), []
+    for there, rows in _pockets(account):
+        needed = wanted[rows].sum()
+        share = min(1.0, max(there, 0.0) / needed) if needed else 0.0
+        margin[rows] += share * wanted[rows]
+        left.append(there - share * needed)
+    return _holding(account, left, mode="isolated", margin=margin)
+
+
+def _pockets(account: Account) -> list[tuple[float, Bools]]:
+    """Return what there is in the wallet and of each asset, and which positions settle in it."""
+    held = (account.wallet, *(one.amount for one in account.collateral))
+    return [(float(there), account.assets.settles_in == i - 1) for i, there in enumerate(held)]
+
+
+def _holding(account: Account, held: Sequence[float], *, mode: str, margin: Floats) -> Account:
+    """Return the account with so much in its wallet and of each asset, in one mode."""
+    collateral = [one.holding(amount) for one, amount in zip(account.collateral, held[1:], strict=True)]
+    return replace(account, wallet=held[0], collateral=collateral, mode=mode, margin=margin)
 
 
 def _initial_margins(account: Account) -> Floats:
@@ -218,7 +249,10 @@ def _refusals(account: Account, marks: Floats, entered: Account, venue: Venue) -
         yield Refusal(i, names[i], at_once.reason(i))
     # All isolated, each position has what the wallet had: whether that was enough is asked of the account entered.
     paying = entered if account.isolated.all() else account
-    wallet = opening.wallet_refusal(paying.needed_to_open(), paying.wallet, at_stake=np.abs(paying.wallet))
+    there = paying.wallet
+    if paying.collateral:
+        there = there + paying.assets.counted(paying.amounts, paying.assets.prices(marks)).sum()
+    wallet = opening.wallet_refusal(paying.needed_to_open(), there, at_stake=np.abs(there))
     if wallet.where:
         yield Refusal(None, "", f"the wallet {wallet.reason()}")
     moved = np.asarray((account.isolated != entered.isolated).any())

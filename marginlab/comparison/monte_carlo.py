@@ -17,7 +17,7 @@ from .._typing import Bools, Floats, Numbers
 from ..formatting import Table, as_amount, percent
 from ..markets.price_models import DAYS_PER_YEAR, Diffusion, JumpDiffusion, MeanReversion, PriceModel
 from .report import Comparison
-from .scenarios import outcomes_of
+from .scenarios import marks_along, outcomes_of
 
 MODELS = ("diffusion", "jumps", "mean reversion")
 # Twelve common jumps a year, down by 5 % in the mean, on top of the volatility; half of the way back takes a week.
@@ -312,7 +312,8 @@ def chances_so_far(
         marks of today, half of the way in a week.
     volatility
         A year's deviation of log returns, apart from the jumps: one for all, or one a market. Markets are the
-        different contracts, in order; both sides of one go along one path.
+        different contracts, in order; both sides of one go along one path. With collateral they are the coins, and
+        assets with a mark of their own stand still.
     correlation
         Of all pairs of markets.
     days, steps_per_day
@@ -338,8 +339,10 @@ def chances_so_far(
         raise ArgumentError(
             "comparison", f"must be of an account with something left, not of one with an equity of {equity:,.2f}"
         )
-    markets = list(comparison.account.rows_of)
-    of_position = [markets.index(contract) for contract in comparison.account.contracts]
+    account = comparison.account
+    follows = [one.underlying if account.collateral else one for one in account.contracts]
+    markets = list(dict.fromkeys(follows))
+    of_position = [markets.index(one) for one in follows]
     start = [float(comparison.marks[of_position.index(i)]) for i in range(len(markets))]
     drawn = _model(model, start, volatility, correlation, _checks.count("steps_per_day", steps_per_day))
     steps = max(1, round(_checks.between("days", days, 0, 3650, open_below=True) * steps_per_day))
@@ -366,6 +369,9 @@ def _chunks(
         prices = model.sample(np.random.default_rng(*seeds.spawn(1)), paths=count, steps=steps)
         if of_position != list(range(prices.shape[-1])):
             prices = prices[..., of_position]
+        if comparison.account.collateral:
+            first = comparison.marks[[of_position.index(market) for market in of_position]]
+            prices = marks_along(comparison.account, comparison.marks, prices / first)
         ends = outcomes_of(accounts, prices, rules=rules)
         left = np.stack([ends[name].equity for name in accounts])
         closed = np.stack([(ends[name].size != account.size).any(axis=-1) for name, account in accounts.items()])

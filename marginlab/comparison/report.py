@@ -86,7 +86,7 @@ class Comparison:
     @property
     def currency(self) -> str:
         """What the money is in."""
-        return self.account.contracts[0].currency
+        return self.account.currency
 
     @property
     def rules(self) -> Rules:

@@ -66,7 +66,8 @@ def stress_map(
     rules
         How the venue liquidates.
     btc, rest
-        Moves as shares of the marks, above -1. Contracts that follow BTC make the first, all others the second.
+        Moves as shares of the marks, above -1. Contracts that follow BTC make the first, all others the second; an
+        asset with a mark of its own stands still.
 
     Returns
     -------
@@ -88,9 +89,9 @@ def stress_map(
     """
     btc, rest = (np.atleast_1d(_above_minus_one(name, value)) for name, value in (("btc", btc), ("rest", rest)))
     moves = np.stack(np.broadcast_arrays(btc[:, None], rest), axis=-1).reshape(-1, 2)
-    each = moves[:, markets_of(next(iter(accounts.values())))]
-    way = np.arange(1, SHOCK_STEPS + 1) / SHOCK_STEPS
-    paths = np.asarray(marks) * np.exp(way[:, None] * np.log1p(each)[:, None, :])
+    first = next(iter(accounts.values()))
+    each, way = moves[:, markets_of(first)], np.arange(1, SHOCK_STEPS + 1) / SHOCK_STEPS
+    paths = marks_along(first, marks, np.exp(way[:, None] * np.log1p(each)[:, None, :]))
     outcomes = outcomes_of(accounts, paths, rules=rules).values()
     shape = (len(outcomes), btc.size, rest.size)
     return StressMap(
@@ -212,7 +213,14 @@ class Replay:
         return int((~self.outcomes[column].survived).sum())
 
 
-def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rules: Rules | None = None) -> Replay:
+def replay(
+    accounts: Mapping[str, Account],
+    marks: ArrayLike,
+    name: str,
+    *,
+    rules: Rules | None = None,
+    lows: Mapping[str, float] | None = None,
+) -> Replay:
     """Return what an event would have done to accounts that hold the same positions.
 
     Each mark makes the moves that the event's market made, from its first open on, with the funding that fell
@@ -230,6 +238,9 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
         One of :func:`~marginlab.event_names`.
     rules
         How the venue liquidates.
+    lows
+        Marks of assets that have one of their own, by name, at the step at which BTC is at its lowest; otherwise they
+        stand still. Those that are on record are :attr:`~marginlab.Event.depegs`.
 
     Returns
     -------
@@ -239,7 +250,7 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
     Raises
     ------
     ArgumentError
-        For another name, and for marks of another shape.
+        For another name, for marks of another shape, and for lows of what has no mark of its own.
 
     Examples
     --------
@@ -254,7 +265,9 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
     first = next(iter(accounts.values()))
     market = markets_of(first)
     marks = first.as_marks(marks)
-    prices, funding = marks * (path.prices / path.prices[0])[:, market], path.funding[:, market]
+    prices, funding = marks_along(first, marks, (path.prices / path.prices[0])[:, market]), path.funding[:, market]
+    for asset, low in (lows or {}).items():
+        prices[path.prices[:, 0].argmin(), _column_of(first, asset)] = _checks.single("lows", low, _checks.positive)
     return Replay(
         event=name,
         title=happened.title,
@@ -280,6 +293,25 @@ def outcomes_of(
         for account in accounts.values()
     }
     return {name: done[id(account)] for name, account in accounts.items()}
+
+
+def marks_along(account: Account, marks: ArrayLike, moves: Floats) -> Floats:
+    """Return marks that make the moves of their markets (..., n); assets with a mark of their own stand still."""
+    prices = account.as_marks(marks)
+    if not account.assets.own.size:
+        return np.asarray(prices * moves)
+    n = len(account.contracts)
+    moved = prices[:n] * moves
+    return np.concatenate([moved, np.broadcast_to(prices[n:], (*moved.shape[:-1], prices.size - n))], axis=-1)
+
+
+def _column_of(account: Account, asset: str) -> int:
+    """Return the column of an asset's own mark."""
+    own, n = account.assets.coin_of[len(account.contracts) :], len(account.contracts)
+    if asset not in own:
+        listed = ", ".join(own) or "of none here"
+        raise ArgumentError("lows", f"must be of assets with a mark of their own ({listed}), not of {asset!r}")
+    return n + own.index(asset)
 
 
 def markets_of(account: Account) -> list[int]:

@@ -6,7 +6,7 @@ from .contracts import Contract
 from .liquidation import bankruptcy_price, liquidation_price
 from .market_move import liquidation_move
 from .open_orders import Order
-from .rules import MODES, Convention, Rules
+from .rules import MODES, Convention, Conversion, Rules
 from .tiers import Growth, Tiers
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "CollateralRatio",
     "Contract",
     "Convention",
+    "Conversion",
     "Growth",
     "Order",
     "Position",

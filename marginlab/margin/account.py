@@ -351,7 +351,7 @@ class Account:
             maintenance + fee,
             fee,
             self.convention,
-            at_stake=self._at_stake(entry),
+            at_stake=self._at_stake(self.as_marks(entry)),
         )
         yield replace(margins, where=margins.where & self.isolated & (self.size != 0))
 

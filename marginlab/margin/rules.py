@@ -6,8 +6,8 @@ and whether equality is enough.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ ISOLATED_FUNDING = ("margin", "wallet")
 SWITCHING = ("open", "flat", "account", "order")
 WITHDRAWAL = ("initial", "maintenance", "zero", "profit", "none")
 LEVERAGE_CHANGE = ("any", "raise", "none")
+CONVERSION_ORDERS = ("proportional", "lowest haircut", "as given")
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,77 @@ class Convention:
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """What a venue sells of the collateral where money is owed in one currency or another.
+
+    When a pool is closed by force, that is done whatever is stated here, so that what the collateral is worth is
+    lost before anybody else bears a loss.
+
+    Parameters
+    ----------
+    above
+        How much may be owed in one currency, in that of the account, before the venue converts by itself; ``inf``
+        for any amount. Then all that is owed there is paid, as far as the collateral goes.
+    with_losses
+        Whether unrealized losses are owed too.
+    order
+        What is sold: of everything held the same part of its value, ``"proportional"``; what counts most of its
+        value first, ``"lowest haircut"``; or one after the other ``"as given"``. What is held of the account's
+        currency comes first.
+    fee
+        Which share of what is sold is lost.
+    fees
+        The same of some assets, by name.
+
+    Examples
+    --------
+    >>> Conversion(above=10_000, fee=0.005, fees={"USDT": 0.0005}).fee_of("USDT")
+    0.0005
+    >>> Conversion(order="by name")
+    Traceback (most recent call last):
+        ...
+    marginlab.ArgumentError: order must be one of 'proportional', 'lowest haircut', 'as given', not 'by name'
+    """
+
+    above: float = np.inf
+    with_losses: bool = False
+    order: str = "lowest haircut"
+    fee: float = 0.0
+    fees: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _checks.between("above", self.above, 0, np.inf)
+        _checks.truth("with_losses", self.with_losses)
+        _checks.one_of("order", self.order, CONVERSION_ORDERS)
+        _checks.between("fee", self.fee, 0, 1, open_above=True)
+        if not isinstance(self.fees, Mapping):
+            raise ArgumentError("fees", f"must be a mapping from assets to numbers, not {self.fees!r}")
+        for name, fee in self.fees.items():
+            if not isinstance(name, str):
+                raise ArgumentError("fees", f"must be by the name of an asset, not {name!r}")
+            _checks.between("fees", fee, 0, 1, open_above=True)
+        object.__setattr__(self, "fees", dict(self.fees))
+
+    def __hash__(self) -> int:
+        return hash((self.above, self.with_losses, self.order, self.fee, *sorted(self.fees.items())))
+
+    def fee_of(self, asset: str) -> float:
+        """Return which share is lost of what is sold of an asset.
+
+        Parameters
+        ----------
+        asset
+            Its name.
+
+        Returns
+        -------
+        float
+            That of its name, or of all.
+        """
+        return float(self.fees.get(asset, self.fee))
+
+
+@dataclass(frozen=True)
 class Rules:
     r"""How a venue liquidates, charges, and lets modes be switched.
 
@@ -211,6 +283,8 @@ class Rules:
         The least that must stay, a share of notional, where that is more than the initial margin.
     leverage_in_cross, leverage_in_isolated
         How the leverage of an open position may be changed: ``"any"``, ``"raise"`` it only, or ``"none"``.
+    conversion
+        What is sold of collateral, and when. Where there is collateral, all money here is in the account's currency.
 
     Examples
     --------
@@ -244,8 +318,10 @@ class Rules:
     withdrawal_leaves: float = 0.0
     leverage_in_cross: str = "any"
     leverage_in_isolated: str = "any"
+    conversion: Conversion = Conversion()
 
     def __post_init__(self) -> None:
+        _checks.instance("conversion", self.conversion, Conversion)
         for name, allowed in (
             ("close", CLOSE),
             ("part", PARTS),

@@ -4,7 +4,7 @@ Source: Binance USD-M perpetuals BTCUSDT and ETHUSDT, last-trade prices in USDT,
 labelled by their open; by way of the public collection BTspaceC/crypto-swing-backtest, compared
 with second copies of the venue's record.
 
-Three things to know before reading a low:
+What to know before reading a low:
 
 * **Liquidation looks at the mark, not at the last trade.** These are last trades. The perpetual
   at times fell below its mark: on 19 May 2021 ETH traded at 1,400.73 while the lowest mark was
@@ -13,6 +13,8 @@ Three things to know before reading a low:
   equals the last trade.
 * ETH on 13 March 2020, 00:00: the record's high of 323.00 is a stray print. The table has
   124.62, the larger of open and close; a ``"mark"`` path has the mark's own high, 137.71.
+* Assets that lost their peg (``data/depegs.csv``): Binance's notice of October 2025, in copies; accounts with them
+  as collateral were liquidated there between 21:36 and 22:16 UTC.
 * A candle does not say whether its high or its low came first. A path takes one order for all of
   them and says which. Lows (and highs) of the symbols are taken at the same moment, which is the
   worst case for an account that holds both on the same side.
@@ -133,6 +135,18 @@ class Event:
             order=order,
             price=price,
         )
+
+    @property
+    def depegs(self) -> dict[str, float]:
+        """The lowest recorded prices of assets that lost their peg, in USD, by name.
+
+        On 10 October 2025 USDe fell to about 0.65 at Binance, which counted it as collateral, and stayed between 0.97
+        and 1 elsewhere. Two staked coins, WBETH and BNSOL, fell too; how far is not known.
+
+        >>> event("oct-2025").depegs, event("may-2021").depegs
+        ({'USDe': 0.65}, {})
+        """
+        return {row["asset"]: float(row["low"]) for row in _rows("depegs.csv") if row["event"] == self.name}
 
     def _funding_at(self, times: Times) -> Floats:
         """Return the rates settled at these times: all of them at the open of a candle."""

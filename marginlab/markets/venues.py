@@ -15,8 +15,10 @@ from importlib import resources
 from typing import Any, Generic, TypeVar
 
 from .. import _checks
+from .._checks import ArgumentError
+from ..margin.collateral import CollateralRatio
 from ..margin.contracts import Contract
-from ..margin.rules import MODES, Convention, Rules
+from ..margin.rules import MODES, Convention, Conversion, Rules
 from .brackets import BracketTable, history_of, last_day, symbols_of, table_of, tables_of
 
 TOPICS = (
@@ -228,6 +230,55 @@ class Venue:
         known = [fee for fee in map(self.liquidation_fee, symbols) if fee is not None]
         return replace(self.rules.value, liquidation_fee=max(known)) if known else self.rules.value
 
+    @property
+    def collateral_assets(self) -> tuple[str, ...]:
+        """Assets of which it is known at which ratio they count as collateral, or once did.
+
+        >>> venue("binance").collateral_assets
+        ('BTC', 'ETH', 'BNB', 'USDT', 'USDC', 'FDUSD')
+        """
+        return tuple(dict.fromkeys(asset for row in _rows()[self.name].get("ratios", ()) for asset in row["assets"]))
+
+    def collateral_ratio(self, asset: str) -> Sourced[CollateralRatio]:
+        """Return how much of an asset counts as collateral, in cross, where several assets do.
+
+        Parameters
+        ----------
+        asset
+            One of `collateral_assets`, as the venue writes it.
+
+        Returns
+        -------
+        Sourced
+            Whose value is a :class:`~marginlab.CollateralRatio`, as it is today or was at the venue's date.
+
+        Raises
+        ------
+        ArgumentError
+            For an asset whose ratio is not known, or not of that date.
+
+        Examples
+        --------
+        Five bitcoins in a pool at Bitget, and one at Binance: how much of 60,000 USDT each?
+
+        >>> round(venue("bitget").collateral_ratio("BTC").value.counted(5, 60_000) / 5, 2)
+        58300.0
+        >>> venue("binance").collateral_ratio("BTC").value.counted(1, 60_000)
+        57000.0
+        """
+        known = [row for row in _rows()[self.name].get("ratios", ()) if asset in row["assets"]]
+        if not known:
+            listed = ", ".join(self.collateral_assets) or "of none"
+            reason = f"must be one whose collateral ratio at {self.title} is known ({listed}), not {asset!r}"
+            raise ArgumentError("asset", reason)
+        last = None if self.date is None else last_day(self.date)
+        said = _at(known, last, self.date)
+        if said.get("until") and (last is None or last > said["until"]):
+            raise ArgumentError("asset", f"must be one whose ratio is known: that of {asset} was until {said['until']}")
+        value = CollateralRatio(**said["value"])
+        found: Sourced[CollateralRatio] = _sourced({**said, "value": value})
+        return found
+
     def table(self, symbol: str, *, date: str | None = None) -> BracketTable:
         """Return the newest bracket table of a symbol, or the one in force at a date.
 
@@ -436,7 +487,7 @@ def _venue(name: str, last: str | None, asked: str | None) -> Venue:
         convention=_convention(_at(row["convention"], last, asked)),
         fees=fees,
         switching=None if switching is None else _sourced({**switching, "rule": None}),
-        rules=replace(how, value=Rules(**taker, **how.value), assumed=_assumed(Rules, how.value)),
+        rules=replace(how, value=_rules({**taker, **how.value}), assumed=_assumed(Rules, how.value)),
         liquidation_fees=_sourced(row.get("liquidation_fees")),
         modes=tuple(row.get("modes", MODES)),
         out_of_service=_sourced(row.get("out_of_service")),
@@ -460,11 +511,16 @@ def _convention(period: Mapping[str, Any]) -> Sourced[Convention]:
     return replace(said, value=Convention(**said.value), assumed=_assumed(Convention, said.value))
 
 
+def _rules(stated: Mapping[str, Any]) -> Rules:
+    """Return rules as they are stated, and of collateral what is."""
+    return Rules(**{**stated, "conversion": Conversion(**stated.get("conversion", {}))})
+
+
 def _sourced(said: Mapping[str, Any] | None) -> Any:
     """Return what is stated with its source in words, None for nothing."""
     if said is None:
         return None
-    kept = {key: value for key, value in said.items() if key not in ("source", "rule", "back")}
+    kept = {key: value for key, value in said.items() if key not in ("source", "rule", "back", "assets")}
     return Sourced(source=_cited(said), **kept)
 
 

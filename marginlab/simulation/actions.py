@@ -18,7 +18,7 @@ from .._typing import Bools, Floats, Numbers
 from ..margin import opening
 from ..margin.contracts import value_of
 from ..margin.rules import MODES
-from .state import State, Valuation, total
+from .state import State, Valuation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class AddMargin(OfPosition):
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse to leave the wallet or the position short."""
         if self.amount > 0:
-            yield _refusal(_short(state, valued), "amount", "must be at most what the wallet can spare")
+            yield _refusal(_short(state, valued, self.position), "amount", "must be at most what the wallet can spare")
             return
         row = self.position
         yield from opening.withdrawal_refusals(
@@ -151,6 +151,7 @@ class Open(AtTheMark):
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse what the wallet cannot carry, and an isolated position that would fail at once."""
         yield not_carried(state, before, valued, self.position)
+        yield borrowed(state, valued, self.position)
         yield at_once(state, valued, self.position)
 
     def _added(self, valued: Valuation) -> Added:
@@ -218,7 +219,7 @@ class Switch(Action):
         """Ask the venue's rule."""
         concerned = self._concerned(state, valued)
         yield _refusal(np.asarray(~concerned.any(axis=0)), "mode", f"must change, but is {self.mode} already")
-        moved, alone = (concerned & (valued.size != 0)).any(axis=0), np.full(valued.wallet.shape, True)
+        moved, alone = (concerned & (valued.size != 0)).any(axis=0), np.full(valued.paths.shape, True)
         mixed = alone if self.position is not None else ~alone
         yield from opening.switch_refusals(state.rules.switching, moved=moved, mixed=mixed)
 
@@ -241,8 +242,9 @@ class Switch(Action):
         """Refuse margins the wallet cannot spare, and a position that would fail at once."""
         if self.mode == "isolated":
             switched = self._concerned(state, before) & (valued.size != 0)
-            short = switched.any(axis=0) & _short(state, valued)
-            yield _refusal(short, "margins", "must be at most what the wallet can spare")
+            for row in range(len(state.contracts)):
+                short = switched[row] & _short(state, valued, row)
+                yield _refusal(short, "margins", "must be at most what the wallet can spare")
             for row in range(len(state.contracts)):
                 failing = at_once(state, valued, row)
                 yield replace(failing, where=failing.where & switched[row])
@@ -314,7 +316,7 @@ class Added(NamedTuple):
         margin = np.where(valued.isolated[row], margin, 0.0)
         fee = state.rules.trading_fee * value
         held, entry = valued.size[row], state.entry[row, paths]
-        if state.kind == "linear":
+        if state.contracts[row].kind == "linear":
             average = (held * entry + size * mark) / (held + size)
         else:
             average = (held + size) / (held / entry + size / mark)
@@ -326,7 +328,8 @@ class Added(NamedTuple):
         state.note("opened", row, valued, before, size=size, amount=margin, fee=fee)
 
     def _value(self, state: State, valued: Valuation) -> Floats:
-        return value_of(state.kind, np.abs(self.size) * state.multiplier[self.row, 0], valued.marks[self.row])
+        kind = state.contracts[self.row].kind
+        return value_of(kind, np.abs(self.size) * state.multiplier[self.row, 0], valued.marks[self.row])
 
     def _leverage(self, state: State, valued: Valuation) -> tuple[Floats, Floats, Floats]:
         """Return the setting, the bracket's limit and the amount that decides the bracket, once it is open."""
@@ -348,7 +351,7 @@ def close_part(state: State, valued: Valuation, row: int, share: Floats, kind: s
     if state.stops:
         state.stop[row, paths[share == 1]] = np.nan
     state.realized[row, paths] += profit
-    state.wallet[paths] += profit
+    state.pay(row, paths, profit)
     set_aside(state, valued, row, -share * valued.margin[row])
     _charge(state, valued, row, fee)
     state.note(kind, row, valued, before, size=left - valued.size[row], amount=profit, fee=fee)
@@ -364,6 +367,7 @@ def not_paid(state: State, valued: Valuation, row: int, share: Numbers) -> openi
     fee = state.rules.trading_fee * share * valued.notional[row]
     # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
     backed = np.where(valued.isolated[row], share, 1.0) * valued.equity[row]
+    fee = fee * np.where(valued.isolated[row], 1.0, state.pockets.price(row, valued.marks))
     return _refusal(backed < fee, "position", "must have behind it what closing costs: its loss and the fee")
 
 
@@ -372,35 +376,38 @@ def not_carried(state: State, before: Valuation, valued: Valuation, row: int) ->
     there = state.backing(before, row)
     # What has left the wallet, for the margin and the fee, is part of what was needed.
     needed, what = state.tied(valued) + there - state.backing(valued, row), "the margins and the fee"
-    return opening.wallet_refusal(needed, there, at_stake=money_of(valued), what=what)
+    return opening.wallet_refusal(needed, there, at_stake=state.money_of(valued), what=what)
+
+
+def borrowed(state: State, valued: Valuation, row: int) -> opening.Refusals:
+    """Refuse to take an isolated margin, or what its opening costs, out of collateral that there is none of."""
+    coin = state.contracts[row].currency
+    return _refusal(state.borrowed(valued, row), "margin", f"and the fee must be at most what there is of {coin}")
 
 
 def _refusal(where: Bools, argument: str, reason: str) -> opening.Refusals:
     return opening.Refusals(where, argument, lambda: reason)
 
 
-def _short(state: State, valued: Valuation) -> Bools:
-    """Return where the wallet has given away what the pool needs."""
-    return opening.wallet_refusal(state.tied(valued), state.there(valued), at_stake=money_of(valued)).where
+def _short(state: State, valued: Valuation, row: int) -> Bools:
+    """Return where what a row was given is what the pool needs, or was not there."""
+    short = opening.wallet_refusal(state.tied(valued), state.there(valued), at_stake=state.money_of(valued)).where
+    return short | state.borrowed(valued, row)
 
 
 def at_once(state: State, valued: Valuation, row: int) -> opening.Refusals:
     """Refuse where a row would be liquidated at once."""
-    at_stake = np.where(valued.isolated[row], np.abs(valued.margin[row]) + valued.notional[row], money_of(valued))
+    own = np.abs(valued.margin[row]) + valued.notional[row]
+    at_stake = np.where(valued.isolated[row], own, state.money_of(valued))
     return opening.at_once_refusal(valued.equity[row], valued.need[row], state.convention, at_stake=at_stake)
 
 
-def money_of(valued: Valuation) -> Floats:
-    """Return the money of the whole account, without signs."""
-    return np.asarray(np.abs(valued.wallet) + total(valued.notional))
-
-
 def set_aside(state: State, valued: Valuation, row: int, amount: Floats | float) -> None:
-    """Move money from the wallet to a row's margin, back where it is negative."""
-    state.wallet[valued.paths] -= amount
+    """Move money to a row's margin out of what it settles in, back where it is negative."""
+    state.pay(row, valued.paths, -amount)
     state.margin[row, valued.paths] += amount
 
 
 def _charge(state: State, valued: Valuation, row: int, fee: Floats) -> None:
-    state.wallet[valued.paths] -= fee
+    state.pay(row, valued.paths, -fee)
     state.fees[row, valued.paths] += fee

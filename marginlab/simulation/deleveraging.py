@@ -84,9 +84,11 @@ class Deleverage(Action):
             price, forgone = valued.marks[row], np.zeros(pnl.shape)
         else:
             price, entry = np.full(pnl.shape, float(self.price)), state.entry[row, valued.paths]
-            forgone = self.share * (pnl - profit_of(state.kind, size * state.multiplier[row, 0], entry, price))
+            kind, amount = state.contracts[row].kind, size * state.multiplier[row, 0]
+            forgone = self.share * (pnl - profit_of(kind, amount, entry, price))
         # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
-        backed = np.where(valued.isolated[row], self.share, 1.0) * valued.equity[row] >= forgone
+        worth = np.where(valued.isolated[row], 1.0, state.pockets.price(row, valued.marks))
+        backed = np.where(valued.isolated[row], self.share, 1.0) * valued.equity[row] >= forgone * worth
         taken = (size != 0) & (pnl > 0) & backed
         if not taken.all():
             state.note("passed over", row, valued.only(~taken), before)
@@ -99,7 +101,7 @@ class Deleverage(Action):
         left = np.zeros(paths.shape) if self.share == 1 else size * (1 - self.share)
         state.size[row, paths] = left
         state.margin[row, paths] -= margin
-        state.wallet[paths] += margin + profit - forgone
+        state.pay(row, paths, margin + profit - forgone)
         state.realized[row, paths] += profit
         state.forgone[row, paths] += forgone
         state.deleveraged[row, paths] += np.abs(left - size)
@@ -168,7 +170,7 @@ def draw_deleveraging(
     n, marks = len(account.contracts), _checks.positive("prices", prices)
     if account.lead:
         raise ArgumentError("account", "must be one account, not an array of them")
-    if marks.ndim not in (2, 3) or marks.shape[-1] != n:
+    if marks.ndim not in (2, 3) or marks.shape[-1] not in (n, n + account.assets.own.size):
         raise ArgumentError("prices", f"must have shape (T, {n}) or (K, T, {n}), not {marks.shape}")
     if _checks.count("position", position, least=0) >= n:
         raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {position!r}")

@@ -19,12 +19,13 @@ from .._typing import Bools, Floats, Integers
 from ..margin.account import Account
 from ..margin.opening import Refusals
 from ..margin.rules import Rules
-from .actions import Action, TopUp
+from .actions import Action, TopUp, set_aside
+from .conversion import convert_owed
 from .forced_closing import liquidate_failing
 from .orders import AutoMargin, replenish, stop_out
 from .results import Ledger, Outcome
 from .schedule import Plan, Prices, bounds, one_price
-from .state import State, Valuation, recorded_of
+from .state import State, Valuation
 
 # Paths that are gone through together.
 PATHS_AT_ONCE = 65_536
@@ -55,9 +56,11 @@ def simulate(
     account
         What is held before the first step: n positions, or K accounts of n positions each. A size of
         0 is a place for a position to be opened later. Its open orders tie up margin on the way; they are not filled.
+        With collateral every step is looked at.
     prices
         Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
-        of which only a few are in memory at a time. Step 0 is the first price after the start.
+        of which only a few are in memory at a time. Step 0 is the first price after the start. Of an account with
+        collateral they may have a column more for each asset with a mark of its own, which stands still if left out.
     rules
         How the venue liquidates and charges. What triggers is the account's convention.
     funding
@@ -134,12 +137,14 @@ class _Run:
         self.state, self.plan, self.on_refusal = state.part(self.part), plan, on_refusal
         self.markets = plan.markets(state.account)
         self.recorded: dict[str, list[Floats]] = {name: [] for name in plan.record}
-        self.paths = np.arange(self.state.wallet.size)
+        self.paths = np.arange(self.state.cash.shape[-1])
         self.budget = np.full(self.paths.shape, np.inf if plan.top_up is None else float(plan.top_up.budget))
 
     def go(self, start: int, block: Floats, rates: Floats | None) -> None:
         """Go through a block of steps (B, n, K), of which only the first may have something due."""
         block = block[:, :, self.part]
+        if not start:
+            self.state.begin(block[0])
         lowest, highest = bounds(block, start, self.part.start)
         one_price(block, start, self.part.start, self.markets)
         first = int(self.plan.due(start))
@@ -152,7 +157,7 @@ class _Run:
 
     def equity(self) -> Floats:
         """Return what each path is worth at its last marks."""
-        return recorded_of(self.state.valuation(self.paths, self.marks, self.paths))["equity"]
+        return self.state.recorded(self.state.valuation(self.paths, self.marks, self.paths))["equity"]
 
     def _scheduled(self, step: int, marks: Floats, rates: Floats | None) -> None:
         state, plan, steps = self.state, self.plan, np.full(self.paths.shape, step)
@@ -165,17 +170,19 @@ class _Run:
             _refill(state, state.valuation(self.paths, marks, steps), plan.top_up.target, self.budget)
         valued = self._settle(self.paths, marks, steps)
         state.watch(valued)
-        now = recorded_of(valued)
+        now = state.recorded(valued)
         for name, values in self.recorded.items():
             values.append(now[name])
 
     def _settle(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
-        """Do what these marks ask for: margins replenished, stops carried out, and then liquidations."""
+        """Do what these marks ask for: margins replenished, stops carried out, debts paid, and then liquidations."""
         state, auto_margin = self.state, self.plan.auto_margin
         if auto_margin is not None:
             replenish(state, state.valuation(paths, marks, step), auto_margin)
         if state.stops:
             stop_out(state, state.valuation(paths, marks, step))
+        if state.mixed:
+            convert_owed(state, state.valuation(paths, marks, step))
         return liquidate_failing(state, paths, marks, step)
 
     def _look_when_passed(self, block: Floats, start: int, paths: Integers) -> None:
@@ -200,9 +207,9 @@ def _settle_funding(state: State, valued: Valuation, rates: Floats) -> None:
         before = state.balance_of(row, valued)
         from_margin = np.where(valued.isolated[row], payment, 0.0)
         if state.rules.isolated_funding == "wallet":
-            from_margin = np.minimum(from_margin + np.maximum(state.wallet, 0.0), 0.0)
+            from_margin = np.minimum(from_margin + np.maximum(state.pocket(row, valued.paths), 0.0), 0.0)
         state.margin[row] += from_margin
-        state.wallet += payment - from_margin
+        state.pay(row, valued.paths, payment - from_margin)
         state.funding[row] += payment
         if payment.any():
             state.note("funding", row, valued, before, amount=payment)
@@ -210,10 +217,10 @@ def _settle_funding(state: State, valued: Valuation, rates: Floats) -> None:
 
 def _perform(action: Action, state: State, marks: Floats, step: Integers, on_refusal: str) -> None:
     """Carry out an action on every path that allows it; raise or record where one does not."""
-    held = [state.wallet, state.size, state.entry, state.margin, state.leverage, state.isolated]
+    held = [state.cash, state.size, state.entry, state.margin, state.leverage, state.isolated]
     columns = [*held, state.realized, state.fees, *((state.stop, state.stop_share) if state.stops else ())]
     saved, written = [column.copy() for column in columns], len(state.ledger or ())
-    valued = state.valuation(np.arange(state.wallet.size), marks, step)
+    valued = state.valuation(np.arange(state.cash.shape[-1]), marks, step)
     refused = _refused(action, action.blocked(state, valued), valued, on_refusal)
     if not refused.all():
         action.carry_out(state, valued.only(~refused))
@@ -244,14 +251,14 @@ def _refill(state: State, valued: Valuation, target: float, budget: Floats) -> N
     """Top up isolated positions, one after the other, out of what the wallet can spare and the budget."""
     for row in range(len(state.contracts)):
         wanted = target * valued.notional[row] - (valued.margin[row] + valued.pnl[row])
-        wanted = np.where(valued.isolated[row], np.minimum(wanted, budget), 0.0)
+        price = state.pockets.price(row, valued.marks)
+        wanted = np.where(valued.isolated[row], np.minimum(wanted, budget / price), 0.0)
         if not (wanted > 0).any():
             continue
-        amount = np.maximum(np.minimum(wanted, state.spare(valued)), 0.0)
+        amount = np.maximum(np.minimum(wanted, state.spare(valued, row)), 0.0)
         before = state.balance_of(row, valued)
-        state.wallet -= amount
-        state.margin[row] += amount
-        budget -= amount
+        set_aside(state, valued, row, amount)
+        budget -= amount * price
         if amount.any():
             state.note("topped up", row, valued, before, amount=amount)
             valued = state.valuation(valued.paths, valued.marks, valued.step)

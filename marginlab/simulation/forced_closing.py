@@ -5,12 +5,13 @@ Works on many paths at once, each at its own step, and records where every cent 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from .._checks import ROUNDING
-from .._typing import Bools, Floats, Integers
+from .._typing import Bools, Floats, Integers, Numbers
+from .conversion import convert_all, convert_debts
 from .state import STRIDE, State, Valuation, mixed, total
 
 # A share this close to the whole is the whole; a part smaller than the other is none.
@@ -55,16 +56,18 @@ def _liquidate(state: State, valued: Valuation, row: int | None) -> None:
         unit = valued.pool if row is None else valued.isolated & (state.rows == row)
         if rules.close == "takeover" and rules.part == "whole":
             # Nothing to choose, and the most common case.
-            _take_over(state, valued, row, _nothing(valued, unit))
+            _take_over(state, valued, row, _nothing(state, valued, unit))
             return
         shares = np.ones(begun.shape) if at_once else _shares(state, valued, begun)
         chosen, share = _next(state, valued, unit, shares)
-        own = chosen, np.arange(chosen.size)
-        over = valued.equity[own] <= np.maximum(rules.takeover_below * valued.need[own], _nothing(valued, unit))
+        own, nothing = (chosen, np.arange(chosen.size)), _nothing(state, valued, unit)
+        over = state.left(valued)[own] <= nothing
+        if rules.takeover_below:
+            over |= valued.equity[own] <= rules.takeover_below * valued.need[own]
         if rules.close == "takeover":
             over |= share == 1
         if over.any():
-            _take_over(state, valued.only(over), row, _nothing(valued, unit)[over])
+            _take_over(state, valued.only(over), row, nothing[over])
         going = ~over & (share > NOTHING)
         if (rounds == rules.rounds and not at_once) or not going.any():
             return
@@ -77,13 +80,14 @@ def _liquidate(state: State, valued: Valuation, row: int | None) -> None:
         failing = np.asarray((unit if at_once else valued.fails & unit).any(axis=0))
         if rules.part == "restore":
             # This ends on the very edge, where rounding would decide: it is only looked at again if impact ruined it.
-            failing &= (share == 1) | (valued.equity[own] <= _nothing(valued, unit))
+            failing &= (share == 1) | (state.left(valued)[own] <= _nothing(state, valued, unit))
         valued, begun = valued.only(failing), begun[:, failing]
 
 
-def _nothing(valued: Valuation, unit: Bools) -> Floats:
+def _nothing(state: State, valued: Valuation, unit: Bools) -> Floats:
     """Return what counts as nothing, (k,): a fee may take all there is, and rounding leave a little of it."""
-    return ROUNDING * total(np.where(unit, valued.notional + np.abs(valued.pnl), 0.0))
+    money = state.pockets.worth(valued.notional + np.abs(valued.pnl), valued.marks)
+    return ROUNDING * (total(np.where(unit, money, 0.0)) + (state.money_of(valued) if state.mixed else 0.0))
 
 
 def _net(state: State, valued: Valuation) -> Valuation:
@@ -108,9 +112,9 @@ def _close_netted(state: State, valued: Valuation, row: int, share: Floats) -> N
     before, paths, size = state.balance_of(row, valued), valued.paths, valued.size[row]
     profit, left = share * valued.pnl[row], np.where(share == 1, 0.0, size * (1 - share))
     state.size[row, paths] = left
-    state.wallet[paths] += profit
+    state.pay(row, paths, profit)
     rows = np.full(paths.shape, row)
-    _book(state, paths, rows, profit=profit, fee=np.zeros(paths.shape))
+    _book(state, valued, rows, profit=profit, fee=np.zeros(paths.shape))
     _mark_ended(state, rows[share == 1], valued.only(share == 1))
     state.note("netted", row, valued, before, size=left - size, amount=profit)
 
@@ -118,7 +122,7 @@ def _close_netted(state: State, valued: Valuation, row: int, share: Floats) -> N
 def _turn(state: State, valued: Valuation) -> Floats:
     """Return what the positions are put in order by, the first to be closed the smallest: shape (n, k)."""
     if state.rules.order == "largest loss":
-        return valued.pnl
+        return state.pockets.worth(valued.pnl, valued.marks)
     if state.rules.order == "random":
         count = valued.step * len(state.rows) + state.rows
         return mixed(state.seed[valued.paths] + count.astype(np.uint64) * STRIDE).astype(float)
@@ -141,7 +145,8 @@ def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
         return np.ones(valued.size.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         if rules.part == "share":
-            return np.where(valued.notional <= rules.share_above, 1.0, rules.share * begun / np.abs(valued.size))
+            small = state.pockets.worth(valued.notional, valued.marks) <= rules.share_above
+            return np.where(small, 1.0, rules.share * begun / np.abs(valued.size))
         if rules.part == "bracket":
             amount = state.counted(valued.size, valued.isolated, valued.notional)
             bracket = state.bracket(amount)
@@ -157,22 +162,42 @@ def _restoring(state: State, valued: Valuation) -> Floats:
     :math:`1 - x` of the position. In each bracket both are linear in *x*, so each is solved for itself;
     entering a lower bracket may already be enough where maintenance jumps.
     """
-    rules = state.rules
+    rules, price = state.rules, state.pockets.each_price(valued.marks)
     amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
+    weight = np.where(valued.isolated, 1.0, price * state.pockets.owed) if state.mixed else 1.0
+    flat, others = rules.flat_liquidation_fee / price, valued.need - weight * valued.required
     best = np.ones(amount.shape)
     for bracket in range(state.floors.shape[1]):
         rate, deduction, floor = (t[:, [bracket]] for t in (state.rates, state.deductions, state.floors))
         # The first bracket above is the position's own: nothing closed yet.
         begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, [bracket]] * JUST_BELOW / amount)
-        others = valued.need - valued.required
-        left = valued.equity - rules.restore_to * (others + rate * valued.basis - deduction + valued.fee)
-        left -= rules.flat_liquidation_fee
-        gain = rules.restore_to * (rate * valued.basis + valued.fee) - valued.notional * rules.liquidation_fee
-        solved = np.where(gain > 0, -left / gain, np.inf)
-        found = np.where(left + gain * begin >= 0, begin, np.where(solved > begin, solved, np.inf))
+        needed = rules.restore_to * (others + weight * rate * valued.basis - weight * deduction + weight * valued.fee)
+        freed = rules.restore_to * weight * (rate * valued.basis + valued.fee)
+        found, lines = begin, []
+        for there, cost in _lines(state, valued):
+            left, gain = there - needed - cost * flat, freed - cost * (valued.notional * rules.liquidation_fee)
+            lines.append((left, gain))
+            solved = np.where(gain > 0, -left / gain, np.inf)
+            found = np.maximum(found, np.where(left + gain * begin >= 0, begin, solved))
+        for left, gain in lines if len(lines) > 1 else ():
+            # Where closing costs more than it frees, what was enough may be so no longer.
+            found = np.where((gain > 0) | (left + gain * found >= 0), found, np.inf)
         found = np.where((bracket <= valued.bracket) & (found < 1 - floor / amount), found, np.inf)
         best = np.minimum(best, found)
     return best
+
+
+def _lines(state: State, valued: Valuation) -> Iterator[tuple[Floats, Numbers]]:
+    """Yield straight lines of which each row's unit has the lowest left: as it is, less so much a unit of cost."""
+    if not state.mixed:
+        yield valued.equity, 1.0
+        return
+    held = state.held(valued)
+    each = [state.pockets.lines(held, valued.marks, row) for row in range(len(state.contracts))]
+    for number in range(max(map(len, each))):
+        lines = [lines[min(number, len(lines) - 1)] for lines in each]
+        there, cost = (np.stack(column) for column in zip(*lines, strict=True))
+        yield np.where(valued.isolated, valued.equity, there), np.where(valued.isolated, 1.0, cost)
 
 
 def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Floats) -> None:
@@ -180,9 +205,10 @@ def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Flo
     paths, own = valued.paths, (rows, np.arange(rows.size))
     isolated, marks, size = valued.isolated[own], valued.marks[own], valued.size[own]
     closed, profit = share * valued.notional[own], share * valued.pnl[own]
-    slip = np.minimum(closed / (200 * state.depth[rows, 0]), 0.5)
+    price = state.pockets.each_price(valued.marks, own)
+    slip = np.minimum(closed * price / (200 * state.depth[rows, 0]), 0.5)
     impact = closed * slip
-    fee = _liquidation_fee(state, closed, valued.equity[own] - impact)
+    fee = _liquidation_fee(state, closed, state.left(valued)[own] - impact * price, price)
     row = int(rows[0])
     before = state.balance_of(row, valued)
 
@@ -192,12 +218,12 @@ def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Flo
     margin = np.where(isolated, valued.margin[own] + cash, 0.0)
     released = np.where(isolated & (share == 1), np.maximum(margin, 0.0), 0.0)
     state.margin[rows, paths] = margin - released
-    state.wallet[paths] += np.where(isolated, released, cash)
-    _book(state, paths, rows, profit=profit, fee=fee, impact=impact)
+    state.pay(rows, paths, np.where(isolated, released, cash))
+    _book(state, valued, rows, profit=profit, fee=fee, impact=impact)
     _mark_ended(state, rows[share == 1], valued.only(share == 1))
 
-    direction = np.sign(size) * state.sign
-    fill = marks * (1 - direction * slip) ** state.sign
+    worse = 1 - np.sign(size) * state.sign[rows, 0] * slip
+    fill = marks * np.where(state.linear[rows, 0], worse, 1 / worse)
     kind = "liquidated" if share[0] == 1 else "reduced"
     state.note(kind, row, valued, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
 
@@ -205,34 +231,39 @@ def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Flo
     # One call never mixes units, so an isolated one's row is the row of all.
     owes = isolated & (share == 1) & (margin < 0)
     _cover(state, valued.only(owes), row, -margin[owes])
-    owes = ~isolated & ~pool_left & (state.wallet[paths] < 0)
+    owes = ~isolated & ~pool_left & (state.cash[:, paths] < 0).any(axis=0)
+    convert_debts(state, valued.only(owes))
+    owes &= state.wallet[paths] < 0
     _cover(state, valued.only(owes), None, -state.wallet[paths[owes]])
 
 
 def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats) -> None:
     """Hand an isolated row, or with ``None`` the whole pool, to the venue: nothing is left to the trader."""
-    left = (
-        valued.equity[row].copy() if row is not None else valued.wallet + total(np.where(valued.pool, valued.pnl, 0.0))
-    )
+    # Of the pool all that is in cross has the same left.
+    left = state.left(valued)[valued.pool.argmax(axis=0) if row is None else row, np.arange(valued.paths.size)]
     for taken in range(len(state.contracts)) if row is None else [row]:
         held = valued.pool[taken] if row is None else np.full(valued.paths.shape, True)
         if not held.any():
             continue
         now, at = valued.only(held), np.flatnonzero(held)
         before = state.balance_of(taken, now)
-        fee = _liquidation_fee(state, now.notional[taken], left[at])
-        left[at] -= fee
+        price = state.pockets.price(taken, now.marks)
+        fee = _liquidation_fee(state, now.notional[taken], left[at], price)
+        left[at] -= fee * price
         cash = now.pnl[taken] - fee
         if row is None:
-            state.wallet[now.paths] += cash
+            state.pay(taken, now.paths, cash)
         else:
             state.margin[row, now.paths] += cash
         state.size[taken, now.paths] = 0.0
         rows = np.full(at.shape, taken)
-        _book(state, now.paths, rows, profit=now.pnl[taken], fee=fee)
+        _book(state, now, rows, profit=now.pnl[taken], fee=fee)
         _mark_ended(state, rows, now)
         state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
+    if row is None:
+        convert_all(state, valued)
     rest = state.wallet[valued.paths] if row is None else state.margin[row, valued.paths]
+    nothing = nothing if row is None else nothing / state.pockets.price(row, valued.marks)
     _empty(state, valued.paths[np.abs(rest) <= nothing], row)
     for settle, sign in ((_forfeit, 1), (_cover, -1)):
         some = sign * rest > nothing
@@ -240,20 +271,22 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
             settle(state, valued.only(some), row, sign * rest[some])
 
 
-def _liquidation_fee(state: State, closed: Floats, left: Floats) -> Floats:
-    """Return the fee for closing so much by force, never more than is left."""
-    fee = state.rules.liquidation_fee * closed + state.rules.flat_liquidation_fee
-    return np.minimum(fee, np.maximum(left, 0.0))
+def _liquidation_fee(state: State, closed: Floats, left: Floats, price: Numbers) -> Floats:
+    """Return the fee for closing so much by force, in what that is in, never more than is left in the account's."""
+    fee = state.rules.liquidation_fee * closed + state.rules.flat_liquidation_fee / price
+    return np.minimum(fee, np.maximum(left, 0.0) / price)
 
 
 def _book(
-    state: State, paths: Integers, rows: Integers, *, profit: Floats, fee: Floats, impact: Floats | float = 0.0
+    state: State, valued: Valuation, rows: Integers, *, profit: Floats, fee: Floats, impact: Floats | float = 0.0
 ) -> None:
     """Write down what a closing by force realised and cost, and give the fund its share of the fee."""
+    paths = valued.paths
     state.realized[rows, paths] += profit
     state.fees[rows, paths] += fee
     state.impact[rows, paths] += impact
-    _give(state, paths, state.rules.fund_share * fee)
+    price = state.pockets.each_price(valued.marks, (rows, np.arange(rows.size)))
+    _give(state, paths, state.rules.fund_share * fee * price)
 
 
 def _mark_ended(state: State, rows: Integers, valued: Valuation) -> None:
@@ -269,9 +302,10 @@ def _give(state: State, paths: Integers, amount: Floats) -> None:
 def _forfeit(state: State, valued: Valuation, row: int | None, rest: Floats) -> None:
     """Give what a takeover leaves to the insurance fund."""
     before = state.balance_of(row, valued)
+    worth = rest * _price(state, valued, row)
     _empty(state, valued.paths, row)
-    state.forfeited[valued.paths] += rest
-    _give(state, valued.paths, rest)
+    state.forfeited[valued.paths] += worth
+    _give(state, valued.paths, worth)
     state.note("fund received", row, valued, before, amount=rest)
 
 
@@ -279,21 +313,26 @@ def _cover(state: State, valued: Valuation, row: int | None, owed: Floats) -> No
     """Make good what is missing: out of the insurance fund; the rest is borne by others, and recorded."""
     if not owed.size:
         return
-    paths = valued.paths
-    state.shortfall[paths] += owed
-    paid = np.minimum(state.fund[paths], owed)
+    paths, price = valued.paths, _price(state, valued, row)
+    state.shortfall[paths] += owed * price
+    paid = np.minimum(state.fund[paths] / price, owed)
     before = state.balance_of(row, valued)
-    state.fund[paths] -= paid
-    state.fund_paid[paths] += paid
+    state.fund[paths] -= np.minimum(paid * price, state.fund[paths])
+    state.fund_paid[paths] += paid * price
     _add(state, paths, row, paid)
     if (paid > 0).any():
         state.note("fund paid", row, valued, before, amount=paid)
     owed = owed - paid
     before = state.balance_of(row, valued)
-    state.uncovered[paths] += owed
+    state.uncovered[paths] += owed * price
     _empty(state, paths, row)
     if (owed > 0).any():
         state.note("uncovered", row, valued, before, amount=owed)
+
+
+def _price(state: State, valued: Valuation, row: int | None) -> Numbers:
+    """Return the price of what a unit's cash is in: the pool's is in the account's currency."""
+    return 1.0 if row is None else state.pockets.price(row, valued.marks)
 
 
 def _add(state: State, paths: Integers, row: int | None, amount: Floats) -> None:

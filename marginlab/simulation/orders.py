@@ -20,8 +20,8 @@ from .actions import (
     AtTheMark,
     OfPosition,
     at_once,
+    borrowed,
     close_part,
-    money_of,
     not_carried,
     not_open,
     not_paid,
@@ -76,7 +76,12 @@ class Trade(AtTheMark):
     def refused(self, state: State, before: Valuation, valued: Valuation) -> Iterator[opening.Refusals]:
         """Refuse an opening as :class:`Open` does."""
         opened = self._parts(before)[1] != 0
-        for refusal in (not_carried(state, before, valued, self.position), at_once(state, valued, self.position)):
+        row = self.position
+        for refusal in (
+            not_carried(state, before, valued, row),
+            borrowed(state, valued, row),
+            at_once(state, valued, row),
+        ):
             yield _only(refusal, opened)
 
     def _parts(self, valued: Valuation) -> tuple[Floats, Floats]:
@@ -128,9 +133,13 @@ class SetLeverage(OfPosition):
         maintenance = tiers.maintenance_margin(valued.notional[row], contracts=np.abs(valued.size[row]))
         yield opening.leverage_refusal(self.leverage, limit, valued.notional[row], maintenance)
         more = self._more(state, valued)
-        there = state.backing(valued, row)
-        needed = opening.wallet_refusal(state.tied(valued) + more, there, at_stake=money_of(valued))
+        there, at_stake = state.backing(valued, row), state.money_of(valued)
+        price = state.pockets.price(row, valued.marks) * state.pockets.owed[row]
+        needed = opening.wallet_refusal(state.tied(valued) + more * price, there, at_stake=at_stake)
         yield _only(needed, more > 0)
+        # A margin is not borrowed.
+        short = opening.wallet_refusal(more, state.pocket(row, valued.paths), at_stake=at_stake, what="the margin")
+        yield _only(short, (more > 0) & valued.isolated[row] & state.mixed)
 
     def carry_out(self, state: State, valued: Valuation) -> None:
         """Change the setting, and set aside what a lower one asks for."""
@@ -238,9 +247,10 @@ def replenish(state: State, valued: Valuation, auto: AutoMargin) -> None:
     rows = range(len(state.contracts)) if auto.positions is None else auto.positions
     for row in rows:
         while (failing := valued.fails[row] & valued.isolated[row]).any():
-            spare = np.where(failing, state.spare(valued), 0.0)
+            spare = np.where(failing, state.spare(valued, row), 0.0)
             # What rounding leaves of a wallet that is used up is nothing.
-            spare = np.where(spare > ROUNDING * money_of(valued), spare, 0.0)
+            least = ROUNDING * state.money_of(valued) / state.pockets.price(row, valued.marks)
+            spare = np.where(spare > least, spare, 0.0)
             amount = np.minimum(_initial_at_entry(state, valued, row), spare)
             if not amount.any():
                 break
@@ -269,7 +279,7 @@ def _initial_at_entry(state: State, valued: Valuation, row: int) -> Floats:
     """Return what a position tied up when it was opened, and at least what it requires now (k,)."""
     entry, contract = state.entry[row, valued.paths], state.contracts[row]
     size = np.abs(valued.size[row])
-    value = value_of(state.kind, size * contract.multiplier, entry)
+    value = value_of(contract.kind, size * contract.multiplier, entry)
     limit = contract.tiers.limit_unchecked(size if state.by_size[row, 0] else value)
     return opening.needed_to_open(value, state.leverage[row, valued.paths], limit, valued.required[row])
 

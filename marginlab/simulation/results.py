@@ -34,16 +34,19 @@ LEDGER_COLUMNS = (
 class Outcome:
     """What :func:`simulate` found, each figure of shape (...), or (..., n) for n positions.
 
-    The leading shape is () for one path and (K,) for an ensemble. All money in the contracts' currency.
+    The leading shape is () for one path and (K,) for an ensemble. All money in the contracts' currency; with
+    collateral, what is told of a position in what it settles in, and all else in the account's currency.
 
     Attributes
     ----------
     balance
-        Wallet and margins put in at the start (...).
+        Wallet and margins put in at the start, with collateral at the prices of the first step (...).
     wallet, margin, size, entry, leverage, isolated
         What is held at the end; all but the wallet (..., n).
+    assets
+        What is held at the end of each asset of the collateral (..., m).
     equity
-        What that is worth at the last marks (...).
+        What all that is worth at the last marks (...).
     liquidated
         The step at which each position was first closed as a whole by force, -1 for never (..., n); what ADL
         closes does not count.
@@ -61,6 +64,10 @@ class Outcome:
         venue's price was worse than the mark (..., n).
     fund, fund_received
         The insurance fund at the end, and what it received (...).
+    converted
+        By how much conversions changed each asset, negative for what was sold (..., m).
+    proceeds, conversion_cost
+        What that brought to the wallet, and what it cost (...).
     refused
         Number of actions the venue refused (...).
     equity_path, requirement_path, size_path
@@ -71,7 +78,8 @@ class Outcome:
     Notes
     -----
     No money is lost: equity = balance + realised + unrealized at the end + funding - fees - impact
-    - forfeited + shortfall - forgone, on every path.
+    - forfeited + shortfall - forgone, on every path. With collateral that holds of each asset, with what was
+    converted; and what is held of it gains and loses besides with its price.
     """
 
     balance: Numbers
@@ -81,6 +89,7 @@ class Outcome:
     entry: Floats
     leverage: Floats
     isolated: Bools
+    assets: Floats
     equity: Numbers
     liquidated: Integers
     realized: Floats
@@ -95,6 +104,9 @@ class Outcome:
     forgone: Floats
     fund: Numbers
     fund_received: Numbers
+    converted: Floats
+    proceeds: Numbers
+    conversion_cost: Numbers
     refused: int | Integers
     equity_path: Floats | None = None
     requirement_path: Floats | None = None
@@ -115,13 +127,18 @@ class Outcome:
         paths = np.size(self.balance)
         n = self.size.shape[-1]
         head = f"{paths:,} path{'s' if paths > 1 else ''}, {n} position{'s' if n > 1 else ''}"
-        rows = [
-            ("put in", self.balance),
+        own = [
             ("realised", self.realized.sum(axis=-1)),
             ("unrealised", self.equity - self.wallet - self.margin.sum(axis=-1)),
             ("funding", self.funding.sum(axis=-1)),
             ("fees and impact", -(self.fees + self.impact).sum(axis=-1)),
             ("forgone by ADL", -self.forgone.sum(axis=-1)),
+        ]
+        # What is in several assets has no sum.
+        mixed = [("from collateral", self.proceeds), ("cost of that", -self.conversion_cost)]
+        rows = [
+            ("put in", self.balance),
+            *(mixed if self.assets.shape[-1] else own),
             ("forfeited", -self.forfeited),
             ("borne by others", self.shortfall),
             ("left", self.equity),
@@ -155,10 +172,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Balance:
-    """How things stand: the wallet, one position, what its fate hangs on, and the insurance fund.
+    """How things stand: the wallet, one position, what its fate hangs on, the insurance fund, and the collateral.
 
     `equity` and `requirement` are the position's own if it is isolated, those of the cross pool if it
-    is not, and those of the whole account in an entry that belongs to no position.
+    is not, and those of the whole account in an entry that belongs to no position; collateral is in them as far as
+    it counts. `assets` are its amounts.
     """
 
     wallet: float
@@ -167,6 +185,7 @@ class Balance:
     equity: float
     requirement: float
     fund: float
+    assets: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,19 +201,22 @@ class LedgerEntry:
         ``"leverage changed"``, ``"switched"``, ``"stop placed"``, ``"stopped"``, ``"refused"``, ``"topped up"``,
         ``"replenished"``; by force ``"netted"`` (long against short), ``"reduced"`` (in part), ``"liquidated"`` (in
         the market), ``"taken over"``; when others are liquidated ``"auto-deleveraged"``, or ``"passed over"`` by
-        ADL; between account and venue ``"fund received"``, ``"fund paid"``, ``"uncovered"`` (borne by others).
+        ADL; ``"converted"`` (an asset of the collateral sold or bought); between account and venue
+        ``"fund received"``, ``"fund paid"``, ``"uncovered"`` (borne by others).
     position, symbol
-        Number of the position, ``None`` where it concerns the whole account; and its symbol, ``""``.
+        Number of the position, ``None`` where it concerns the whole account; and its symbol, ``""``, or the asset
+        that was converted.
     size
-        Change of its signed size.
+        Change of its signed size, or of the amount of the asset.
     price
-        The mark, the fill where it was closed in the market by force, the price of ADL, or where a stop was
-        placed; ``None`` without a position.
+        The mark, the fill where it was closed in the market by force, the price of ADL or of the asset, or where a
+        stop was placed; ``None`` without one.
     amount
         Money: funding received, profit realised before fee and impact, margin moved, or what the
-        fund received or paid, what others bear.
+        fund received or paid, what others bear, what a conversion brought to the wallet. Of a position it is in
+        what that settles in.
     fee, impact
-        What closing cost; of ADL, what its price was worse than the mark.
+        What closing or converting cost; of ADL, what its price was worse than the mark.
     before, after
         How things stood.
     """

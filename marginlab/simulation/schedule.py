@@ -164,10 +164,15 @@ class Prices:
                     "prices", f"must have shape (T, {n}) or (K, T, {n}) and not be empty, not {self._whole.shape}"
                 )
             shape, self.count = (*self._whole.shape[:-2], self._whole.shape[-1]), self._whole.shape[-2]
-        if len(shape) not in (1, 2) or shape[-1] != n or 0 in shape:
+        # Assets with a mark of their own stand still where that is left out.
+        self.own = account.assets.own
+        self.columns = n + self.own.size
+        if len(shape) not in (1, 2) or shape[-1] not in (n, self.columns) or 0 in shape:
+            also = f", and may have one an asset with a mark of its own ({self.own.size} more)" if self.own.size else ""
             raise ArgumentError(
-                "prices", f"must have one column a position in the last axis ({n}), not steps of shape {shape}"
+                "prices", f"must have one column a position in the last axis ({n}){also}, not steps of shape {shape}"
             )
+        self.given = shape[-1]
         lead = _checks.broadcastable(prices=shape[:-1], account=lead)
         self.single, self.paths = not lead, lead[0] if lead else 1
 
@@ -176,8 +181,9 @@ class Prices:
 
         The block is used again for the next one.
         """
-        size = max(1, min(BLOCK_STEPS, BLOCK_NUMBERS // (self.n * self.paths)))
-        block = np.empty((size, self.n, self.paths))
+        size = max(1, min(BLOCK_STEPS, BLOCK_NUMBERS // (self.columns * self.paths)))
+        block = np.empty((size, self.columns, self.paths))
+        block[:, self.n :] = self.own[:, None]
         if self._stream is None:
             yield from self._of_whole(plan, block)
         else:
@@ -189,7 +195,7 @@ class Prices:
             stop = start + 1
             while stop < min(start + len(block), count) and not plan.due(stop):
                 stop += 1
-            part = block[: stop - start]
+            part = block[: stop - start, : self.given]
             if self._whole.ndim == 2:
                 part[:] = self._whole[start:stop, :, None]
             else:
@@ -197,22 +203,23 @@ class Prices:
                 for tile in range(0, self.paths, TILE):
                     paths = slice(tile, tile + TILE)
                     part[:, :, paths] = steps[..., paths if steps.shape[-1] > 1 else slice(None)]
-            yield start, part
+            yield start, block[: stop - start]
             start = stop
 
     def _of_stream(self, stream: Iterator[ArrayLike], plan: Plan, block: Floats) -> Iterator[tuple[int, Floats]]:
         start, filled = 0, 0
-        for number, given in enumerate(stream):
+        for number, prices in enumerate(stream):
             if filled and (filled == len(block) or plan.due(number)):
                 yield start, block[:filled]
                 start, filled = number, 0
-            step = self._numbers(given, f" at step {number}")
-            if step.shape not in ((self.n,), (1, self.n), (self.paths, self.n)):
+            step = self._numbers(prices, f" at step {number}")
+            given = self.given
+            if step.shape not in ((given,), (1, given), (self.paths, given)):
                 raise ArgumentError(
                     "prices",
-                    f"must have shape ({self.n},) or ({self.paths}, {self.n}), not {step.shape} at step {number}",
+                    f"must have shape ({given},) or ({self.paths}, {given}), not {step.shape} at step {number}",
                 )
-            block[filled] = step[:, None] if step.ndim == 1 else step.T
+            block[filled, :given] = step[:, None] if step.ndim == 1 else step.T
             filled += 1
         yield start, block[:filled]
 

@@ -20,9 +20,10 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats, Integers, Numbers
 from ..margin import legs, liquidation, opening
 from ..margin.account import Account
-from ..margin.contracts import Contract, profit_of, value_of
-from ..margin.open_orders import beyond, waiting
+from ..margin.contracts import KINDS, Contract, profit_of, value_of
+from ..margin.open_orders import Waiting, beyond, waiting
 from ..margin.rules import Rules
+from .pockets import Pockets
 from .results import Balance, Ledger, LedgerEntry
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -32,17 +33,18 @@ STRIDE, LOW_BITS = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
 
 @dataclass(slots=True)
 class Valuation:
-    """What some paths are worth at their marks: arrays of shape (n, k), or (k,) for `paths`, `step` and `wallet`.
+    """What some paths are worth at their marks: arrays of shape (n, k), or (k,) for `paths` and `step`.
 
-    `equity` and `need` are those of the unit a position belongs to: itself if isolated, else the
-    cross pool. `maintenance` is each position's own, on the notional `basis` in its `bracket`, which `counted`
+    `marks` have a row for each column of the prices, and `cash` one for each pocket. `equity` and `need` are those of
+    the unit a position belongs to: itself if isolated, in what it settles in, else the cross pool, in the account's
+    currency. `maintenance` is each position's own, on the notional `basis` in its `bracket`, which `counted`
     decides; `fee` is the closing fee that counts beside it.
     """
 
     paths: Integers
     step: Integers
     marks: Floats
-    wallet: Floats
+    cash: Floats
     size: Floats
     margin: Floats
     isolated: Bools
@@ -99,33 +101,78 @@ class State:
     ) -> None:
         contracts, n = account.contracts, len(account.contracts)
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
-        self.contracts, self.kind = contracts, contracts[0].kind
-        self.sign = 1.0 if self.kind == "linear" else -1.0
+        self.contracts, self.pockets = contracts, Pockets(account, rules.conversion)
+        self.mixed = self.pockets.mixed
+        self.linear = np.array([[contract.kind == "linear"] for contract in contracts])
+        self.sign = np.where(self.linear, 1.0, -1.0)
+        # Of one kind, as a rule: then nothing is worked out twice.
+        self.kind = contracts[0].kind if self.linear.all() or not self.linear.any() else None
         self.multiplier = np.array([[contract.multiplier] for contract in contracts])
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
         self._stack_brackets()
         self._find_markets()
-        self.orders = waiting(account.orders, account.convention)
+        self.orders = self._waiting()
 
         def rows(values: NDArray[Kind]) -> NDArray[Kind]:
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
 
-        self.wallet = np.array(np.broadcast_to(account.wallet, paths))
+        held = (account.wallet, *(one.amount for one in account.collateral))
+        self.cash = np.array([np.broadcast_to(one, paths) for one in held], dtype=float)
         self.size, self.entry, self.margin = rows(account.size), rows(account.entry), rows(account.margin)
         self.leverage, self.isolated = rows(account.leverage), rows(account.isolated)
-        self.balance = self.wallet + total(self.margin)
-        self.liquidated = np.full((n, paths), -1, dtype=np.int32)
-        self.realized, self.funding, self.fees, self.impact, self.deleveraged, self.forgone = np.zeros((6, n, paths))
-        self.fund = np.full(paths, float(rules.fund))
-        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
-        self.refused = np.zeros(paths, dtype=np.int32)
+        self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
         self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
         self._place_stops(stops, (n, paths))
         # Until a path is looked at, any price is one to look at.
-        self.low, self.high = np.full((n, paths), np.inf), np.zeros((n, paths))
+        columns = n + account.assets.own.size
+        self.low, self.high = np.full((columns, paths), np.inf), np.zeros((columns, paths))
+
+    @property
+    def wallet(self) -> Floats:
+        """What is in the wallet, (K,)."""
+        return np.asarray(self.cash[0])
+
+    @property
+    def assets(self) -> Floats:
+        """What is held of each asset of the collateral, (m, K)."""
+        return np.asarray(self.cash[1:])
+
+    def begin(self, marks: Floats) -> None:
+        """Count what was put in at the first marks."""
+        if self.mixed:
+            self.balance[:] = total(self.cash * self.pockets.prices(marks))
+            self.balance += total(self.pockets.worth(self.margin, marks))
+
+    def pay(self, rows: int | Integers, paths: Integers, amount: Numbers) -> None:
+        """Put money in what these rows settle in on these paths, or take it from there where it is negative."""
+        self.cash[self.pockets.of_row[rows], paths] += amount
+
+    def pocket(self, row: int, paths: Integers) -> Floats:
+        """Return what there is of what a row settles in, (k,)."""
+        return np.asarray(self.cash[self.pockets.of_row[row], paths])
+
+    def _waiting(self) -> list[tuple[int, Waiting]]:
+        """Return what open orders tie up in each pocket."""
+        account, names = self.account, self.pockets.names
+        if not self.mixed:
+            return [(0, waiting(account.orders, account.convention))]
+        each = [[order for order in account.orders if order.contract.currency == name] for name in names]
+        return [(pocket, waiting(orders, account.convention)) for pocket, orders in enumerate(each)]
+
+    def _open_books(self, n: int, paths: int) -> None:
+        """Begin to write down what flows."""
+        # With collateral it is counted once its first price is known.
+        self.balance = self.wallet + total(self.margin)
+        self.liquidated = np.full((n, paths), -1, dtype=np.int32)
+        self.realized, self.funding, self.fees, self.impact, self.deleveraged, self.forgone = np.zeros((6, n, paths))
+        self.fund = np.full(paths, float(self.rules.fund))
+        self.forfeited, self.shortfall, self.uncovered, self.fund_received, self.fund_paid = np.zeros((5, paths))
+        self.proceeds, self.conversion_cost = np.zeros((2, paths))
+        self.converted = np.zeros((len(self.cash) - 1, paths))
+        self.refused = np.zeros(paths, dtype=np.int32)
 
     def _place_stops(self, stops: bool, shape: tuple[int, int]) -> None:
         """Leave room for where the trader gets out, and with which share: nan for none, no room without a plan."""
@@ -183,10 +230,9 @@ class State:
     def valuation(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
         """Return what these paths are worth at these marks (n, k)."""
         size, margin, isolated = self.size[:, paths], self.margin[:, paths], self.isolated[:, paths]
-        entry, wallet = self.entry[:, paths], self.wallet[paths]
-        amount = size * self.multiplier
-        notional = value_of(self.kind, np.abs(amount), marks)
-        pnl = profit_of(self.kind, amount, entry, marks)
+        entry, cash, pockets = self.entry[:, paths], self.cash[:, paths], self.pockets
+        amount, own = size * self.multiplier, marks[: len(size)]
+        notional, pnl = self._value(np.abs(amount), own), self._profit(amount, entry, own)
         frozen = self.convention.maintenance_at == "entry"
         basis = self._value_at_entry(paths) if frozen else notional
         counted, pool, held, share = self.counted(size, isolated, basis), ~isolated, size != 0, np.ones(())
@@ -196,20 +242,60 @@ class State:
         bracket = self.bracket(counted)
         rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         maintenance = np.where(held, rate * basis - deduction * share, 0.0)
-        cash = wallet + total(np.where(pool, pnl, 0.0))
-        fee = self._closing_fee(paths, marks, notional, np.where(isolated, margin, cash - self._of_market(pool, pnl)))
+        backed = self._counted(cash, np.where(pool, pnl, 0.0), marks)
+        fee = self._closing_fee(paths, own, notional, np.where(isolated, margin, backed - self._of_market(pool, pnl)))
         required = maintenance + fee
-        equity = np.where(isolated, margin + pnl, cash)
-        need = np.where(isolated, required, total(np.where(pool, required, 0.0)))
+        equity = np.where(isolated, margin + pnl, backed)
+        need = np.where(isolated, required, total(np.where(pool, pockets.required(required, marks), 0.0)))
         fails = self.convention.liquidates(equity, need) & (size != 0)
         return Valuation(
-            paths, step, marks, wallet, size, margin, isolated,
+            paths, step, marks, cash, size, margin, isolated,
             notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
 
+    def _value(self, amount: Floats, price: Floats) -> Floats:
+        """Return the value of amounts (size times multiplier), (n, k)."""
+        if self.kind is not None:
+            return value_of(self.kind, amount, price)
+        return np.where(self.linear, *(value_of(kind, amount, price) for kind in KINDS))
+
+    def _profit(self, amount: Floats, entry: Floats, price: Floats) -> Floats:
+        """Return the profit of signed amounts, (n, k)."""
+        if self.kind is not None:
+            return profit_of(self.kind, amount, entry, price)
+        return np.where(self.linear, *(profit_of(kind, amount, entry, price) for kind in KINDS))
+
+    def _counted(self, cash: Floats, pnl: Floats, marks: Floats, *, profit: bool = True) -> Floats:
+        """Return what the pool counts for (k,), given the PnL of its positions (n, k), profit counted or not."""
+        if not self.mixed:
+            gained = total(pnl)
+            return np.asarray(cash[0] + (gained if profit else np.minimum(gained, 0.0)))
+        return self.pockets.counted(self.pockets.held(cash, pnl, profit=profit), marks)
+
+    def held(self, valued: Valuation) -> Floats:
+        """Return what each pocket holds with the PnL of the pool in it, (1 + m, k)."""
+        return self.pockets.held(valued.cash, np.where(valued.pool, valued.pnl, 0.0))
+
+    def left(self, valued: Valuation) -> Floats:
+        """Return what closing all of each row's unit would leave, all of the collateral sold, (n, k).
+
+        In the account's currency; without collateral it is the unit's equity.
+        """
+        if not self.mixed:
+            return valued.equity
+        own = self.pockets.worth(valued.equity, valued.marks)
+        return np.where(valued.isolated, own, self.pockets.sold(self.held(valued), valued.marks))
+
+    def money_of(self, valued: Valuation) -> Floats:
+        """Return the money of the whole account, without signs, shape (k,)."""
+        notional = total(self.pockets.worth(valued.notional, valued.marks))
+        if not self.mixed:
+            return np.asarray(np.abs(valued.cash[0]) + notional)
+        return total(np.abs(valued.cash) * self.pockets.prices(valued.marks)) + notional
+
     def _value_at_entry(self, paths: Integers) -> Floats:
         """Return the notional of each row at its entry, shape (n, k)."""
-        return value_of(self.kind, np.abs(self.size[:, paths] * self.multiplier), self.entry[:, paths])
+        return self._value(np.abs(self.size[:, paths] * self.multiplier), self.entry[:, paths])
 
     def _rate(self, bracket: Integers, counted: Floats) -> Floats:
         """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
@@ -347,30 +433,49 @@ class State:
     def tied(self, valued: Valuation) -> Floats:
         """Return what the cross positions and the open orders tie up, shape (k,)."""
         needed = np.where(valued.pool, self.needed_to_open(valued), 0.0)
-        tied, each = total(needed) + self.orders.apart, needed
-        if self.orders.sides:
+        prices = self.pockets.prices(valued.marks)
+        tied, each = total(self.pockets.required(needed, valued.marks)), needed
+        if any(orders.sides for _, orders in self.orders):
             at, fee = self._of_initial_margin(valued)
             each = at / np.minimum(self.leverage[:, valued.paths], self._limit_alone(valued)) + fee
-        for contract, (bought, sold) in self.orders.sides.items():
-            rows = self.account.rows_of.get(contract, [])
-            own, side = each[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
-            long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
-            tied = tied + beyond(long, short, needed[rows].sum(axis=0), bought, sold)
+        for pocket, orders in self.orders:
+            price = prices[pocket] * (self.account.assets.ratios[pocket - 1].owed if pocket else 1.0)
+            tied = tied + price * orders.apart
+            for contract, (bought, sold) in orders.sides.items():
+                rows = self.account.rows_of.get(contract, [])
+                own, side = each[rows], np.where(valued.pool[rows], valued.size[rows], 0.0)
+                long, short = (np.where(way, own, 0.0).sum(axis=0) for way in (side > 0, side < 0))
+                tied = tied + price * beyond(long, short, needed[rows].sum(axis=0), bought, sold)
         return np.asarray(tied)
 
-    def there(self, valued: Valuation) -> Floats:
-        """Return what may leave the wallet but for that: the wallet less losses, profits not counted, shape (k,)."""
-        return valued.wallet + np.minimum(total(np.where(valued.pool, valued.pnl, 0.0)), 0.0)
+    def there(self, valued: Valuation, *, profit: bool = False) -> Floats:
+        """Return what the pool counts for but for that, losses deducted and profits counted or not, shape (k,)."""
+        return self._counted(valued.cash, np.where(valued.pool, valued.pnl, 0.0), valued.marks, profit=profit)
 
     def backing(self, valued: Valuation, row: int) -> Floats:
         """Return what there is to open a row with, shape (k,): an isolated margin leaves the wallet."""
-        pnl = total(np.where(valued.pool, valued.pnl, 0.0))
-        backing = opening.backing(valued.wallet, pnl, self.convention)
+        backing = self.there(valued, profit=self.convention.profit_opens)
         return np.where(valued.isolated[row], self.there(valued), backing)
 
-    def spare(self, valued: Valuation) -> Floats:
-        """Return what may leave the wallet, negative where it is short, shape (k,)."""
-        return self.there(valued) - self.tied(valued)
+    def spare(self, valued: Valuation, row: int) -> Floats:
+        """Return what may leave what a row settles in, negative where it is short, shape (k,).
+
+        What the pool can spare, and of collateral at most what there is: a margin is not borrowed.
+        """
+        there, tied = self.there(valued), self.tied(valued)
+        if not self.mixed:
+            return there - tied
+        held = self.pockets.held(valued.cash, np.where(valued.pool, valued.pnl, 0.0), profit=False)
+        most = self.pocket(row, valued.paths)
+        for counts, cost in self.pockets.lines(held, valued.marks, row):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                most = np.where(cost > 0, np.minimum(most, (counts - tied) / cost), most)
+        return np.where(there < tied, there - tied, most)
+
+    def borrowed(self, valued: Valuation, row: int) -> Bools:
+        """Return where an isolated row would have a margin, or pay a fee, out of what there is none of, shape (k,)."""
+        short = valued.cash[self.pockets.of_row[row]] < -ROUNDING * (valued.notional[row] + valued.margin[row])
+        return np.asarray(short & valued.isolated[row] & self.mixed)
 
     def watch(self, valued: Valuation) -> None:
         """Set the prices between which nothing can fail, so that no path is looked at before one is passed.
@@ -384,6 +489,8 @@ class State:
             self.stop[:, valued.paths] = np.where(closed, np.nan, self.stop[:, valued.paths])
         if self.convention.fee_at("bankruptcy"):
             return  # these fees depend on the other marks as well: every step is looked at
+        if self.mixed:
+            return  # and what an asset counts changes with its own price
         loose = self.convention.maintenance_at != "entry"
         if loose and self.growing:
             return
@@ -420,23 +527,48 @@ class State:
         with np.errstate(divide="ignore", invalid="ignore"):
             return valued.basis / valued.notional, valued.notional / counted
 
+    def recorded(self, valued: Valuation) -> dict[str, Floats]:
+        """Return what may be recorded of a step: shapes (K,), (K,) and (n, K)."""
+        held, required = valued.margin + valued.pnl, valued.required
+        if self.mixed:
+            cash = total(valued.cash * self.pockets.prices(valued.marks))
+            held, own = (self.pockets.worth(column, valued.marks) for column in (held, required))
+            required = np.where(valued.isolated, own, self.pockets.required(required, valued.marks))
+        else:
+            cash = valued.cash[0]
+        return {"equity": cash + total(held), "requirement": total(required), "size": valued.size}
+
     def balance_of(self, row: int | None, valued: Valuation) -> Balance | None:
         """Return how a row, or with ``None`` the whole account, stands now; only where a ledger is kept."""
         if self.ledger is None:
             return None
         now = self.valuation(valued.paths, valued.marks, valued.step)
         if row is None:
-            equity, size = now.wallet + total(now.margin + now.pnl), 0.0
-            shown = (now.wallet, total(now.margin), size, equity, total(now.required))
+            own = np.where(now.isolated, self.pockets.worth(now.margin + now.pnl, now.marks), 0.0)
+            pool = self._counted(now.cash, np.where(now.isolated, 0.0, now.pnl), now.marks)
+            equity = pool + total(own) if self.mixed else now.cash[0] + total(now.margin + now.pnl)
+            margins = total(self.pockets.worth(now.margin, now.marks))
+            shown = (now.cash[0], margins, 0.0, equity, self.recorded(now)["requirement"])
         else:
-            shown = (now.wallet, now.margin[row], now.size[row], now.equity[row], now.need[row])
-        return Balance(*(one(value) for value in (*shown, self.fund)))
+            shown = (now.cash[0], now.margin[row], now.size[row], now.equity[row], now.need[row])
+        wallet, margin, size, equity, need, fund = (one(value) for value in (*shown, self.fund))
+        return Balance(wallet, margin, size, equity, need, fund, tuple(now.cash[1:, 0].tolist()))
 
-    def note(self, kind: str, row: int | None, valued: Valuation, before: Balance | None, **numbers: Numbers) -> None:
+    def note(
+        self,
+        kind: str,
+        row: int | None,
+        valued: Valuation,
+        before: Balance | None,
+        *,
+        asset: str = "",
+        **numbers: Numbers,
+    ) -> None:
         """Write what happened into the ledger, where one is kept."""
         if self.ledger is None or before is None:
             return
         told: dict[str, float] = {"size": 0.0, "amount": 0.0, "fee": 0.0, "impact": 0.0}
+        symbol = asset if row is None else self.contracts[row].symbol
         told |= {name: one(value) for name, value in numbers.items()}
         if row is not None:
             told.setdefault("price", one(valued.marks[row]))
@@ -445,7 +577,7 @@ class State:
                 step=int(one(valued.step)),
                 kind=kind,
                 position=row,
-                symbol="" if row is None else self.contracts[row].symbol,
+                symbol=symbol,
                 price=told.pop("price", None),
                 before=before,
                 after=self.balance_of(row, valued) or before,
@@ -455,9 +587,10 @@ class State:
 
 
 _OF_PATHS = (
-    *("wallet", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
+    *("cash", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
     *("stop", "stop_share"),
     *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
+    *("converted", "proceeds", "conversion_cost"),
     *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
 )
 
@@ -474,15 +607,6 @@ def depths(rules: Rules, positions: int) -> Floats:
     depth = np.asarray(rules.depth, dtype=float)
     _checks.one_each(positions, depth=depth)
     return np.broadcast_to(depth, positions)[:, None]
-
-
-def recorded_of(valued: Valuation) -> dict[str, Floats]:
-    """Return what may be recorded of a step: shapes (K,), (K,) and (n, K)."""
-    return {
-        "equity": valued.wallet + total(valued.margin + valued.pnl),
-        "requirement": total(valued.required),
-        "size": valued.size,
-    }
 
 
 def one(value: Numbers | Integers) -> float:

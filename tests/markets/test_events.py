@@ -269,3 +269,9 @@ def test_a_path_has_every_settlement_at_the_open_of_its_candle_and_none_elsewher
     assert (path.taken[due] == "open").all()
     assert np.array_equal(path.funding[due], one.funding)
     assert not path.funding[~due].any()
+
+
+def test_what_lost_its_peg_is_on_record_where_it_is_known():
+    depegs = {name: event(name).depegs for name in event_names()}
+    assert {name for name, lows in depegs.items() if lows} == {"oct-2025"}
+    assert depegs["oct-2025"] == {"USDe": 0.65}

@@ -13,6 +13,7 @@ from marginlab import (
     Account,
     Contract,
     Convention,
+    Conversion,
     Position,
     Rules,
     Switch,
@@ -24,6 +25,8 @@ from marginlab import (
 )
 from marginlab.markets import venues
 from marginlab.markets.venues import TOPICS, Practice, practices
+
+from ..refusals import assert_refused
 
 STATED = ("convention", "fees", "switching", "rules", "liquidation_fees", "out_of_service")
 SOURCED = [(name, what) for name in venue_names() for what in STATED if getattr(venue(name), what) is not None]
@@ -571,3 +574,61 @@ def test_an_unknown_topic_is_refused_with_the_known_ones(bad):
     with pytest.raises(ValueError, match=r"^topic must be one of ") as refusal:
         practices(bad)
     assert str(refusal.value) == f"topic must be one of {', '.join(map(repr, TOPICS))}, not {bad!r}"
+
+
+# --- collateral -----------------------------------------------------------------------------------------------
+
+# What venues' pages say, by hand: what counts of so much, at a price.
+COUNTED = [
+    ("binance", None, "BTC", 2, 50_000, 95_000),
+    ("binance", None, "FDUSD", 1_000, 1, 989),
+    ("bybit", None, "BTC", 15, 100_000, 1_455_000),
+    ("bybit", None, "BTC", 60, 1, 44.8),
+    ("okx", None, "USDT", 11_000_000, 1, 10_300_000),
+    ("okx", "2024-07-17", "BETH", 3_000, 1_000, 2_050_000),
+    ("okx", "2024-07-18", "BETH", 3_000, 1_000, 2_750_000),
+    ("bitget", None, "BTC", 10, 60_000, 582_000),
+    ("mexc", None, "BTC", 2, 1, 1.945),
+    ("krakenfutures", "2024", "BTC", 0.5, 35_000, 16_975),
+    ("krakenfutures", None, "USDT", 100, 1, 99),
+    ("bitmex", None, "XBT", 1, 100, 98),
+    ("htx", None, "BTC", 1, 1_000, 950),
+    ("aster", None, "WBETH", 1, 1_000, 900),
+]
+
+
+@pytest.mark.parametrize(("name", "date", "asset", "amount", "price", "counted"), COUNTED)
+def test_collateral_counts_as_the_venue_says(name, date, asset, amount, price, counted):
+    said = venue(name, date=date).collateral_ratio(asset)
+    assert said.value.counted(amount, price) == pytest.approx(counted)
+    assert said.confidence in ("A", "B", "C")
+    assert said.date
+    assert said.source
+
+
+def test_every_ratio_that_is_stated_is_one():
+    stated = {(name, asset) for name in venue_names() for asset in venue(name).collateral_assets}
+    assert len(stated) == 44
+    lost = {("krakenfutures", "BTC"), ("krakenfutures", "ETH")}
+    for name, asset in stated - lost:
+        assert 0 < venue(name).collateral_ratio(asset).value.ratios[0] <= 1
+    for name, asset in lost:
+        assert_refused(lambda name=name, asset=asset: venue(name).collateral_ratio(asset), "asset", "2025-02-27")
+
+
+@pytest.mark.parametrize(("name", "asset", "known"), [("binance", "DOGE", "FDUSD"), ("dydx", "BTC", "of none")])
+def test_a_ratio_that_is_not_known_is_refused_by_name(name, asset, known):
+    call = lambda: venue(name).collateral_ratio(asset)  # noqa: E731
+    assert_refused(call, "asset", repr(asset))
+    assert_refused(call, "asset", known)
+
+
+def test_venues_convert_collateral_as_they_say_and_others_only_when_they_liquidate():
+    said = {name: venue(name).rules.value.conversion for name in venue_names()}
+    assert {name for name, one in said.items() if one != Conversion()} == {"binance", "krakenfutures", "aster"}
+    assert (said["binance"].above, said["aster"].above) == (5_000, 10_000)
+    assert said["binance"].fee_of("BTC") == 0.025
+    kraken = said["krakenfutures"]
+    assert (kraken.above, kraken.with_losses, kraken.order) == (30_000, True, "lowest haircut")
+    assert [kraken.fee_of(asset) for asset in ("USDT", "BTC")] == [0.0005, 0.005]
+    assert venue("binance").rules_for(["SOLUSDT"]).conversion == said["binance"]

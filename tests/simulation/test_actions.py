@@ -744,9 +744,9 @@ def test_the_whole_account_is_made_isolated_but_for_what_is_already():
     ]
     # The pool's equity before, its own after: 100 + 4 − 4 and 13 + 4; requirements 2 × 6.5 and 6.5
     first, _, last = outcome.ledger
-    assert dataclasses.astuple(first.before) == (100, 0, 1, 100, 13, INF)
-    assert dataclasses.astuple(first.after) == (87, 13, 1, 17, 6.5, INF)
-    assert dataclasses.astuple(last.after) == (74, 13, -1, 9, 6.5, INF)
+    assert dataclasses.astuple(first.before) == (100, 0, 1, 100, 13, INF, ())
+    assert dataclasses.astuple(first.after) == (87, 13, 1, 17, 6.5, INF, ())
+    assert dataclasses.astuple(last.after) == (74, 13, -1, 9, 6.5, INF, ())
 
 
 def test_the_whole_account_is_made_cross_but_for_what_is_already():

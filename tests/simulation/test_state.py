@@ -225,7 +225,7 @@ def test_what_the_wallet_can_spare_counts_losses_but_no_profits():
         ([47_500.0, 2_900.0, 1.0], 590.0),
     ):
         state, look = look_at(account, marks)
-        assert state.spare(look) == pytest.approx([spare])
+        assert state.spare(look, 0) == pytest.approx([spare])
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,8 @@ def stated(value: object) -> object:
 
 
 def told(settings: Convention | Rules) -> Vector:
-    """Return a convention or rules with all their fields."""
-    return {name: stated(value) for name, value in asdict(settings).items()}
+    """Return a convention or rules with all their fields, but what is done with collateral: there is none here."""
+    return {name: stated(value) for name, value in asdict(settings).items() if name != "conversion"}
 
 
 def brackets_row(tiers: Tiers) -> Vector:
