@@ -300,7 +300,12 @@ def _by_hand(row: dict[str, Any]) -> BracketTable:
 
 @cache
 def _all() -> dict[str, Any]:
-    packed = (resources.files(__package__) / "data" / "all_brackets.json.gz").read_bytes()
+    return unpacked("all_brackets.json.gz")
+
+
+def unpacked(*place: str) -> dict[str, Any]:
+    """Return what one of the packed files among the data holds."""
+    packed = resources.files(__package__).joinpath("data", *place).read_bytes()
     found: dict[str, Any] = json.loads(zlib.decompress(packed, zlib.MAX_WBITS | 16))  # 16: in gzip's wrapping
     return found
 
