@@ -65,6 +65,8 @@ VENUES = {
     "binance-spot": "Binance's spot market",
     "binance-coin-m": "Binance COIN-M",
 }
+# How long a candle may be, and how far apart settlements may lie, in minutes.
+STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "8h": 480}
 CANDLES_FROM = "Binance (BTspaceC/crypto-swing-backtest)"
 
 
@@ -539,7 +541,7 @@ def _found(event: str, rows: tuple[Recorded, ...], asked: dict[str, str]) -> Rec
 
 
 def _regular(start: str, n: int, step: str) -> Times:
-    times = np.datetime64(start, "m") + np.arange(n) * np.timedelta64(int(step[:-1]), step[-1])
+    times: Times = np.datetime64(start, "m") + np.arange(n) * np.timedelta64(STEPS[step], "m")
     times.setflags(write=False)
     return times
 

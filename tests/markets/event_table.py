@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from marginlab.markets.events import RecordedPath
+from marginlab.markets.events import STEPS, RecordedPath
 
 EVENTS = Path(__file__).parents[2] / "marginlab" / "markets" / "data" / "events"
 FIELDS = ("open", "high", "low", "close")
@@ -50,9 +50,9 @@ def path_row(candles: Sequence[Candle], **said: Any) -> dict[str, Any]:
 def funding_row(settled: Sequence[tuple[str, str]], **said: Any) -> dict[str, Any]:
     """Return funding as a file keeps it, or refuse times that are not regular."""
     times = [np.datetime64(time, "m") for time, _ in settled]
-    # How often it falls due follows from the times: a single one says nothing.
-    step = f"{(times[1] - times[0]) // np.timedelta64(1, 'h')}h" if len(times) > 1 else ""
-    found = gaps(times, step) if step else ["there must be two settlements at least"]
+    # How often it falls due follows from the first two times.
+    step = next((step for step in STEPS if times[1:2] == [times[0] + length(step)]), None)
+    found = gaps(times, step) if step else ["the first two settlements must lie a step apart"]
     if found:
         raise ValueError(f"{' '.join(said[field] for field in FUNDING)} funding: {'; '.join(found)}")
     return {**said, "from": str(times[0]), "step": step, "rates": [float(rate) for _, rate in settled]}
@@ -60,7 +60,7 @@ def funding_row(settled: Sequence[tuple[str, str]], **said: Any) -> dict[str, An
 
 def length(step: str) -> np.timedelta64:
     """Return how long a step is."""
-    return np.timedelta64(int(step[:-1]), step[-1])
+    return np.timedelta64(STEPS[step], "m")
 
 
 def gaps(times: Sequence[np.datetime64], step: str) -> list[str]:
@@ -84,11 +84,9 @@ def columns(path: RecordedPath) -> np.ndarray:
 
 def summed(path: RecordedPath, step: str) -> dict[np.datetime64, list[float]]:
     """Return a path in a coarser step, as far as its candles are whole."""
-    part = length(step) // length(path.step)
+    part = STEPS[step] // STEPS[path.step]
     # A datetime64 in minutes counts them from 1970: where a coarser candle begins, the count is a multiple of it.
-    starts = [
-        i for i, time in enumerate(path.times) if time.astype(int) % (length(step) // np.timedelta64(1, "m")) == 0
-    ]
+    starts = [i for i, time in enumerate(path.times) if time.astype(int) % STEPS[step] == 0]
     whole = [slice(i, i + part) for i in starts if i + part <= len(path.times)]
     return {
         path.times[one.start]: [
@@ -107,7 +105,7 @@ def disagreements(paths: Sequence[RecordedPath]) -> list[str]:
     for fine in paths:
         for coarse in paths:
             same = all(getattr(fine, field) == getattr(coarse, field) for field in PATH[:3])
-            if not same or length(fine.step) >= length(coarse.step):
+            if not same or STEPS[fine.step] >= STEPS[coarse.step]:
                 continue
             of_finer, stated = summed(fine, coarse.step), columns(coarse).tolist()
             found += [
