@@ -1,9 +1,9 @@
 """Prices that were: real events, as four-hour candles of BTC and ETH and as the record of many coins in finer steps.
 
-:func:`event` is what the replays take: Binance USD-M perpetuals BTCUSDT and ETHUSDT, four-hour candles of last trades.
-:func:`event_record` is everything on record of an event: marks beside last trades, coin by coin, hour by hour, and
-around the lows by the minute where that is known; August 2024 too. Prices are in USDT, times are UTC, and a candle is
-labelled by its open.
+:func:`marginlab.event` is what the replays take: Binance USD-M perpetuals BTCUSDT and ETHUSDT, four-hour candles of
+last trades. :func:`marginlab.event_record` is everything on record of an event: marks beside last trades, coin by
+coin, hour by hour, and around the lows by the minute where that is known; August 2024 too. Prices are in USDT, times
+are UTC, and a candle is labelled by its open.
 
 Source of the four-hour candles: the venue's record by way of the public collection BTspaceC/crypto-swing-backtest,
 compared with second copies. In the record each path names its own source.
@@ -27,11 +27,12 @@ Four things to know before reading a low:
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Any, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -279,6 +280,48 @@ class RecordedFunding:
 Recorded = TypeVar("Recorded", RecordedPath, RecordedFunding)
 
 
+class PathRow(TypedDict):
+    """Prices as an event's file keeps them, in whole ticks of which 10 to the power of `decimals` are one.
+
+    `open` is counted from the close before, `close` from the open, `high` and `low` outwards from the two of them.
+    """
+
+    symbol: str
+    venue: str
+    kind: str
+    step: str
+    source: str
+    confidence: str
+    note: NotRequired[str]
+    lowest_mark: NotRequired[float]
+    start: str
+    decimals: int
+    open: list[int]
+    high: list[int]
+    low: list[int]
+    close: list[int]
+
+
+class FundingRow(TypedDict):
+    """Funding as an event's file keeps it."""
+
+    symbol: str
+    venue: str
+    source: str
+    confidence: str
+    start: str
+    step: str
+    rates: list[float]
+
+
+class EventFile(TypedDict):
+    """All that is in an event's file."""
+
+    notes: list[str]
+    paths: list[PathRow]
+    funding: list[FundingRow]
+
+
 @dataclass(frozen=True, eq=False)
 class EventRecord:
     """Everything on record of an event.
@@ -424,7 +467,7 @@ def record_names() -> tuple[str, ...]:
 
 @cache
 def _record(name: str) -> EventRecord:
-    read = unpacked("events", f"{name}.json.gz")
+    read: EventFile = json.loads(unpacked("events", f"{name}.json.gz"))
     paths = [path_of(row) for row in read["paths"]]
     fundings = [funding_of(row) for row in read["funding"]]
     if not any((one.venue, one.kind) == ("binance", "last") for one in paths):
@@ -439,23 +482,21 @@ def _record(name: str) -> EventRecord:
     )
 
 
-def path_of(row: dict[str, Any]) -> RecordedPath:
-    """Return prices as a file keeps them, in whole ticks.
-
-    `open` is counted from the close before, `close` from the open, `high` and `low` outwards from the two of them.
-    """
-    moved = {field: np.array(row[field], dtype=np.int64) for field in ("open", "high", "low", "close")}
-    walk = np.stack([moved["open"], moved["close"]], axis=1).cumsum(dtype=np.int64).reshape(-1, 2)
-    high, low = walk.max(axis=1) + moved["high"], walk.min(axis=1) - moved["low"]
+def path_of(row: PathRow) -> RecordedPath:
+    """Return the prices of a file's row."""
+    moves = np.array([row["open"], row["close"]], dtype=np.int64)
+    walk = moves.T.cumsum(dtype=np.int64).reshape(-1, 2)
+    high = walk.max(axis=1) + np.array(row["high"], dtype=np.int64)
+    low = walk.min(axis=1) - np.array(row["low"], dtype=np.int64)
     # One division of two whole numbers gives the very float of the decimals that the venue wrote.
-    ticks = 10.0 ** row["decimals"]
+    ticks = float(10 ** row["decimals"])
     open_, high, low, close = (_kept(prices / ticks) for prices in (walk[:, 0], high, low, walk[:, 1]))
     return RecordedPath(
         symbol=row["symbol"],
         venue=row["venue"],
         kind=row["kind"],
         step=row["step"],
-        times=_regular(row["from"], len(walk), row["step"]),
+        times=_regular(row["start"], len(walk), row["step"]),
         open=open_,
         high=high,
         low=low,
@@ -467,12 +508,12 @@ def path_of(row: dict[str, Any]) -> RecordedPath:
     )
 
 
-def funding_of(row: dict[str, Any]) -> RecordedFunding:
-    """Return funding as a file keeps it."""
+def funding_of(row: FundingRow) -> RecordedFunding:
+    """Return the funding of a file's row."""
     return RecordedFunding(
         symbol=row["symbol"],
         venue=row["venue"],
-        times=_regular(row["from"], len(row["rates"]), row["step"]),
+        times=_regular(row["start"], len(row["rates"]), row["step"]),
         rates=_kept(np.array(row["rates"])),
         source=row["source"],
         confidence=row["confidence"],

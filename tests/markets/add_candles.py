@@ -106,7 +106,7 @@ def add(file: Path, first: str, last: str, folder: Path, notes: list[str]) -> li
             f"{one.low.min() / one.open[0] - 1:.1%} from first open to low"
             for one in map(path_of, paths)
         ),
-        *(f"{row['symbol']} funding: {len(row['rates'])} from {row['from']}" for row in funding),
+        *(f"{row['symbol']} funding: {len(row['rates'])} from {row['start']}" for row in funding),
     ]
 
 

@@ -1,6 +1,6 @@
 """The prices on record as `marginlab/markets/data/events` keeps them: how a row is written, and what is checked of it.
 
-A file is one event. Its prices are whole ticks, each counted from the one before, as `path_of` in
+A file is one event. Its prices are whole ticks, each counted from the one before, as `PathRow` in
 `marginlab.markets.events` says, which packs well.
 """
 
@@ -44,7 +44,7 @@ def path_row(candles: Sequence[Candle], **said: Any) -> dict[str, Any]:
         "close": close - open_,
     }
     said = {key: value for key, value in said.items() if value not in (None, "")}
-    return {**said, "from": str(times[0]), "decimals": decimals} | {key: one.tolist() for key, one in moved.items()}
+    return {**said, "start": str(times[0]), "decimals": decimals} | {key: one.tolist() for key, one in moved.items()}
 
 
 def funding_row(settled: Sequence[tuple[str, str]], **said: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def funding_row(settled: Sequence[tuple[str, str]], **said: Any) -> dict[str, An
     found = gaps(times, step) if step else ["the first two settlements must lie a step apart"]
     if found:
         raise ValueError(f"{' '.join(said[field] for field in FUNDING)} funding: {'; '.join(found)}")
-    return {**said, "from": str(times[0]), "step": step, "rates": [float(rate) for _, rate in settled]}
+    return {**said, "start": str(times[0]), "step": step, "rates": [float(rate) for _, rate in settled]}
 
 
 def length(step: str) -> np.timedelta64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 
 from marginlab import event, event_names, event_record, record_names
-from marginlab.markets.events import STEPS, VENUES, _rows, _time
+from marginlab.markets.events import STEPS, VENUES
 
 from .event_table import EVENTS, columns, disagreements, gaps, impossible, summed
 
 # What the collected prices were found to be, by other programs and before this table was made: of each coin its lows,
 # and of coins at two venues how far their hourly closes were apart.
 FOUND = json.loads(Path(__file__).with_name("expected_events.json").read_text(encoding="utf-8"))
+MARKS = list(csv.DictReader((EVENTS.parent / "marks.csv").read_text(encoding="utf-8").splitlines()))
 BYTES = 700_000
 # First day, last day, coins with hourly marks at Binance, and the coins at other venues whose marks are known.
 WINDOWS = {
@@ -120,12 +122,11 @@ def test_each_side_of_a_comparison_has_the_low_that_was_found(side):
         assert float(path.low.min()) == float(row[f"low_{side}"]), row
 
 
-@pytest.mark.parametrize(
-    "row", list(_rows("marks.csv")), ids=lambda row: f"{row['event']} {row['symbol']} {row['side']}"
-)
+@pytest.mark.parametrize("row", MARKS, ids=lambda row: f"{row['event']} {row['symbol']} {row['side']}")
 def test_the_known_extremes_of_the_mark_are_met(row):
     path = event_record(row["event"]).path(row["symbol"], kind="mark", venue="binance")
-    within = (path.times >= _time(row["from_utc"])) & (path.times < _time(row["to_utc"]))
+    begins, ends = (np.datetime64(row[side].removesuffix("Z")) for side in ("from_utc", "to_utc"))
+    within = (path.times >= begins) & (path.times < ends)
     found = path.low[within].min() if row["side"] == "low" else path.high[within].max()
     assert round(float(found), 2) == float(row["price"])
     # The lowest of the whole event, not only of the hours in which it was looked for.
