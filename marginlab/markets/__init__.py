@@ -1,7 +1,17 @@
 """Markets: what venues and prices look like."""
 
 from .brackets import BracketTable
-from .events import Event, PricePath, event, event_names
+from .events import (
+    Event,
+    EventRecord,
+    PricePath,
+    RecordedFunding,
+    RecordedPath,
+    event,
+    event_names,
+    event_record,
+    record_names,
+)
 from .own_brackets import Brackets
 from .price_models import (
     DAYS_PER_YEAR,
@@ -27,17 +37,22 @@ __all__ = [
     "Brackets",
     "Diffusion",
     "Event",
+    "EventRecord",
     "FlashCrash",
     "JumpDiffusion",
     "MeanReversion",
     "Practice",
     "PriceModel",
     "PricePath",
+    "RecordedFunding",
+    "RecordedPath",
     "Sourced",
     "Venue",
     "event",
     "event_names",
+    "event_record",
     "practices",
+    "record_names",
     "venue",
     "venue_names",
 ]

@@ -300,9 +300,14 @@ def _by_hand(row: dict[str, Any]) -> BracketTable:
 
 @cache
 def _all() -> dict[str, Any]:
-    packed = (resources.files(__package__) / "data" / "all_brackets.json.gz").read_bytes()
-    found: dict[str, Any] = json.loads(zlib.decompress(packed, zlib.MAX_WBITS | 16))  # 16: in gzip's wrapping
+    found: dict[str, Any] = json.loads(unpacked("all_brackets.json.gz"))
     return found
+
+
+def unpacked(*place: str) -> str:
+    """Return the text of one of the packed files among the data."""
+    packed = resources.files(__package__).joinpath("data", *place).read_bytes()
+    return zlib.decompress(packed, zlib.MAX_WBITS | 16).decode()  # 16: in gzip's wrapping
 
 
 def _packed(venue: str) -> dict[str, Any]:

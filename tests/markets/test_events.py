@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marginlab import event, event_names
-from marginlab.markets.events import ORDERS, PRICES, SYMBOLS, TITLES
+from marginlab.markets.events import ORDERS, PRICES, SYMBOLS
 
 # Size of each move, worked out from Binance's own record apart from this package (USDT, four-hour candles of last
 # trades): candles, settlements; then for each symbol first open, highest high, lowest low, the candle of that low,
@@ -46,7 +46,7 @@ KNOWN = {
     }),
 }  # fmt: skip
 
-# The lowest mark of each older event (one source for the mark): BTC, ETH. Later marks are not on record.
+# The lowest mark of each older event (one source for the mark): BTC, ETH. Of later events these candles have no marks.
 LOWEST_MARK = {
     "covid-2020": (3801.83, 87.09),
     "may-2021": (29563.37, 1764.26),
@@ -246,7 +246,7 @@ def test_asking_for_a_path_leaves_the_table_as_it_is():
 def test_an_unknown_event_is_refused_with_the_known_ones(bad):
     with pytest.raises(ValueError, match=r"^name must be one of ") as refusal:
         event(bad)
-    assert all(repr(name) in str(refusal.value) for name in TITLES)
+    assert all(repr(name) in str(refusal.value) for name in event_names())
     assert repr(bad) in str(refusal.value)
 
 
