@@ -64,6 +64,7 @@ class Position:
     margin: float | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.instance("contract", self.contract, Contract)
         if _checks.single("size", self.size) == 0:
             raise ArgumentError("size", "must not be 0")
@@ -138,15 +139,13 @@ class Account:
     isolated: Bools = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orders, Iterable):
-            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
-        contracts, orders = tuple(self.contracts), tuple(self.orders)
-        for order in orders:
-            _checks.instance("orders", order, Order)
+        contracts = _checks.instances("contracts", self.contracts, Contract)
+        orders = _checks.instances("orders", self.orders, Order)
         check_alike([*contracts, *(order.contract for order in orders)])
         _checks.instance("convention", self.convention, Convention)
-        n, named = len(contracts), isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
-        modes = (self.mode,) * n if named else tuple(self.mode)
+        n = len(contracts)
+        one = isinstance(self.mode, str) or not isinstance(self.mode, Iterable)
+        modes = (self.mode,) * n if one else _checks.instances("mode", self.mode, str)
         if len(modes) != n:
             raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
         isolated = np.array([_checks.one_of("mode", mode, MODES) == "isolated" for mode in modes])
@@ -203,6 +202,7 @@ class Account:
         Account
             With one entry a position, in their order.
         """
+        positions = _checks.instances("positions", positions, Position)
         return cls(
             wallet=_checks.numbers("wallet", wallet),
             contracts=[position.contract for position in positions],
@@ -250,6 +250,7 @@ class Account:
         4000.0
         """
         cash = _checks.single("balance", balance, _checks.not_negative)
+        positions = _checks.instances("positions", positions, Position)
         set_aside = sum(position.margin or 0.0 for position in positions)
         account = cls.of(positions, wallet=cash - set_aside, convention=convention)
         for refusal in account.order_refusals():

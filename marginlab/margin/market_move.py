@@ -61,6 +61,7 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     >>> print(f"{liquidation_move(account, [50_000.0])[0]:.4%}")
     -9.0909%
     """
+    _checks.instance("account", account, Account)
     _checks.one_of("toward", toward, TOWARD)
     marks = account.as_marks(marks)
     beta = _checks.numbers("beta", beta)

@@ -53,6 +53,7 @@ class Order:
     reduce_only: bool = False
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.instance("contract", self.contract, Contract)
         if _checks.single("size", self.size) == 0:
             raise ArgumentError("size", "must not be 0")

@@ -51,6 +51,7 @@ class Growth:
     initial: float | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.single("factor", self.factor, _checks.positive)
         _checks.between("power", self.power, 0, 2, open_below=True)
         _checks.one_of("how", self.how, HOW)
@@ -113,7 +114,7 @@ class Tiers:
     rates
         Maintenance rate of each bracket, a fraction of notional in [0, 1), not falling.
     deductions
-        What is taken off in each bracket, in the contract's currency. ``None`` derives
+        What is taken off in each bracket, in the contract's currency, never more than is asked for. ``None`` derives
         it so that *M* has no jumps, :math:`c_n = c_{n-1} + f_n (r_n - r_{n-1})`;
         ``0`` is for venues that charge one rate on the whole position, where *M* jumps.
     max_leverage
@@ -154,6 +155,7 @@ class Tiers:
     growth: Growth | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         floors = _checks.not_negative("floors", self.floors)
         rates = _checks.not_negative("rates", self.rates)
         if floors.ndim != 1 or floors.size == 0 or floors[0] != 0 or (np.diff(floors) <= 0).any():
@@ -189,10 +191,28 @@ class Tiers:
     def _deductions(self, floors: Floats, rates: Floats) -> Floats:
         """Return the stated deductions, or those that leave no jump."""
         if self.deductions is not None:
-            return _one_a_bracket("deductions", _checks.not_negative("deductions", self.deductions), rates)
+            return self._stated_deductions(floors, rates, self.deductions)
         if self.measured_in == "contracts" and self.growth is None:
             raise ArgumentError("deductions", "must be given (0 for none) where brackets count contracts, not None")
         return np.concatenate([[0.0], np.cumsum(floors[1:] * np.diff(rates))])
+
+    def _stated_deductions(self, floors: Floats, rates: Floats, given: ArrayLike) -> Floats:
+        """Return deductions, none of which takes off more than its bracket asks for.
+
+        Only at the beginning of the first one it may: there no maintenance margin is asked for, see `table`.
+        """
+        stated = _one_a_bracket("deductions", _checks.not_negative("deductions", given), rates)
+        if self.measured_in == "contracts" and stated.any():
+            raise ArgumentError("deductions", f"must be 0 where brackets count contracts, not {_checks.shown(given)}")
+        most = rates * np.append(floors[1:], _checks.LARGEST)[[0, *range(floors.size - 1)]]
+        large = stated > most * (1 + 1e-9)
+        if large.any():
+            i = int(large.argmax())
+            raise ArgumentError(
+                "deductions",
+                f"must leave a maintenance margin, so be at most {most[i]:,.10g} in bracket {i + 1}, not {stated[i]:,.10g}",
+            )
+        return stated
 
     def _max_leverage(self, rates: Floats) -> Floats:
         """Return the stated limits; the initial margin they imply may not undercut maintenance."""
@@ -243,20 +263,25 @@ class Tiers:
         """Floors, rates, deductions and leverage limits as arrays.
 
         A rate that is at least what has grown has two brackets: up to where that is more, and from there on, where
-        it is all there is.
+        it is all there is. So has a first bracket with a deduction: where it would take off more than is asked for,
+        nothing is.
         """
         columns = (self.floors, self.rates, self.deductions, self.max_leverage)
         floors, rates, deductions, limits = (np.asarray(column, dtype=float) for column in columns)
         if self.growth is not None and self.growth.how == "at least":
             floors = np.append(floors, self.growth.amount(0.0, rates[0]))
             rates, deductions, limits = np.append(rates, 0.0), np.append(deductions, 0.0), np.append(limits, limits)
+        if deductions[0] > 0:
+            free = np.minimum(deductions[0] / rates[0], np.append(floors, np.inf)[1])
+            floors, limits = np.insert(floors, 1, free), np.insert(limits, 0, limits[0])
+            rates, deductions = np.insert(rates, 0, 0.0), np.insert(deductions, 0, 0.0)
         return floors, rates, deductions, limits
 
     @cached_property
     def factors(self) -> Floats:
         """What the rate grows by in each bracket of `table`, for each unit to the power; 0 where it stands still."""
         if self.growth is None:
-            return np.zeros(len(self.floors))
+            return np.zeros(len(self.table[0]))
         return np.array([self.growth.factor] if self.growth.how == "added" else [0.0, self.growth.factor])
 
     @cached_property

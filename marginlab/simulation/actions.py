@@ -29,6 +29,7 @@ class Action(ABC):
     position: int | None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.count("step", self.step, least=0)
         if self.position is not None or isinstance(self, OfPosition):
             _checks.count("position", self.position, least=0)
@@ -276,6 +277,7 @@ class TopUp:
     budget: float = np.inf
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.count("every", self.every)
         _checks.between("target", self.target, 0, 1, open_below=True)
         _checks.between("budget", self.budget, 0, np.inf)
