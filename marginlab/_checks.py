@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
@@ -165,11 +165,17 @@ def instance(name: str, value: object, kind: type[Kind]) -> Kind:
 
 def instances(name: str, value: object, kind: type[Kind]) -> tuple[Kind, ...]:
     """Return several of a class, which must come in an order: a set has none."""
-    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
-        raise ArgumentError(name, f"must be a list of the class {kind.__name__}, not {shown(value)}")
-    taken = tuple(instance(name, one, kind) for one in islice(value, MANY + 1))
-    if len(taken) > MANY:
-        raise ArgumentError(name, f"must be {MANY:,} or fewer")
+    several = listed(name, value, f"of the class {kind.__name__}", MANY)
+    return tuple(instance(name, one, kind) for one in several)
+
+
+def listed(name: str, value: object, what: str, most: int) -> tuple[object, ...]:
+    """Return things that come in an order, so no set, and with an end, so only as many of an iterator."""
+    if isinstance(value, str | bytes | set | frozenset) or not isinstance(value, Iterable):
+        raise ArgumentError(name, f"must be a list {what}, not {shown(value)}")
+    taken = tuple(islice(value, most + 1))
+    if len(taken) > most:
+        raise ArgumentError(name, f"must be at most {most:,}")
     return taken
 
 
@@ -185,8 +191,8 @@ def words(name: str, value: object) -> str:
 
 
 def named(name: str, value: object) -> str:
-    """Return what something may be called: text of one line that begins and ends with a letter, and is not long."""
-    if not isinstance(value, str) or not value or value != value.strip() or not words(name, value).isprintable():
+    """Return what something may be called: text of one line without space around it, and not long."""
+    if not isinstance(value, str) or words(name, value).strip().splitlines() != [value]:
         raise ArgumentError(name, f"must be a name, not {shown(value)}")
     if len(value) > LONGEST_NAME:
         raise ArgumentError(name, f"must be a name of up to {LONGEST_NAME} letters, not of {len(value):,}")

@@ -14,6 +14,8 @@ import numpy as np
 from ._checks import ArgumentError, one_of
 
 MINUS = "−"
+# What a spreadsheet takes for the beginning of a formula, and what keeps it from doing so.
+FORMULA, AS_WORDS = ("=", "+", "-", "@", "\t", "\r"), "'"
 
 
 def money(amount: float) -> str:
@@ -401,7 +403,7 @@ def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     Returns
     -------
     str
-        Comma-separated, as RFC 4180 has it.
+        Comma-separated, as RFC 4180 has it; words as :func:`as_cell` has them.
 
     Examples
     --------
@@ -410,9 +412,51 @@ def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")  # as RFC 4180 has it; with less, a lone \r would not be quoted
-    writer.writerow(head)
+    writer.writerow(map(as_cell, head))
     writer.writerows([_digits(value) for value in row] for row in rows)
     return out.getvalue()
+
+
+def as_cell(words: str) -> str:
+    """Return words as a cell of a spreadsheet, which must not take them for a formula and run it.
+
+    Parameters
+    ----------
+    words
+        Any text.
+
+    Returns
+    -------
+    str
+        With an apostrophe before what would begin a formula; :func:`of_cell` takes it away.
+
+    Examples
+    --------
+    >>> as_cell("=1+1"), as_cell("BTC")
+    ("'=1+1", 'BTC')
+    """
+    return AS_WORDS + words if words.lstrip(AS_WORDS).startswith(FORMULA) else words
+
+
+def of_cell(cell: str) -> str:
+    """Return the words of a cell that :func:`as_cell` wrote.
+
+    Parameters
+    ----------
+    cell
+        Any text.
+
+    Returns
+    -------
+    str
+        Without the apostrophe before what would begin a formula.
+
+    Examples
+    --------
+    >>> of_cell("'=1+1"), of_cell("BTC"), of_cell(as_cell("'=1"))
+    ('=1+1', 'BTC', "'=1")
+    """
+    return cell.removeprefix(AS_WORDS) if as_cell(cell) != cell else cell
 
 
 class Link(NamedTuple):
@@ -547,4 +591,4 @@ def _cell(cell: Cell, linked: bool) -> str:
 def _digits(value: object) -> object:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
-    return value
+    return as_cell(value) if isinstance(value, str) else value

@@ -70,7 +70,7 @@ class Share:
         Raises
         ------
         ArgumentError
-            For a confidence out of its range.
+            For a confidence out of its range, and counts that are none.
 
         Examples
         --------
@@ -78,6 +78,8 @@ class Share:
         >>> round(one.low, 4), round(one.high, 4)
         (0.0552, 0.1744)
         """
+        if _checks.count("hits", hits, least=0) > _checks.count("paths", paths):
+            raise ArgumentError("hits", f"must be at most the paths ({paths}), not {hits}")
         z = NormalDist().inv_cdf((1 + _checks.between("confidence", confidence, 0, 1, open_above=True)) / 2)
         share, spread = hits / paths, z * z / paths
         middle = (share + spread / 2) / (1 + spread)

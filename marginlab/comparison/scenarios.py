@@ -76,7 +76,7 @@ def stress_map(
     Raises
     ------
     ArgumentError
-        For moves of -1 or below.
+        For moves of -1 or below, accounts that hold other positions than each other, and marks of another shape.
 
     Examples
     --------
@@ -88,9 +88,10 @@ def stress_map(
     """
     btc, rest = (np.atleast_1d(_above_minus_one(name, value)) for name, value in (("btc", btc), ("rest", rest)))
     moves = np.stack(np.broadcast_arrays(btc[:, None], rest), axis=-1).reshape(-1, 2)
-    each = moves[:, markets_of(next(iter(accounts.values())))]
+    first, start = _alike(accounts, marks)
+    each = moves[:, markets_of(first)]
     way = np.arange(1, SHOCK_STEPS + 1) / SHOCK_STEPS
-    paths = np.asarray(marks) * np.exp(way[:, None] * np.log1p(each)[:, None, :])
+    paths = start * np.exp(way[:, None] * np.log1p(each)[:, None, :])
     outcomes = outcomes_of(accounts, paths, rules=rules).values()
     shape = (len(outcomes), btc.size, rest.size)
     return StressMap(
@@ -239,7 +240,7 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
     Raises
     ------
     ArgumentError
-        For another name, and for marks of another shape.
+        For another name, accounts that hold other positions than each other, and marks of another shape.
 
     Examples
     --------
@@ -251,9 +252,8 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
     """
     happened = event(name)
     path = happened.path()
-    first = next(iter(accounts.values()))
+    first, marks = _alike(accounts, marks)
     market = markets_of(first)
-    marks = first.as_marks(marks)
     prices, funding = marks * (path.prices / path.prices[0])[:, market], path.funding[:, market]
     return Replay(
         event=name,
@@ -264,6 +264,26 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
         start={column: float(account.equity(marks)) for column, account in accounts.items()},
         outcomes=outcomes_of(accounts, prices, rules=rules, funding=funding, record=("equity",)),
     )
+
+
+def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, Floats]:
+    """Return the first of accounts that hold the same positions, and one mark for each of these."""
+    if not isinstance(accounts, Mapping) or not accounts:
+        raise ArgumentError("accounts", f"must be one or more by name, not {_checks.shown(accounts)}")
+    first, *others = _checks.instances("accounts", accounts.values(), Account)
+    for name, one in accounts.items():
+        if one.lead:
+            raise ArgumentError("accounts", f"must each be one account, not an array of them as {name!r} is")
+    for one in others:
+        same = one.contracts == first.contracts and all(
+            np.array_equal(getattr(one, column), getattr(first, column)) for column in ("size", "entry")
+        )
+        if not same:
+            raise ArgumentError("accounts", "must hold the same positions in the same order")
+    at = first.as_marks(marks)
+    if at.ndim > 1:
+        raise ArgumentError("marks", f"must be one a position ({len(first.contracts)}), not of shape {at.shape}")
+    return first, at
 
 
 def outcomes_of(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
+from typing import cast
 
 from .. import _checks
 from .._checks import ArgumentError
@@ -13,6 +14,8 @@ from ..formatting import Table
 
 # What a control can be set to: a number, or a word.
 Value = float | str
+# So many values may a control have: a slider has no more places on a screen.
+MOST_VALUES = 2_000
 # What an explorer draws at some values, a figure of plotly's and a sentence, and what it tabulates.
 Draw = Callable[..., tuple[object, str]]
 Tabulate = Callable[..., Table]
@@ -40,7 +43,8 @@ class Control:
     form: str = "{}"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        values = _checks.listed("values", self.values, "of numbers or words", MOST_VALUES)
+        object.__setattr__(self, "values", tuple(map(_value, values)))
         if not self.values or len(set(self.values)) != len(self.values):
             raise ArgumentError("values", f"must be one or more, each once, not {list(self.values)!r}")
         if self.start is None:
@@ -93,7 +97,7 @@ def choices(values: Iterable[Value], *, label: str = "", start: Value | None = N
     >>> choices([1, 5, 20], form="{}x").written
     ['1x', '5x', '20x']
     """
-    return Control(tuple(values), label, start, form)  # type: ignore[arg-type]
+    return Control(values, label, start, form)  # type: ignore[arg-type]
 
 
 def steps(
@@ -131,8 +135,17 @@ def steps(
         raise ArgumentError("step", f"must be above 0 and last not below first, not {first}, {last}, {step}")
     if (high - low) % by:
         raise ArgumentError("step", f"must lead from first to last, not {step} from {first} to {last}")
+    if high - low > by * MOST_VALUES:
+        raise ArgumentError("step", f"must lead to at most {MOST_VALUES:,} values, not {step} from {first} to {last}")
     values = tuple(float(low + by * i) for i in range(int((high - low) / by) + 1))
     return Control(values, label, start, form)  # type: ignore[arg-type]
+
+
+def _value(value: object) -> Value:
+    """Return a word, or a plain number that is finite."""
+    if isinstance(value, str):
+        return _checks.words("values", value)
+    return cast(float, value) if isinstance(value, int) else _checks.single("values", cast(float, value))
 
 
 def controls(given: Mapping[str, Control | Iterable[Value]]) -> dict[str, Control]:

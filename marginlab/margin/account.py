@@ -162,6 +162,7 @@ class Account:
         columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
         if columns["margin"][..., ~isolated].any():
             raise ArgumentError("margin", f"must be 0 for cross positions, which set none aside, not {self.margin!r}")
+        wallet.flags.writeable = isolated.flags.writeable = False
         set_to = {
             **columns,
             "wallet": _checks.plain(wallet),

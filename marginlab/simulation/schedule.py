@@ -107,6 +107,11 @@ class Plan:
         rates = np.broadcast_to(rates, (*rates.shape[:-1], self.n))
         return np.atleast_2d(rates).T if rates.any() else None
 
+    def ended(self, steps: int) -> None:
+        """Refuse a stream of rates that goes on after the last step."""
+        for _ in self._stream or ():
+            raise ArgumentError("funding", f"must have one item a step ({steps}), but goes on")
+
     def markets(self, account: Account) -> list[list[int]]:
         """Return the rows of each contract that several positions are in, those left out that are never open."""
         ever = np.asarray(np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0))
@@ -150,6 +155,8 @@ class Prices:
         lead = account.lead
         if len(lead) > 1:
             raise ArgumentError("account", f"must have at most one leading axis, not shape {lead}")
+        if 0 in lead:
+            raise ArgumentError("account", "must be one or more, not an array of none")
         self._stream: Iterator[ArrayLike] | None = None
         if isinstance(prices, Iterator):
             first = list(islice(prices, 1))
