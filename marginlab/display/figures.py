@@ -8,6 +8,7 @@ A figure has no title of its own: its question stands above it, its sentence bel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,27 @@ PERCENT = ".0%"
 MONEY = ",.0f"
 # Line ends nearer to each other than this share of a panel would write their labels across each other.
 APART = 0.1
+
+
+def as_label(words: str) -> str:
+    """Return words that a figure shows as they are: plotly takes some signs for markup, even for links.
+
+    Parameters
+    ----------
+    words
+        What somebody entered, such as a symbol.
+
+    Returns
+    -------
+    str
+        With these signs as entities.
+
+    Examples
+    --------
+    >>> as_label("BTCUSDT"), as_label("<b>&")
+    ('BTCUSDT', '&lt;b&gt;&amp;')
+    """
+    return escape(words, quote=False)
 
 
 def line(style: Style, x: Column, y: Column, name: str, *, row: int = 1, gaps: bool = False, **more: object) -> Trace:

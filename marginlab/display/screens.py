@@ -60,7 +60,7 @@ def distances(found: Comparison) -> Screen:
         The figure has no point where a position has no liquidation price, and two where the pool fails both below
         and above; the table is that of all positions.
     """
-    names = list(found.names)
+    names = [figures.as_label(name) for name in found.names]
     traces = [figures.points(figures.MARK, [0.0] * len(names), names, "mark", gaps=True)]
     for name, style in STYLES.items():
         one = found.column(name)
@@ -78,8 +78,7 @@ def distances(found: Comparison) -> Screen:
     _, cross, isolated = found.columns
     parts = [f"{one.name} {_nearest(one)}" for one in (cross, isolated)]
     sentence = (
-        f"Equity {as_amount(cross.equity)} {found.currency} behind positions worth {cross.account_leverage:.1f} times "
-        f"as much: {parts[0]}; {parts[1]}. {_common(cross, isolated)}"
+        f"Equity {as_amount(cross.equity)} {found.currency} behind {_worth(cross)}: {parts[0]}; {parts[1]}. {_common(cross, isolated)}"
     )
     return Screen(figure, sentence, found.position_table)
 
@@ -257,13 +256,16 @@ def which_mode(found: Comparison) -> Screen:
     Returns
     -------
     Screen
-        The figure shows the findings in money, as shares of the equity, a gain negative; the table all findings.
+        The figure shows the findings in money, as shares of the equity if there is any, a gain negative; the table all
+        findings.
     """
     rows = [one for one in found.findings if one.unit == "money"]
     names = [_wrapped(one.question) for one in rows]
+    # Of nothing there are no shares: then losses are shown as money.
     equity = found.columns[0].equity
+    unit, form = (equity, figures.PERCENT) if equity > 0 else (1.0, figures.MONEY)
     traces = [
-        figures.bars(style, names, np.array(losses) / equity, name, flat=True)
+        figures.bars(style, names, np.array(losses) / unit, name, flat=True)
         for style, name, losses in (
             (figures.CROSS, "all cross", [one.cross for one in rows]),
             (figures.ISOLATED, "all isolated", [one.isolated for one in rows]),
@@ -271,11 +273,11 @@ def which_mode(found: Comparison) -> Screen:
     ]
     figure = figures.chart(
         traces,
-        x="loss, as a share of the equity",
+        x="loss, as a share of the equity" if equity > 0 else f"loss, {found.currency}",
         y="in which case",
         height=170 + 42 * len(rows),
         barmode="group",
-        **NAMES_DOWN,
+        **{**NAMES_DOWN, "x_form": form},
     )
     counts = {mode: [one.better for one in found.findings].count(mode) for mode in ("cross", "isolated", "neither")}
     most = max(rows, key=lambda one: one.by if one.better != "neither" else -1.0)
@@ -289,6 +291,13 @@ def which_mode(found: Comparison) -> Screen:
             f"{most.question.rstrip('?')}. "
         )
     return Screen(figure, sentence + "This is no advice.", found.finding_table)
+
+
+def _worth(one: Snapshot) -> str:
+    """Say what the positions are worth beside the equity, or where there is none, by themselves."""
+    if one.equity > 0:
+        return f"positions worth {one.account_leverage:,.1f} times as much"
+    return f"positions worth {as_amount(float(one.account.notional(one.marks).sum()))}"
 
 
 def _nearest(one: Snapshot) -> str:

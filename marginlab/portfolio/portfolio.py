@@ -180,7 +180,10 @@ class Portfolio:
             ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
         if problems or cash is None:
             raise EntryError(problems)
-        return cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own)
+        made = ask.tried("positions", lambda: cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own))
+        if made is None:
+            raise EntryError(problems)
+        return made
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
