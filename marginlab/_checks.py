@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
 from numbers import Integral, Real
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -134,11 +134,13 @@ def between(
     return number
 
 
-def count(name: str, value: object, least: int = 1) -> int:
-    """Return a whole number that is not too small."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < least:
-        raise ArgumentError(name, f"must be a whole number of {least} or more, not {shown(value)}")
-    return int(value)
+def count(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number that is not too small, and not too large where that is asked for."""
+    whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    if not whole or cast(int, value) < least or (most is not None and cast(int, value) > most):
+        allowed = f"of {least} or more" if most is None else f"from {least} to {most:,}"
+        raise ArgumentError(name, f"must be a whole number {allowed}, not {shown(value)}")
+    return int(cast(int, value))
 
 
 def truth(name: str, value: object) -> bool:
@@ -150,9 +152,9 @@ def truth(name: str, value: object) -> bool:
 
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return `value` if it is among the words allowed."""
-    words = list(allowed)
-    if not isinstance(value, str) or value not in words:
-        raise ArgumentError(name, f"must be one of {', '.join(map(repr, words))}, not {shown(value)}")
+    known = list(allowed)
+    if not isinstance(value, str) or value not in known:
+        raise ArgumentError(name, f"must be one of {', '.join(map(repr, known))}, not {shown(value)}")
     return value
 
 
@@ -171,9 +173,10 @@ def instances(name: str, value: object, kind: type[Kind]) -> tuple[Kind, ...]:
 
 def listed(name: str, value: object, what: str, most: int) -> tuple[object, ...]:
     """Return things that come in an order, so no set, and with an end, so only as many of an iterator."""
-    if isinstance(value, str | bytes | set | frozenset) or not isinstance(value, Iterable):
+    single = not isinstance(value, Iterable) or (isinstance(value, np.ndarray) and not value.ndim)
+    if single or isinstance(value, str | bytes | set | frozenset):
         raise ArgumentError(name, f"must be a list {what}, not {shown(value)}")
-    taken = tuple(islice(value, most + 1))
+    taken = tuple(islice(cast(Iterable[object], value), most + 1))
     if len(taken) > most:
         raise ArgumentError(name, f"must be at most {most:,}")
     return taken
@@ -199,12 +202,19 @@ def named(name: str, value: object) -> str:
     return value
 
 
+def function(name: str, value: object) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise ArgumentError(name, f"must be a function, not {shown(value)}")
+
+
 def keep(record: object) -> None:
     """Let a frozen record keep plain numbers where it was given what somebody else can change, or an exact kind."""
     for name, value in vars(record).items():
         if isinstance(value, np.ndarray | np.generic) and not np.ndim(value) and not np.ma.is_masked(value):
-            object.__setattr__(record, name, value.item())
-        elif isinstance(value, Decimal | Fraction):
+            if value.dtype.kind in "biuf":
+                object.__setattr__(record, name, value.item())
+        elif isinstance(value, Fraction) or (isinstance(value, Decimal) and value.is_finite()):
             object.__setattr__(record, name, float(value))
 
 
@@ -236,7 +246,7 @@ def floats(name: str, value: ArrayLike) -> Floats:
         raise ArgumentError(name, "must be numbers without a mask: what stands under one is no number")
     try:
         # Bytes are no numbers, though numpy reads them as such.
-        if isinstance(value, bytes | bytearray | memoryview) or _holds_truths(value):
+        if isinstance(value, bytes | bytearray | memoryview) or _holds_others(value):
             raise TypeError
         array = np.asarray(value)
         # None would become nan, and words and truths would become numbers.
@@ -247,14 +257,14 @@ def floats(name: str, value: ArrayLike) -> Floats:
         raise ArgumentError(name, f"must be a number or an array of numbers, not {shown(value)}") from None
 
 
-def _holds_truths(value: object) -> bool:
-    """Whether there is True or False somewhere in lists, where numpy takes it for 1 or 0 among numbers."""
+def _holds_others(value: object) -> bool:
+    """Whether something in lists is no number, though numpy takes it for one among numbers: a truth, what is masked."""
     if not isinstance(value, list | tuple):
         return isinstance(value, np.ndarray) and value.dtype.kind == "b"
     kinds = set(map(type, value))
-    if not kinds.isdisjoint((bool, np.bool_)):
+    if not kinds.isdisjoint((bool, np.bool_, type(np.ma.masked))):
         return True
-    return not kinds.isdisjoint((list, tuple, np.ndarray)) and any(map(_holds_truths, value))
+    return not kinds.isdisjoint((list, tuple, np.ndarray)) and any(map(_holds_others, value))
 
 
 def _is_number(one: object) -> bool:

@@ -17,7 +17,7 @@ _PRINTED = re.compile(
     r""" '(?:[^'\\]++|\\.)*+(?:'|\Z) | "(?:[^"\\]++|\\.)*+(?:"|\Z) | \w++ | [()] | ,(?=\s*+[)\]}]) """,
     re.DOTALL | re.VERBOSE,
 )
-_AS_JSON = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]", ",": ""}
+_AS_JSON = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]"}
 
 
 def json_of(name: str, text: str) -> object:
@@ -46,18 +46,21 @@ def objects_of(name: str, text: str) -> object:
     except ArgumentError:
         raise
     except (ValueError, RecursionError) as wrong:
-        try:
-            return json_of(name, _PRINTED.sub(_as_json, text))
-        except ArgumentError:
-            raise
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise ArgumentError(name, f"must be JSON, or what Python prints: {wrong}") from None
+        no_json = ArgumentError(name, f"must be JSON, or what Python prints: {wrong}")
+    if not any(sign in text for sign in ("'", *_AS_JSON)):
+        raise no_json
+    try:
+        return json_of(name, _PRINTED.sub(_as_json, text))
+    except ArgumentError:
+        raise
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise no_json from None
 
 
 def _as_json(found: re.Match[str]) -> str:
     part = found.group()
     if part[0] not in "'\"":
-        return _AS_JSON.get(part, part)
+        return "" if part == "," else _AS_JSON.get(part, part)
     return json.dumps(part[1:-1] if "\\" not in part and part[-1] == part[0] else ast.literal_eval(part))
 
 

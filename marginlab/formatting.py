@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from . import _checks
 from ._checks import ArgumentError, one_of
 
+Item = TypeVar("Item")
+
 MINUS = "−"
+# A float has not more of them.
+MOST_DIGITS = 17
 # What a spreadsheet takes for the beginning of a formula, and what keeps it from doing so.
 FORMULA, AS_WORDS = ("=", "+", "-", "@", "\t", "\r"), "'"
 
@@ -36,7 +42,7 @@ def money(amount: float) -> str:
     >>> money(1234.5), money(-0.2), money(-1234.5)
     ('1,234', '0', '−1,234')
     """
-    return f"{round(amount):,}".replace("-", MINUS)
+    return f"{round(_number('amount', amount)):,}".replace("-", MINUS)
 
 
 def signed(amount: float) -> str:
@@ -57,7 +63,7 @@ def signed(amount: float) -> str:
     >>> signed(-1234.5), signed(20), signed(0.2)
     ('−1,234', '+20', '0')
     """
-    return f"+{money(amount)}" if round(amount) > 0 else money(amount)
+    return f"+{money(amount)}" if round(_number("amount", amount)) > 0 else money(amount)
 
 
 def amount(value: float) -> str:
@@ -66,7 +72,7 @@ def amount(value: float) -> str:
     Parameters
     ----------
     value
-        In any currency; small is below 1 either way.
+        In any currency; small is below 1 either way. What a bottomless fund holds is ``inf``.
 
     Returns
     -------
@@ -78,8 +84,9 @@ def amount(value: float) -> str:
     >>> amount(-1234.567), amount(0.0125), amount(0)
     ('-1,234.57', '0.012500', '0.00')
     """
-    digits = 2 if abs(value) >= 1 or value == 0 else 6
-    shown = f"{value:,.{digits}f}"
+    number = _endless("value", value)
+    digits = 2 if abs(number) >= 1 or number == 0 else 6
+    shown = f"{number:,.{digits}f}"
     return shown if float(shown.replace(",", "")) else f"{0:.2f}"
 
 
@@ -103,7 +110,8 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.125, 1), percent(-0.3)
     ('12.5%', '−30%')
     """
-    shown = f"{share:.{digits}%}"
+    after = _checks.count("digits", digits, least=0, most=MOST_DIGITS)
+    shown = f"{_number('share', share):.{after}%}"
     return shown.lstrip("-") if _reads_as_zero(shown) else shown.replace("-", MINUS)
 
 
@@ -170,7 +178,7 @@ def as_size(size: float) -> str:
     >>> as_size(0.4), as_size(-9)
     ('+0.4', '−9')
     """
-    return f"{size:+,.10g}".replace("-", MINUS)
+    return f"{_number('size', size):+,.10g}".replace("-", MINUS)
 
 
 def as_move(move: float) -> str:
@@ -191,9 +199,10 @@ def as_move(move: float) -> str:
     >>> as_move(-0.1599), as_move(float("nan")), as_move(20)
     ('−16.0%', 'never', 'above +1,000%')
     """
-    if np.isnan(move):
+    share = _checks.single("move", move, _checks.floats)
+    if np.isnan(share):
         return "never"
-    return moved(move, 1) if abs(move) <= 10 else "above +1,000%"
+    return moved(share, 1) if share <= 10 else "above +1,000%"
 
 
 def as_ratio(ratio: float) -> str:
@@ -214,7 +223,7 @@ def as_ratio(ratio: float) -> str:
     >>> as_ratio(0.918), as_ratio(float("inf"))
     ('91.8%', 'above 1,000%')
     """
-    return percent(ratio, 1) if ratio <= 10 else "above 1,000%"
+    return "above 1,000%" if _endless("ratio", ratio) > 10 else percent(ratio, 1)
 
 
 def as_leverage(leverage: float) -> str:
@@ -235,7 +244,7 @@ def as_leverage(leverage: float) -> str:
     >>> as_leverage(24), as_leverage(float("inf"))
     ('24.0x', 'above 1,000x')
     """
-    return f"{leverage:.1f}x" if leverage <= 1_000 else "above 1,000x"
+    return "above 1,000x" if _endless("leverage", leverage) > 1_000 else f"{_number('leverage', leverage):.1f}x"
 
 
 def day(time: np.datetime64) -> str:
@@ -256,7 +265,10 @@ def day(time: np.datetime64) -> str:
     >>> day(np.datetime64("2025-10-09T04:00"))
     '9 October 2025'
     """
-    return f"{time.item():%d %B %Y}".lstrip("0")
+    date = time.astype("M8[D]").item() if isinstance(time, np.datetime64) else None
+    if not isinstance(date, datetime.date):
+        raise ArgumentError("time", f"must be a time of numpy's, not {_checks.shown(time)}")
+    return f"{date:%d %B %Y}".lstrip("0")
 
 
 def listed(names: Sequence[str], *, last: str = "and") -> str:
@@ -279,7 +291,8 @@ def listed(names: Sequence[str], *, last: str = "and") -> str:
     >>> listed(["BTC"]), listed(["BTC", "ETH"]), listed(["BTC", "ETH", "SOL"], last="or")
     ('BTC', 'BTC and ETH', 'BTC, ETH or SOL')
     """
-    return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    names = _checks.instances("names", names, str)
+    return f" {_checks.words('last', last)} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
@@ -304,10 +317,14 @@ def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
     >>> position_names(["BTCUSDT", "BTCUSDT"], [1, 2])
     ['BTCUSDT long 1', 'BTCUSDT long 2']
     """
-    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(symbols, sizes, strict=True)]
+    named = _checks.instances("symbols", symbols, str)
+    signs = [_number("sizes", cast(float, size)) for size in _checks.listed("sizes", sizes, "of sizes", _checks.MANY)]
+    if len(signs) != len(named):
+        raise ArgumentError("sizes", f"must be one a symbol ({len(named)}), not {len(signs)}")
+    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(named, signs, strict=True)]
     count = [f" {sides[: i + 1].count(side)}" if sides.count(side) > 1 else "" for i, side in enumerate(sides)]
     numbered = [side + number for side, number in zip(sides, count, strict=True)]
-    return [name if symbols.count(symbol) > 1 else symbol for symbol, name in zip(symbols, numbered, strict=True)]
+    return [name if named.count(symbol) > 1 else symbol for symbol, name in zip(named, numbered, strict=True)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> str:
@@ -340,9 +357,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Seq
     | cross | 0 |
     | isolated | 5 |
     """
+    head, numbers = _head(head), _checks.instances("numbers", numbers, str)
     if unknown := set(numbers) - set(head):
         raise ArgumentError("numbers", f"must be among the columns {list(head)!r}, not {sorted(unknown)!r}")
-    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, *_rows(rows)]]
     for line in lines:
         if len(line) != len(head):
             raise ArgumentError("rows", f"must be as long as the head ({len(head)}), not {len(line)}: {line!r}")
@@ -379,7 +397,10 @@ def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: Sequen
     cross         0
     isolated  1,500
     """
-    lines = [list(head), *map(list, rows)]
+    head, names = _head(head), _checks.instances("names", names, str)
+    lines = [head, *(_checks.instances("rows", row, str) for row in _rows(rows))]
+    if any(len(line) != len(head) for line in lines):
+        raise ArgumentError("rows", f"must be as long as the head ({len(head)})")
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -412,8 +433,8 @@ def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")  # as RFC 4180 has it; with less, a lone \r would not be quoted
-    writer.writerow(map(as_cell, head))
-    writer.writerows([_digits(value) for value in row] for row in rows)
+    writer.writerow(map(as_cell, _head(head)))
+    writer.writerows([_digits(value) for value in row] for row in _rows(rows))
     return out.getvalue()
 
 
@@ -435,7 +456,8 @@ def as_cell(words: str) -> str:
     >>> as_cell("=1+1"), as_cell("BTC")
     ("'=1+1", 'BTC')
     """
-    return AS_WORDS + words if words.lstrip(AS_WORDS).startswith(FORMULA) else words
+    text = _checks.words("words", words)
+    return AS_WORDS + text if text.lstrip(AS_WORDS).startswith(FORMULA) else text
 
 
 def of_cell(cell: str) -> str:
@@ -456,7 +478,8 @@ def of_cell(cell: str) -> str:
     >>> of_cell("'=1+1"), of_cell("BTC"), of_cell(as_cell("'=1"))
     ('=1+1', 'BTC', "'=1")
     """
-    return cell.removeprefix(AS_WORDS) if as_cell(cell) != cell else cell
+    text = _checks.words("cell", cell)
+    return text.removeprefix(AS_WORDS) if as_cell(text) != text else text
 
 
 class Link(NamedTuple):
@@ -503,8 +526,15 @@ class Table:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _checks.words("caption", self.caption)
+        object.__setattr__(self, "head", _head(self.head))
+        object.__setattr__(self, "rows", _rows(self.rows))
+        _checks.instances("names", self.names, str)
         if unknown := set(self.names) - set(self.head):
-            raise ArgumentError("names", f"must be among the columns {list(self.head)!r}, not {sorted(unknown)!r}")
+            raise ArgumentError(
+                "names",
+                f"must be among the columns {list(self.head)!r}, not {sorted(unknown)!r}",
+            )
         if len(set(self.head)) != len(self.head):
             raise ArgumentError("head", f"must name each column once, not {list(self.head)!r}")
         for row in self.rows:
@@ -562,9 +592,10 @@ class Table:
         Examples
         --------
         >>> found = Table("Why", ("claim",), [("1-4",)], names=("claim",))
-        >>> found.with_links("claim", {"1-4": Link("1-4 (structure)", "structure.ipynb#claim-1-4")}).rows
-        [[Link(text='1-4 (structure)', to='structure.ipynb#claim-1-4')]]
+        >>> found.with_links("claim", {"1-4": Link("1-4 (structure)", "structure.ipynb#claim-1-4")}).rows[0]
+        (Link(text='1-4 (structure)', to='structure.ipynb#claim-1-4'),)
         """
+        _checks.instance("links", links, Mapping)
         at = self.head.index(one_of("column", column, self.head))
         rows = [[links.get(str(cell), cell) if i == at else cell for i, cell in enumerate(row)] for row in self.rows]
         return replace(self, rows=rows)
@@ -572,6 +603,29 @@ class Table:
     def __str__(self) -> str:
         rows = [[cell.text if isinstance(cell, Link) else cell for cell in row] for row in self.rows]
         return aligned(self.head, rows, names=self.names)
+
+
+def _number(name: str, value: float) -> float:
+    """Return a number that can be written out; what draws asks often, so that plain ones are not looked at long."""
+    plain = isinstance(value, float) and abs(value) <= _checks.LARGEST
+    return value if plain else _checks.single(name, value)
+
+
+def _endless(name: str, value: float) -> float:
+    """Return a number, which may be ``inf``."""
+    number = _checks.single(name, value, _checks.floats)
+    return number if number == np.inf else _number(name, number)
+
+
+def _head(head: Iterable[str]) -> tuple[str, ...]:
+    return _checks.instances("head", head, str)
+
+
+def _rows(rows: Iterable[Iterable[Item]]) -> tuple[tuple[Item, ...], ...]:
+    """Return rows that come in an order, each a list of cells."""
+    taken = _checks.listed("rows", rows, "of rows", _checks.MANY)
+    found = tuple(_checks.listed("rows", row, "of cells in each row", _checks.MANY) for row in taken)
+    return cast(tuple[tuple[Item, ...], ...], found)
 
 
 def _reads_as_zero(shown: str) -> bool:

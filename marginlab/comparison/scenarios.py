@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Times
 from ..margin.account import Account
 from ..margin.rules import Rules
@@ -166,7 +166,7 @@ class Replay:
         tuple of Loss
             One a closing.
         """
-        ledger = self.outcomes[column].ledger or ()
+        ledger = self._outcome(column).ledger or ()
         return tuple(
             Loss(
                 time=self.times[entry.step],
@@ -195,7 +195,8 @@ class Replay:
         float
             In the contracts' currency.
         """
-        return self.start[column] - float(self.outcomes[column].equity)
+        left = float(self._outcome(column).equity)
+        return self.start[column] - left
 
     def lost(self, column: str) -> int:
         """Return how many positions were closed as a whole by force.
@@ -210,7 +211,10 @@ class Replay:
         int
             Of all its positions.
         """
-        return int((~self.outcomes[column].survived).sum())
+        return int((~self._outcome(column).survived).sum())
+
+    def _outcome(self, column: str) -> Outcome:
+        return self.outcomes[_checks.one_of("column", column, self.outcomes)]
 
 
 def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rules: Rules | None = None) -> Replay:
@@ -269,11 +273,11 @@ def replay(accounts: Mapping[str, Account], marks: ArrayLike, name: str, *, rule
 def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, Floats]:
     """Return the first of accounts that hold the same positions, and one mark for each of these."""
     if not isinstance(accounts, Mapping) or not accounts:
-        raise ArgumentError("accounts", f"must be one or more by name, not {_checks.shown(accounts)}")
+        raise ArgumentError("accounts", f"must be one or more by name, not {shown(accounts)}")
     first, *others = _checks.instances("accounts", accounts.values(), Account)
     for name, one in accounts.items():
         if one.lead:
-            raise ArgumentError("accounts", f"must each be one account, not an array of them as {name!r} is")
+            raise ArgumentError("accounts", f"must each be one account, not an array of them as {shown(name)} is")
     for one in others:
         same = one.contracts == first.contracts and all(
             np.array_equal(getattr(one, column), getattr(first, column)) for column in ("size", "entry")
@@ -309,6 +313,8 @@ def markets_of(account: Account) -> list[int]:
 
 def _above_minus_one(name: str, value: ArrayLike) -> Floats:
     moves = _checks.numbers(name, value)
+    if moves.ndim > 1 or not moves.size:
+        raise ArgumentError(name, f"must be one move or a list of them, not of shape {moves.shape}")
     if not (moves > -1).all():
-        raise ArgumentError(name, f"must be above -1, the loss of everything, not {float(moves.min())!r}")
+        raise ArgumentError(name, f"must be above -1, the loss of everything, not {shown(float(moves.min()))}")
     return moves

@@ -527,7 +527,10 @@ class Account:
         array
             Shape (..., n).
         """
-        spare = self.unrealized_pnl(marks) - (self.requirement(marks) if requirement is None else requirement)
+        prices = self.as_marks(marks)
+        held = self.requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
+        _checks.broadcastable(marks=prices.shape, requirement=held.shape)
+        spare = self.unrealized_pnl(prices) - held
         return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:

@@ -80,8 +80,9 @@ class Contract:
         _checks.one_of("kind", self.kind, KINDS)
         _checks.single("multiplier", self.multiplier, _checks.positive)
         for name in ("currency", "follows"):
-            if getattr(self, name) != "":
-                _checks.named(name, getattr(self, name))
+            told = getattr(self, name)
+            if not isinstance(told, str) or told:
+                _checks.named(name, told)
         _checks.words("note", self.note)
         if self.follows and self.follows == _named_in(self.symbol):
             object.__setattr__(self, "follows", "")  # the same contract, whether it says so or not

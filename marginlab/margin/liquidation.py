@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 from . import legs
 from .contracts import Contract
@@ -182,7 +182,7 @@ def _check_fee(contract: Contract, convention: Convention) -> None:
     """Refuse a closing fee that leaves nothing beside the maintenance rate."""
     if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
         raise ArgumentError(
-            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
+            "closing_fee", f"must leave it below 1 with the maintenance rate, not {shown(convention.closing_fee)}"
         )
 
 

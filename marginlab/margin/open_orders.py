@@ -81,6 +81,7 @@ class Order:
         ArgumentError
             Where it has no leverage, and its bracket no limit.
         """
+        _checks.instance("convention", convention, Convention)
         if self.reduce_only:
             return 0.0
         counts = convention.of_isolated if self.mode == "isolated" else convention

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Numbers
 
 MODES = ("cross", "isolated")
@@ -103,7 +103,7 @@ class Convention:
         _checks.truth("profit_opens", self.profit_opens)
         _checks.one_of("orders_tie", self.orders_tie, ORDERS_TIE)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
-            raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
+            raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {shown(self.closing_fee)}")
         _checks.truth("at_equality", self.at_equality)
 
     @property

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 
 MEASURES = ("notional", "contracts")
@@ -56,7 +55,7 @@ class Growth:
         _checks.between("power", self.power, 0, 2, open_below=True)
         _checks.one_of("how", self.how, HOW)
         if self.initial is not None and _checks.single("initial", self.initial) < self.factor:
-            raise ArgumentError("initial", f"must be at least the factor ({self.factor:g}), not {self.initial!r}")
+            raise ArgumentError("initial", f"must be at least the factor ({self.factor:g}), not {shown(self.initial)}")
 
     def rate(self, start: Numbers, amount: Numbers, *, factor: float | None = None) -> Floats:
         """Return the rate at an amount, given where it starts. Unchecked.
@@ -159,14 +158,14 @@ class Tiers:
         floors = _checks.not_negative("floors", self.floors)
         rates = _checks.not_negative("rates", self.rates)
         if floors.ndim != 1 or floors.size == 0 or floors[0] != 0 or (np.diff(floors) <= 0).any():
-            raise ArgumentError("floors", f"must start at 0 and rise, not {self.floors!r}")
+            raise ArgumentError("floors", f"must start at 0 and rise, not {shown(self.floors)}")
         if rates.shape != floors.shape:
             raise ArgumentError("rates", f"must have one value a bracket ({floors.size}), not {rates.shape}")
         if (rates >= 1).any() or (np.diff(rates) < 0).any():
-            raise ArgumentError("rates", f"must lie in [0, 1) and not fall, not {self.rates!r}")
+            raise ArgumentError("rates", f"must lie in [0, 1) and not fall, not {shown(self.rates)}")
         _checks.one_of("measured_in", self.measured_in, MEASURES)
-        if not isinstance(self.cap, Real) or not self.cap > floors[-1]:
-            raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        if not _checks.single("cap", self.cap, _checks.positive_or_endless) > floors[-1]:
+            raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {shown(self.cap)}")
         if _checks.truth("cut_off", self.cut_off) and self.cap == np.inf:
             raise ArgumentError("cut_off", "must be False where there is no cap at which the brackets could end")
         if self.growth is not None:
@@ -203,14 +202,15 @@ class Tiers:
         """
         stated = _one_a_bracket("deductions", _checks.not_negative("deductions", given), rates)
         if self.measured_in == "contracts" and stated.any():
-            raise ArgumentError("deductions", f"must be 0 where brackets count contracts, not {_checks.shown(given)}")
+            raise ArgumentError("deductions", f"must be 0 where brackets count contracts, not {shown(given)}")
         most = rates * np.append(floors[1:], _checks.LARGEST)[[0, *range(floors.size - 1)]]
         large = stated > most * (1 + 1e-9)
         if large.any():
             i = int(large.argmax())
             raise ArgumentError(
                 "deductions",
-                f"must leave a maintenance margin, so be at most {most[i]:,.10g} in bracket {i + 1}, not {stated[i]:,.10g}",
+                f"must leave a maintenance margin, so be at most {most[i]:,.10g} in bracket {i + 1}, "
+                f"not {stated[i]:,.10g}",
             )
         return stated
 
@@ -224,7 +224,7 @@ class Tiers:
         if (np.isfinite(stated) & (1 / stated < rates)).any():
             raise ArgumentError(
                 "max_leverage",
-                f"{self.max_leverage!r} allows an initial margin below maintenance: "
+                f"{shown(self.max_leverage)} allows an initial margin below maintenance: "
                 f"1 / max_leverage must be at least the rate in every bracket ({rates.tolist()})",
             )
         return stated

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from os import PathLike
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
@@ -110,7 +110,7 @@ class Brackets:
         object.__setattr__(self, "contracts", _checks.instances("contracts", self.contracts, Contract))
         if len(set(self.symbols)) < len(self.contracts):
             twice = Counter(self.symbols).most_common(1)[0][0]
-            raise ArgumentError("contracts", f"must have one of each symbol, not several of {twice!r}")
+            raise ArgumentError("contracts", f"must have one of each symbol, not several of {shown(twice)}")
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -201,6 +201,9 @@ class Brackets:
         ):
             if word is not None:
                 _checks.one_of(name, word, allowed)
+        for name, told in (("venue", venue), ("symbol", symbol), ("currency", currency)):
+            if told is not None:
+                _checks.words(name, told)
         asked = _Asked(venue, currency, kind, multiplier, measured_in, deductions)
         markets = list(islice(_markets(_said(payload), symbol, venue), MOST_MARKETS + 1))
         if len(markets) > MOST_MARKETS:
@@ -340,7 +343,8 @@ class _Column:
             raise ArgumentError(f"{where}: {form.limit}", f"must not be above that of the last bracket, not {limit!r}")
         if 1 / limit < rate and limit != float("inf"):
             raise ArgumentError(
-                f"{where}: {form.limit}", f"must be at most 1 / {rate!r}, or the initial margin is below maintenance"
+                f"{where}: {form.limit}",
+                f"must be at most 1 / {rate!r}, or the initial margin is below maintenance",
             )
         if deduction is not None and deduction > rate * floor * (1 + 1e-9):
             raise ArgumentError(
@@ -502,7 +506,7 @@ class _Kept:
         words = (asked.currency or row.get("currency") or currency, row.get("underlying") or "")
         for name, word in zip(("currency", "underlying"), words, strict=True):
             if not isinstance(word, str):
-                raise ArgumentError(f"{symbol}: {name}", f"must be a name, not {word!r}")
+                raise ArgumentError(f"{symbol}: {name}", f"must be a name, not {shown(word)}")
         worth = _multiplier(symbol, asked, OKX._replace(measured_in="notional")) if multiplier is None else multiplier
         currency, underlying = cast(tuple[str, str], words)
         return _of_market(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Numbers
 from .events import SYMBOLS, event
 
@@ -333,7 +333,10 @@ class Bootstrap(PriceModel):
         >>> model.sample(np.random.default_rng(1), paths=100, steps=42).shape
         (100, 42, 2)
         """
-        columns = [SYMBOLS.index(_checks.one_of("symbols", symbol, SYMBOLS)) for symbol in np.ravel(symbols).tolist()]
+        named = (
+            [symbols] if isinstance(symbols, str) else _checks.listed("symbols", symbols, "of symbols", _checks.MANY)
+        )
+        columns = [SYMBOLS.index(_checks.one_of("symbols", symbol, SYMBOLS)) for symbol in named]
         return cls(start, log_returns=np.diff(np.log(event(name).close[:, columns]), axis=0), block_steps=block_steps)
 
     def _logs(self, rng: Generator, log: Floats) -> Iterator[Floats]:
@@ -364,7 +367,7 @@ def _walk(
 def _check_draw(rng: Generator, paths: int, steps: int) -> None:
     if not isinstance(rng, np.random.Generator):
         wanted = "must be a numpy.random.Generator, as numpy.random.default_rng(seed) makes"
-        raise ArgumentError("rng", f"{wanted}, not {rng!r}")
+        raise ArgumentError("rng", f"{wanted}, not {shown(rng)}")
     _check("paths", paths, 1)
     _check("steps", steps, 1)
 
@@ -375,11 +378,11 @@ def _check(name: str, value: ArrayLike, n: int) -> Floats:
     whole = np.asarray(value).dtype.kind in "iu"
     if not ((array >= allowed.low) & (array <= allowed.high)).all() or (allowed.whole and not whole):
         wanted = "must be whole and lie" if allowed.whole else "must lie"
-        raise ArgumentError(name, f"{wanted} between {allowed.low:g} and {allowed.high:g}, not {value!r}")
+        raise ArgumentError(name, f"{wanted} between {allowed.low:g} and {allowed.high:g}, not {shown(value)}")
     shapes = [(n,) * axis for axis in allowed.axes]
     if shapes and array.shape not in shapes:
         wanted = " or ".join(f"of shape {shape}" if shape else "one number" for shape in shapes)
-        raise ArgumentError(name, f"must be {wanted}, not {value!r}")
+        raise ArgumentError(name, f"must be {wanted}, not {shown(value)}")
     return array
 
 
@@ -388,10 +391,10 @@ def _matrix(correlation: ArrayLike | None, n: int) -> Floats:
     given = _check("correlation", 0.0 if correlation is None else correlation, n)
     matrix = given if given.ndim else np.where(np.eye(n, dtype=bool), 1.0, given)
     if np.abs([matrix - matrix.T, np.diag(matrix.diagonal() - 1)]).max() > 1e-8:
-        raise ArgumentError("correlation", f"must be symmetric, with 1 on its diagonal, not {correlation!r}")
+        raise ArgumentError("correlation", f"must be symmetric, with 1 on its diagonal, not {shown(correlation)}")
     if (least := np.linalg.eigvalsh(matrix)[0]) < -1e-8:
         raise ArgumentError(
-            "correlation", f"must have no eigenvalue below 0, not {correlation!r}, whose least is {least:g}"
+            "correlation", f"must have no eigenvalue below 0, not {shown(correlation)}, whose least is {least:g}"
         )
     return matrix
 

@@ -120,7 +120,7 @@ def _positions(payload: str | Sequence[Mapping[str, object]]) -> Sequence[Mappin
     """Return the list that was given, or that its text says."""
     said = objects_of(payload, "payload") if isinstance(payload, str) else payload
     if not isinstance(said, list | tuple):
-        raise refused("payload", f"must be the list that fetch_positions returns, not {said!r:.60}")
+        raise refused("payload", f"must be the list that fetch_positions returns, not {_checks.shown(said):.60}")
     return said
 
 

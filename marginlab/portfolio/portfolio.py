@@ -195,7 +195,7 @@ def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | 
 
 def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | None:
     """Return brackets of one's own, in whatever way they were given, None for none or, noted, for bad ones."""
-    if brackets is None or brackets == "":
+    if brackets is None or (isinstance(brackets, str) and not brackets):
         return None
     if isinstance(brackets, Brackets):
         return brackets

@@ -130,8 +130,7 @@ class Asked:
     def given(self, field: str) -> object:
         """Return what was entered, None for nothing."""
         value = self.values.get(field)
-        value = value.strip() if isinstance(value, str) else value
-        return None if value == "" else value
+        return value.strip() or None if isinstance(value, str) else value
 
     def word(self, field: str, allowed: Iterable[str], default: str | None = None) -> str | None:
         """Return one of the words allowed."""

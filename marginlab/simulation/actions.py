@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Numbers
 from ..margin import opening
 from ..margin.contracts import value_of
@@ -212,7 +212,7 @@ class Switch(Action):
             _checks.single("margin", self.margin, _checks.positive)
             if self.position is None or self.mode == "cross":
                 raise ArgumentError(
-                    "margin", f"must be left out but for one position made isolated, not {self.margin!r}"
+                    "margin", f"must be left out but for one position made isolated, not {shown(self.margin)}"
                 )
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
