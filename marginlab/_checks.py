@@ -21,6 +21,7 @@ Kind = TypeVar("Kind")
 # What a number looks like as text. Thousands separators are not guessed at: 1,500 may be one and a half. Only the
 # digits that everybody reads alike, and one way to match each: no text takes longer than its length.
 AS_TEXT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+LONGEST_NUMBER = 400
 # No price, size or money is larger, and no price smaller than the other: so that products of them stay numbers.
 LARGEST, SMALLEST = 1e100, 1e-100
 # So many letters of a refusal are told: whoever gave a million of them knows what they were.
@@ -76,6 +77,11 @@ shown = _Shown().repr
 def cut(text: str) -> str:
     """Return a text as far as it is told."""
     return text if len(text) <= TOLD else f"{text[:TOLD]} …"
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether a text is a number as it is entered."""
+    return len(text) <= LONGEST_NUMBER and AS_TEXT.fullmatch(text) is not None
 
 
 def numbers(name: str, value: ArrayLike) -> Floats:

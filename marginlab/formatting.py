@@ -157,7 +157,7 @@ def as_amount(value: float) -> str:
     >>> as_amount(-1234.567)
     '−1,234.57'
     """
-    return amount(value).replace("-", MINUS)
+    return amount(_number("value", value)).replace("-", MINUS)
 
 
 def as_size(size: float) -> str:

@@ -628,7 +628,7 @@ def _number(name: str, value: object) -> float | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        if not _checks.AS_TEXT.fullmatch(value):
+        if not _checks.reads_as_number(value):
             raise ArgumentError(name, f"must be a number, not {shown(value):.60}")
         value = float(value)
     return _checks.single(name, cast(float, value), _checks.not_negative)

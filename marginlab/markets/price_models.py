@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DAYS_PER_YEAR, FOUR_HOURS_PER_YEAR = 365, 365 * 6
 HOURS_PER_YEAR, MINUTES_PER_YEAR = 365 * 24, 365 * 24 * 60
+# So many prices are held at a time, 8 GB.
+MOST_PRICES = 2**30
 _WIDE = 1e6  # what may be as large as this can take a price beyond a float, and is named then
 
 
@@ -114,6 +116,7 @@ class PriceModel(ABC):
             For malformed arguments, at once; for a price beyond what a float holds, at its step.
         """
         _check_draw(rng, paths, steps)
+        _check_room(paths, np.size(self.start))
         return self._fill((np.empty((np.size(self.start), paths)) for _ in range(steps)), rng, paths)
 
     def sample(self, rng: Generator, *, paths: int, steps: int) -> Floats:
@@ -137,6 +140,7 @@ class PriceModel(ABC):
             For malformed arguments, and for a price beyond what a float holds.
         """
         _check_draw(rng, paths, steps)
+        _check_room(paths, np.size(self.start) * int(steps))
         blocks = np.empty((steps, np.size(self.start), paths))
         for _ in self._fill(blocks, rng, paths):
             pass  # a step is in its block as soon as it is drawn
@@ -370,6 +374,12 @@ def _check_draw(rng: Generator, paths: int, steps: int) -> None:
         raise ArgumentError("rng", f"{wanted}, not {shown(rng)}")
     _check("paths", paths, 1)
     _check("steps", steps, 1)
+
+
+def _check_room(paths: int, held: int) -> None:
+    """Refuse more paths than fit into memory, each of which holds so many prices."""
+    if int(paths) * held > MOST_PRICES:
+        raise ArgumentError("paths", f"must be at most {MOST_PRICES // held:,} of {held:,} prices each, not {paths:,}")
 
 
 def _check(name: str, value: ArrayLike, n: int) -> Floats:

@@ -54,6 +54,8 @@ VERSION = 1
 ACCOUNT = ("venue", "date", "wallet", "title", "note")
 # Written where there are any, and taken by both.
 BRACKETS = "brackets"
+# More columns than there are fields: each of them is told that it is none.
+MOST_COLUMNS = 100
 CSV_COLUMNS = (*ACCOUNT, *(name for name in FIELDS if name != "notional"))
 
 
@@ -177,6 +179,8 @@ def from_csv(text: str) -> Portfolio:
         head, *lines = islice(filter(None, table), MOST_POSITIONS + 2)
     except (csv.Error, ValueError) as wrong:
         raise refused("file", f"must be CSV with a head of {_listed(CSV_COLUMNS)}: {wrong}") from None
+    if len(head) > MOST_COLUMNS:
+        raise refused("file", f"must have at most {MOST_COLUMNS} columns, not {len(head):,}")
     head = [name.strip() for name in head]
     known = (*CSV_COLUMNS, "notional", RATE, BRACKETS)
     told = f"is no column: they are {_listed(known)}"

@@ -160,7 +160,7 @@ def as_number(field: str, value: object) -> ArrayLike:
     """Return a number that may stand there as text: digits with a point, no separators of thousands."""
     if not isinstance(value, str):
         return cast(ArrayLike, value)
-    if not _checks.AS_TEXT.fullmatch(value):
+    if not _checks.reads_as_number(value):
         raise ArgumentError(field, f"must be a number such as 1500 or 0.25, without separators, not {shown(value)}")
     return float(value)
 

@@ -288,7 +288,7 @@ REPLACEMENTS: tuple[Callable[[], Any], ...] = (
 # Of these alone nan or inf may be an answer: a price or a move that does not exist, a limit that is none, nothing left.
 WITHOUT_BOUND = re.compile(
     r"liquidation_price|bankruptcy_price|liquidation_move|price_at|leverage_limit|largest|margin_ratio"
-    r"|effective_leverage|fee_at"
+    r"|effective_leverage|fee_at|^amount$"
 )
 
 
@@ -301,7 +301,7 @@ class Door(NamedTuple):
 
     def arguments(self) -> dict[str, Any]:
         """Return right arguments, made anew where they are used up."""
-        return {name: value() if name == "rng" else value for name, value in self.right.items()}
+        return {name: value() if value is RIGHT["rng"] else value for name, value in self.right.items()}
 
 
 class Sorted(NamedTuple):
@@ -419,7 +419,7 @@ def knock(door: Door, argument: str, replacement: Any) -> Sorted:
     def taken(answer: Any) -> str:
         if isinstance(answer, Iterator):
             answer = next(answer, None)
-        if not WITHOUT_BOUND.search(door.name) and not _finite(answer):
+        if not WITHOUT_BOUND.search(door.name) and not is_finite(answer):
             return f"answered {answer!r:.200}"
         kept = vars(answer).get(argument, replacement) if inspect.isclass(door.call) else replacement
         return "" if _same(kept, replacement) else f"kept {kept!r:.80}"
@@ -427,7 +427,7 @@ def knock(door: Door, argument: str, replacement: Any) -> Sorted:
     return sort(lambda: door.call(**given), taken)
 
 
-def _finite(answer: Any) -> bool:
+def is_finite(answer: Any) -> bool:
     """Whether a number, or an array, holds numbers alone."""
     if isinstance(answer, float | np.floating | np.ndarray) and np.asarray(answer).dtype.kind == "f":
         return bool(np.isfinite(answer).all())
