@@ -1,6 +1,26 @@
+// A worker that is started from an address has no policy, so that its Python could reach any host. One that is started
+// from a blob has the page's: all are, and the page's policy refuses others.
+const besides = (address, kind) => {
+  const there = new URL(address, document.baseURI);
+  if (there.protocol === "blob:") return there;
+  // What it is told before its script has come is told again when it has.
+  const text = kind !== "module" ? `importScripts("${there}");` : `
+    const told = [];
+    const keep = (event) => told.push(event);
+    addEventListener("message", keep);
+    await import("${there}");
+    removeEventListener("message", keep);
+    for (const { data, ports } of told) dispatchEvent(new MessageEvent("message", { data, ports: [...ports] }));`;
+  return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+};
+
 // The kernel's worker starts with the page instead of after it; the first kernel that is asked for gets it.
 (() => {
-  const Kind = Worker;
+  const Kind = class extends Worker {
+    constructor(address, options) {
+      super(besides(address, options?.type), options);
+    }
+  };
   let waiting = crossOriginIsolated ? null : new Kind("../static/kernel.mjs", { type: "module" });
   window.Worker = class extends Kind {
     constructor(address, options) {

@@ -18,6 +18,8 @@ from typing import Any
 
 import nbformat
 
+from book.theme.policy import PYTHON_TAG, allowed
+
 from .assemble import DISTRIBUTION, ROOT, pack, prepare
 from .node import HERE, AssemblyError
 from .widget import SERVED
@@ -74,6 +76,8 @@ def jupyterlite(out: Path, work: Path) -> None:
         path.unlink()
     gather(out)
     start_early(out, work / "contents")
+    for page in out.rglob("*.html"):
+        page.write_text(guarded(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def never_asked_for(out: Path) -> Iterator[Path]:
@@ -147,6 +151,15 @@ def head(out: Path) -> str:
     <script async src="../../{plotly}"></script>
     <link rel="modulepreload" href="../static/pyodide/{SERVED}">
     {"".join(f'<link rel="preload" as="script" href="../{path.relative_to(out)}">' for path in entries)}"""
+
+
+def guarded(page: str) -> str:
+    """Return a page with a policy that lets it, and Python in its kernel, ask nothing of another host.
+
+    >>> guarded("<html><head></head></html>")[:51]
+    '<html><head><meta http-equiv="Content-Security-Poli'
+    """
+    return _put(page, "<head>", "<head>" + PYTHON_TAG.format(scripts=allowed(page)))
 
 
 def one(found: Iterable[Path]) -> Path:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from . import _checks
 from ._checks import ArgumentError, one_of
 
+Item = TypeVar("Item")
+
 MINUS = "−"
+# A float has not more of them.
+MOST_DIGITS = 17
+# What a spreadsheet takes for the beginning of a formula, and what keeps it from doing so.
+FORMULA, AS_WORDS = ("=", "+", "-", "@", "\t", "\r"), "'"
 
 
 def money(amount: float) -> str:
@@ -34,7 +42,7 @@ def money(amount: float) -> str:
     >>> money(1234.5), money(-0.2), money(-1234.5)
     ('1,234', '0', '−1,234')
     """
-    return f"{round(amount):,}".replace("-", MINUS)
+    return f"{round(_number('amount', amount)):,}".replace("-", MINUS)
 
 
 def signed(amount: float) -> str:
@@ -55,7 +63,7 @@ def signed(amount: float) -> str:
     >>> signed(-1234.5), signed(20), signed(0.2)
     ('−1,234', '+20', '0')
     """
-    return f"+{money(amount)}" if round(amount) > 0 else money(amount)
+    return f"+{money(amount)}" if round(_number("amount", amount)) > 0 else money(amount)
 
 
 def amount(value: float) -> str:
@@ -64,7 +72,7 @@ def amount(value: float) -> str:
     Parameters
     ----------
     value
-        In any currency; small is below 1 either way.
+        In any currency; small is below 1 either way. What a bottomless fund holds is ``inf``.
 
     Returns
     -------
@@ -76,8 +84,9 @@ def amount(value: float) -> str:
     >>> amount(-1234.567), amount(0.0125), amount(0)
     ('-1,234.57', '0.012500', '0.00')
     """
-    digits = 2 if abs(value) >= 1 or value == 0 else 6
-    shown = f"{value:,.{digits}f}"
+    number = _endless("value", value)
+    digits = 2 if abs(number) >= 1 or number == 0 else 6
+    shown = f"{number:,.{digits}f}"
     return shown if float(shown.replace(",", "")) else f"{0:.2f}"
 
 
@@ -101,7 +110,8 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.125, 1), percent(-0.3)
     ('12.5%', '−30%')
     """
-    shown = f"{share:.{digits}%}"
+    after = _checks.count("digits", digits, least=0, most=MOST_DIGITS)
+    shown = f"{_number('share', share):.{after}%}"
     return shown.lstrip("-") if _reads_as_zero(shown) else shown.replace("-", MINUS)
 
 
@@ -147,7 +157,7 @@ def as_amount(value: float) -> str:
     >>> as_amount(-1234.567)
     '−1,234.57'
     """
-    return amount(value).replace("-", MINUS)
+    return amount(_number("value", value)).replace("-", MINUS)
 
 
 def as_size(size: float) -> str:
@@ -168,7 +178,7 @@ def as_size(size: float) -> str:
     >>> as_size(0.4), as_size(-9)
     ('+0.4', '−9')
     """
-    return f"{size:+,.10g}".replace("-", MINUS)
+    return f"{_number('size', size):+,.10g}".replace("-", MINUS)
 
 
 def as_move(move: float) -> str:
@@ -189,9 +199,10 @@ def as_move(move: float) -> str:
     >>> as_move(-0.1599), as_move(float("nan")), as_move(20)
     ('−16.0%', 'never', 'above +1,000%')
     """
-    if np.isnan(move):
+    share = _checks.single("move", move, _checks.floats)
+    if np.isnan(share):
         return "never"
-    return moved(move, 1) if abs(move) <= 10 else "above +1,000%"
+    return moved(share, 1) if share <= 10 else "above +1,000%"
 
 
 def as_ratio(ratio: float) -> str:
@@ -212,7 +223,7 @@ def as_ratio(ratio: float) -> str:
     >>> as_ratio(0.918), as_ratio(float("inf"))
     ('91.8%', 'above 1,000%')
     """
-    return percent(ratio, 1) if ratio <= 10 else "above 1,000%"
+    return "above 1,000%" if _endless("ratio", ratio) > 10 else percent(ratio, 1)
 
 
 def as_leverage(leverage: float) -> str:
@@ -233,7 +244,7 @@ def as_leverage(leverage: float) -> str:
     >>> as_leverage(24), as_leverage(float("inf"))
     ('24.0x', 'above 1,000x')
     """
-    return f"{leverage:.1f}x" if leverage <= 1_000 else "above 1,000x"
+    return "above 1,000x" if _endless("leverage", leverage) > 1_000 else f"{_number('leverage', leverage):.1f}x"
 
 
 def day(time: np.datetime64) -> str:
@@ -254,7 +265,10 @@ def day(time: np.datetime64) -> str:
     >>> day(np.datetime64("2025-10-09T04:00"))
     '9 October 2025'
     """
-    return f"{time.item():%d %B %Y}".lstrip("0")
+    date = time.astype("M8[D]").item() if isinstance(time, np.datetime64) else None
+    if not isinstance(date, datetime.date):
+        raise ArgumentError("time", f"must be a time of numpy's, not {_checks.shown(time)}")
+    return f"{date:%d %B %Y}".lstrip("0")
 
 
 def listed(names: Sequence[str], *, last: str = "and") -> str:
@@ -277,7 +291,8 @@ def listed(names: Sequence[str], *, last: str = "and") -> str:
     >>> listed(["BTC"]), listed(["BTC", "ETH"]), listed(["BTC", "ETH", "SOL"], last="or")
     ('BTC', 'BTC and ETH', 'BTC, ETH or SOL')
     """
-    return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    names = _checks.instances("names", names, str)
+    return f" {_checks.words('last', last)} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
@@ -302,10 +317,14 @@ def position_names(symbols: Sequence[str], sizes: Iterable[float]) -> list[str]:
     >>> position_names(["BTCUSDT", "BTCUSDT"], [1, 2])
     ['BTCUSDT long 1', 'BTCUSDT long 2']
     """
-    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(symbols, sizes, strict=True)]
+    named = _checks.instances("symbols", symbols, str)
+    signs = [_number("sizes", cast(float, size)) for size in _checks.listed("sizes", sizes, "of sizes", _checks.MANY)]
+    if len(signs) != len(named):
+        raise ArgumentError("sizes", f"must be one a symbol ({len(named)}), not {len(signs)}")
+    sides = [f"{symbol} {'short' if size < 0 else 'long'}" for symbol, size in zip(named, signs, strict=True)]
     count = [f" {sides[: i + 1].count(side)}" if sides.count(side) > 1 else "" for i, side in enumerate(sides)]
     numbered = [side + number for side, number in zip(sides, count, strict=True)]
-    return [name if symbols.count(symbol) > 1 else symbol for symbol, name in zip(symbols, numbered, strict=True)]
+    return [name if named.count(symbol) > 1 else symbol for symbol, name in zip(named, numbered, strict=True)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> str:
@@ -338,9 +357,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Seq
     | cross | 0 |
     | isolated | 5 |
     """
+    head, numbers = _head(head), _checks.instances("numbers", numbers, str)
     if unknown := set(numbers) - set(head):
         raise ArgumentError("numbers", f"must be among the columns {list(head)!r}, not {sorted(unknown)!r}")
-    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, *_rows(rows)]]
     for line in lines:
         if len(line) != len(head):
             raise ArgumentError("rows", f"must be as long as the head ({len(head)}), not {len(line)}: {line!r}")
@@ -377,7 +397,10 @@ def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: Sequen
     cross         0
     isolated  1,500
     """
-    lines = [list(head), *map(list, rows)]
+    head, names = _head(head), _checks.instances("names", names, str)
+    lines = [head, *(_checks.instances("rows", row, str) for row in _rows(rows))]
+    if any(len(line) != len(head) for line in lines):
+        raise ArgumentError("rows", f"must be as long as the head ({len(head)})")
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -401,7 +424,7 @@ def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     Returns
     -------
     str
-        Comma-separated, as RFC 4180 has it.
+        Comma-separated, as RFC 4180 has it; words as :func:`as_cell` has them.
 
     Examples
     --------
@@ -410,9 +433,53 @@ def as_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")  # as RFC 4180 has it; with less, a lone \r would not be quoted
-    writer.writerow(head)
-    writer.writerows([_digits(value) for value in row] for row in rows)
+    writer.writerow(map(as_cell, _head(head)))
+    writer.writerows([_digits(value) for value in row] for row in _rows(rows))
     return out.getvalue()
+
+
+def as_cell(words: str) -> str:
+    """Return words as a cell of a spreadsheet, which must not take them for a formula and run it.
+
+    Parameters
+    ----------
+    words
+        Any text.
+
+    Returns
+    -------
+    str
+        With an apostrophe before what would begin a formula; :func:`of_cell` takes it away.
+
+    Examples
+    --------
+    >>> as_cell("=1+1"), as_cell("BTC")
+    ("'=1+1", 'BTC')
+    """
+    text = _checks.words("words", words)
+    return AS_WORDS + text if text.lstrip(AS_WORDS).startswith(FORMULA) else text
+
+
+def of_cell(cell: str) -> str:
+    """Return the words of a cell that :func:`as_cell` wrote.
+
+    Parameters
+    ----------
+    cell
+        Any text.
+
+    Returns
+    -------
+    str
+        Without the apostrophe before what would begin a formula.
+
+    Examples
+    --------
+    >>> of_cell("'=1+1"), of_cell("BTC"), of_cell(as_cell("'=1"))
+    ('=1+1', 'BTC', "'=1")
+    """
+    text = _checks.words("cell", cell)
+    return text.removeprefix(AS_WORDS) if as_cell(text) != text else text
 
 
 class Link(NamedTuple):
@@ -459,8 +526,15 @@ class Table:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _checks.words("caption", self.caption)
+        object.__setattr__(self, "head", _head(self.head))
+        object.__setattr__(self, "rows", _rows(self.rows))
+        _checks.instances("names", self.names, str)
         if unknown := set(self.names) - set(self.head):
-            raise ArgumentError("names", f"must be among the columns {list(self.head)!r}, not {sorted(unknown)!r}")
+            raise ArgumentError(
+                "names",
+                f"must be among the columns {list(self.head)!r}, not {sorted(unknown)!r}",
+            )
         if len(set(self.head)) != len(self.head):
             raise ArgumentError("head", f"must name each column once, not {list(self.head)!r}")
         for row in self.rows:
@@ -518,9 +592,10 @@ class Table:
         Examples
         --------
         >>> found = Table("Why", ("claim",), [("1-4",)], names=("claim",))
-        >>> found.with_links("claim", {"1-4": Link("1-4 (structure)", "structure.ipynb#claim-1-4")}).rows
-        [[Link(text='1-4 (structure)', to='structure.ipynb#claim-1-4')]]
+        >>> found.with_links("claim", {"1-4": Link("1-4 (structure)", "structure.ipynb#claim-1-4")}).rows[0]
+        (Link(text='1-4 (structure)', to='structure.ipynb#claim-1-4'),)
         """
+        _checks.instance("links", links, Mapping)
         at = self.head.index(one_of("column", column, self.head))
         rows = [[links.get(str(cell), cell) if i == at else cell for i, cell in enumerate(row)] for row in self.rows]
         return replace(self, rows=rows)
@@ -528,6 +603,29 @@ class Table:
     def __str__(self) -> str:
         rows = [[cell.text if isinstance(cell, Link) else cell for cell in row] for row in self.rows]
         return aligned(self.head, rows, names=self.names)
+
+
+def _number(name: str, value: float) -> float:
+    """Return a number that can be written out; what draws asks often, so that plain ones are not looked at long."""
+    plain = isinstance(value, float) and abs(value) <= _checks.LARGEST
+    return value if plain else _checks.single(name, value)
+
+
+def _endless(name: str, value: float) -> float:
+    """Return a number, which may be ``inf``."""
+    number = _checks.single(name, value, _checks.floats)
+    return number if number == np.inf else _number(name, number)
+
+
+def _head(head: Iterable[str]) -> tuple[str, ...]:
+    return _checks.instances("head", head, str)
+
+
+def _rows(rows: Iterable[Iterable[Item]]) -> tuple[tuple[Item, ...], ...]:
+    """Return rows that come in an order, each a list of cells."""
+    taken = _checks.listed("rows", rows, "of rows", _checks.MANY)
+    found = tuple(_checks.listed("rows", row, "of cells in each row", _checks.MANY) for row in taken)
+    return cast(tuple[tuple[Item, ...], ...], found)
 
 
 def _reads_as_zero(shown: str) -> bool:
@@ -547,4 +645,4 @@ def _cell(cell: Cell, linked: bool) -> str:
 def _digits(value: object) -> object:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
-    return value
+    return as_cell(value) if isinstance(value, str) else value

@@ -17,12 +17,13 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from xml.sax.saxutils import escape as xml_escape
 
+import policy
 import styles
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -33,13 +34,28 @@ HERE = Path(__file__).parent
 CARD = "book/images/card.png"
 CARD_SHOWS = "A chapter of the book: an explorer that answers to its sliders"
 
-# Only what the site itself has. Styles inside a page are plotly's and the theme's; scripts inside a page are
-# named by their hash.
-POLICY = (
-    "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'"
+# Where a browser keeps nothing, asking it for what is kept is an error, which would end the theme's first script: then
+# what is kept lasts as long as the page.
+STORAGE = """<script>
+for (const name of ["localStorage", "sessionStorage"]) {
+  try {
+    window[name].length;
+  } catch {
+    const kept = new Map();
+    const value = {
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, text) => void kept.set(key, text),
+      removeItem: (key) => void kept.delete(key),
+    };
+    Object.defineProperty(window, name, { value });
+  }
+}
+</script>"""
+# Sphinx looks words up in objects, which have what all objects have: "constructor" was no list of pages.
+BARE = (
+    "Object.setPrototypeOf({}, Object.create(null, {{ hasOwnProperty: {{ value: Object.prototype.hasOwnProperty }} }}))"
 )
-POLICY_TAG = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
+LOOKED_UP = ("Search._index.terms", "Search._index.titleterms")
 # Must run at once: the next script inside a page writes into what it sets.
 AT_ONCE = {"documentation_options.js"}
 # Those of the search page use what these set.
@@ -105,7 +121,7 @@ def _head(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree:
     named = escape(book if page == app.config.root_doc else f"{heading} · {book}")
     base = app.config.html_baseurl
     context["metatags"] = (
-        f"\n{POLICY_TAG}"
+        f"\n{policy.TAG}\n{STORAGE}\n"
         + context.get("metatags", "")
         + (
             f'<meta name="description" content="{told}" />\n<meta property="og:type" content="article" />\n'
@@ -148,36 +164,34 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
     card = site / CARD
     card.parent.mkdir(parents=True, exist_ok=True)
     card.write_bytes((Path(app.srcdir) / CARD).read_bytes())
+    tools = site / "_static" / "searchtools.js"
+    tools.write_text(own_words(tools.read_text(encoding="utf-8")), encoding="utf-8")
     styles.join(site, pages, Path(app.doctreedir) / "stylesheets.json")
     plotly = (site / "_static" / "plotly.min.js").read_text(encoding="utf-8")
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        if POLICY_TAG in text:
+        if policy.TAG in text:
             # A page that is printed before it has plotly's script takes it in.
             late = plotly if "marginlab-plotly" in text else None
-            page.write_text(text.replace(POLICY_TAG, POLICY_TAG.format(scripts=allowed(text, late))), encoding="utf-8")
+            told = policy.TAG.format(scripts=policy.allowed(text, late))
+            page.write_text(text.replace(policy.TAG, told), encoding="utf-8")
     places = [app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
     (site / "sitemap.xml").write_text(sitemap(app.config.html_baseurl, places), encoding="utf-8")
     for file in unused(site, pages):
         file.unlink()
 
 
-def allowed(page: str, late: str | None = None) -> str:
-    """Return what a policy must name of the scripts inside a page, one that is put there later among them.
+def own_words(search: str) -> str:
+    """Return Sphinx's script of the search with lookups that find the words of the book alone.
 
-    >>> allowed("<p>Text.</p>")
-    ''
-    >>> allowed("<script>1</script>")
-    "'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"
+    >>> own_words("a = Search._index.terms; b = Search._index.titleterms;")[:45]
+    'a = Object.setPrototypeOf(Search._index.terms'
     """
-    inside = re.findall(r"<script(?![^>]*\s(?:src|type)=)[^>]*>(.*?)</script>", page, re.DOTALL)
-    events = [unescape(text) for text in re.findall(r'<[a-z][^<>]*?\son[a-z]+="([^"]*)"', page)]
-    hashes = dict.fromkeys(_hash(text) for text in [*inside, *events, *([late] if late else [])])
-    return " ".join([*(["'unsafe-hashes'"] if events else []), *hashes])
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    for name in LOOKED_UP:
+        if search.count(f"= {name};") != 1:
+            raise ExtensionError(f"Sphinx's search no longer looks words up in {name}")
+        search = search.replace(f"= {name};", f"= {BARE.format(name)};")
+    return search
 
 
 def sitemap(base: str, pages: list[str]) -> str:

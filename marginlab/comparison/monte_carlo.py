@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Numbers
 from ..formatting import Table, as_amount, percent
 from ..markets.price_models import DAYS_PER_YEAR, Diffusion, JumpDiffusion, MeanReversion, PriceModel
@@ -24,6 +24,7 @@ MODELS = ("diffusion", "jumps", "mean reversion")
 JUMPS = {"common_jumps_per_year": 12.0, "common_jump_mean": -0.05, "common_jump_deviation": 0.1}
 SPEED_PER_YEAR = float(np.log(2) / 7 * DAYS_PER_YEAR)
 QUANTILES = (0.5, 0.95, 0.99)
+MOST_PATHS = 10**9
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Share:
         Raises
         ------
         ArgumentError
-            For a confidence out of its range.
+            For a confidence out of its range, and counts that are none.
 
         Examples
         --------
@@ -78,6 +79,7 @@ class Share:
         >>> round(one.low, 4), round(one.high, 4)
         (0.0552, 0.1744)
         """
+        _checks.count("hits", hits, least=0, most=_checks.count("paths", paths, most=MOST_PATHS))
         z = NormalDist().inv_cdf((1 + _checks.between("confidence", confidence, 0, 1, open_above=True)) / 2)
         share, spread = hits / paths, z * z / paths
         middle = (share + spread / 2) / (1 + spread)
@@ -200,7 +202,7 @@ class Chances:
         """
         wanted = _checks.not_negative("share", share)
         if (wanted > 1).any():
-            raise ArgumentError("share", f"must be at most 1, not {share!r}")
+            raise ArgumentError("share", f"must be at most 1, not {shown(share)}")
         return _checks.plain(np.quantile(self.losses(column), wanted))
 
     @property
@@ -282,6 +284,8 @@ def chances_of(
     >>> [round(found.ruin(column).share, 2) for column in ("all cross", "all isolated")]
     [0.09, 0.0]
     """
+    if progress is not None:
+        _checks.function("progress", progress)
     for known in chances_so_far(comparison, **settings):
         if progress is not None and progress(known):
             break

@@ -207,6 +207,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None 
     where, at = venue_of(_checks.one_of("venue", venue, venue_names()), date=date), account.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
+    at = at.copy()
     return Comparison(account, at, where, columns_of(account, at, where))
 
 
@@ -224,6 +225,7 @@ def results_csv(comparison: Comparison) -> str:
         A value is empty where a price or a move does not exist. The part is ``position``, ``account``, ``refusal``,
         ``event``, ``closing`` (by force), ``shock`` or ``finding``.
     """
+    _checks.instance("comparison", comparison, Comparison)
     parts = (_snapshots, _events, _shocks, _findings)
     return as_csv(RESULTS, chain.from_iterable(part(comparison) for part in parts))
 

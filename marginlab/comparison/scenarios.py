@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Times
 from ..margin.account import Account
 from ..margin.rules import Rules
@@ -77,7 +77,7 @@ def stress_map(
     Raises
     ------
     ArgumentError
-        For moves of -1 or below.
+        For moves of -1 or below, accounts that hold other positions than each other, and marks of another shape.
 
     Examples
     --------
@@ -89,9 +89,9 @@ def stress_map(
     """
     btc, rest = (np.atleast_1d(_above_minus_one(name, value)) for name, value in (("btc", btc), ("rest", rest)))
     moves = np.stack(np.broadcast_arrays(btc[:, None], rest), axis=-1).reshape(-1, 2)
-    first = next(iter(accounts.values()))
+    first, start = _alike(accounts, marks)
     each, way = moves[:, markets_of(first)], np.arange(1, SHOCK_STEPS + 1) / SHOCK_STEPS
-    paths = marks_along(first, marks, np.exp(way[:, None] * np.log1p(each)[:, None, :]))
+    paths = marks_along(first, start, np.exp(way[:, None] * np.log1p(each)[:, None, :]))
     outcomes = outcomes_of(accounts, paths, rules=rules).values()
     shape = (len(outcomes), btc.size, rest.size)
     return StressMap(
@@ -166,7 +166,7 @@ class Replay:
         tuple of Loss
             One a closing.
         """
-        ledger = self.outcomes[column].ledger or ()
+        ledger = self._outcome(column).ledger or ()
         return tuple(
             Loss(
                 time=self.times[entry.step],
@@ -195,7 +195,8 @@ class Replay:
         float
             In the contracts' currency.
         """
-        return self.start[column] - float(self.outcomes[column].equity)
+        left = float(self._outcome(column).equity)
+        return self.start[column] - left
 
     def lost(self, column: str) -> int:
         """Return how many positions were closed as a whole by force.
@@ -210,7 +211,10 @@ class Replay:
         int
             Of all its positions.
         """
-        return int((~self.outcomes[column].survived).sum())
+        return int((~self._outcome(column).survived).sum())
+
+    def _outcome(self, column: str) -> Outcome:
+        return self.outcomes[_checks.one_of("column", column, self.outcomes)]
 
 
 def replay(
@@ -250,7 +254,8 @@ def replay(
     Raises
     ------
     ArgumentError
-        For another name, for marks of another shape, and for lows of what has no mark of its own.
+        For another name, accounts that hold other positions than each other, marks of another shape, and for lows of
+        what has no mark of its own.
 
     Examples
     --------
@@ -262,9 +267,8 @@ def replay(
     """
     happened = event(name)
     path = happened.path()
-    first = next(iter(accounts.values()))
+    first, marks = _alike(accounts, marks)
     market = markets_of(first)
-    marks = first.as_marks(marks)
     prices, funding = marks_along(first, marks, (path.prices / path.prices[0])[:, market]), path.funding[:, market]
     for asset, low in (lows or {}).items():
         prices[path.prices[:, 0].argmin(), _column_of(first, asset)] = _checks.single("lows", low, _checks.positive)
@@ -277,6 +281,26 @@ def replay(
         start={column: float(account.equity(marks)) for column, account in accounts.items()},
         outcomes=outcomes_of(accounts, prices, rules=rules, funding=funding, record=("equity",)),
     )
+
+
+def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, Floats]:
+    """Return the first of accounts that hold the same positions, and one mark for each of these."""
+    if not isinstance(accounts, Mapping) or not accounts:
+        raise ArgumentError("accounts", f"must be one or more by name, not {shown(accounts)}")
+    first, *others = _checks.instances("accounts", accounts.values(), Account)
+    for name, one in accounts.items():
+        if one.lead:
+            raise ArgumentError("accounts", f"must each be one account, not an array of them as {shown(name)} is")
+    for one in others:
+        same = one.contracts == first.contracts and all(
+            np.array_equal(getattr(one, column), getattr(first, column)) for column in ("size", "entry")
+        )
+        if not same:
+            raise ArgumentError("accounts", "must hold the same positions in the same order")
+    at = first.as_marks(marks)
+    if at.ndim > 1:
+        raise ArgumentError("marks", f"must be one a position ({len(first.contracts)}), not of shape {at.shape}")
+    return first, at
 
 
 def outcomes_of(
@@ -321,6 +345,8 @@ def markets_of(account: Account) -> list[int]:
 
 def _above_minus_one(name: str, value: ArrayLike) -> Floats:
     moves = _checks.numbers(name, value)
+    if moves.ndim > 1 or not moves.size:
+        raise ArgumentError(name, f"must be one move or a list of them, not of shape {moves.shape}")
     if not (moves > -1).all():
-        raise ArgumentError(name, f"must be above -1, the loss of everything, not {float(moves.min())!r}")
+        raise ArgumentError(name, f"must be above -1, the loss of everything, not {shown(float(moves.min()))}")
     return moves

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
+from typing import cast
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from ..formatting import Table
 
 # What a control can be set to: a number, or a word.
 Value = float | str
+# So many values may a control have: a slider has no more places on a screen.
+MOST_VALUES = 2_000
 # What an explorer draws at some values, a figure of plotly's and a sentence, and what it tabulates.
 Draw = Callable[..., tuple[object, str]]
 Tabulate = Callable[..., Table]
@@ -40,13 +43,18 @@ class Control:
     form: str = "{}"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        values = _checks.listed("values", self.values, "of numbers or words", MOST_VALUES)
+        object.__setattr__(self, "values", tuple(_value("values", value) for value in values))
         if not self.values or len(set(self.values)) != len(self.values):
-            raise ArgumentError("values", f"must be one or more, each once, not {list(self.values)!r}")
-        if self.start is None:
-            object.__setattr__(self, "start", self.values[0])
+            raise ArgumentError("values", f"must be one or more, each once, not {shown(list(self.values))}")
+        object.__setattr__(self, "start", self.values[0] if self.start is None else _value("start", self.start))
+        _checks.words("label", self.label)
+        try:
+            _ = self.written
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as wrong:
+            raise ArgumentError("form", f"must be a format of the values such as '{{:g}}': {wrong}") from None
         if self.start not in self.values:
-            raise ArgumentError("start", f"must be one of {list(self.values)!r}, not {self.start!r}")
+            raise ArgumentError("start", f"must be one of {shown(list(self.values))}, not {shown(self.start)}")
 
     @property
     def is_menu(self) -> bool:
@@ -93,7 +101,7 @@ def choices(values: Iterable[Value], *, label: str = "", start: Value | None = N
     >>> choices([1, 5, 20], form="{}x").written
     ['1x', '5x', '20x']
     """
-    return Control(tuple(values), label, start, form)  # type: ignore[arg-type]
+    return Control(values, label, start, form)  # type: ignore[arg-type]
 
 
 def steps(
@@ -124,15 +132,22 @@ def steps(
     (0.0, 0.1, 0.2, 0.3)
     """
     given = {"first": first, "last": last, "step": step}
-    for name, number in given.items():
-        _checks.single(name, number)
-    low, high, by = (Decimal(str(number)) for number in given.values())
+    low, high, by = (Decimal(str(_checks.single(name, number))) for name, number in given.items())
     if by <= 0 or high < low:
         raise ArgumentError("step", f"must be above 0 and last not below first, not {first}, {last}, {step}")
+    if high - low > by * MOST_VALUES:
+        raise ArgumentError("step", f"must lead to at most {MOST_VALUES:,} values, not {step} from {first} to {last}")
     if (high - low) % by:
         raise ArgumentError("step", f"must lead from first to last, not {step} from {first} to {last}")
     values = tuple(float(low + by * i) for i in range(int((high - low) / by) + 1))
     return Control(values, label, start, form)  # type: ignore[arg-type]
+
+
+def _value(name: str, value: object) -> Value:
+    """Return a word, or a plain number that is finite, whole where it was."""
+    if isinstance(value, str):
+        return _checks.words(name, value)
+    return value if isinstance(value, int) else _checks.single(name, cast(float, value))
 
 
 def controls(given: Mapping[str, Control | Iterable[Value]]) -> dict[str, Control]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from html import escape
 
@@ -153,24 +154,22 @@ class Entry:
         self.show(start)
 
     def show(self, portfolio: Portfolio) -> None:
-        """Set all fields to an account."""
-        self.quiet = True
-        self.note = portfolio.note
-        for name, value in (
-            ("title", portfolio.title),
-            ("venue", portfolio.venue),
-            ("wallet", as_text(portfolio.wallet)),
-            ("brackets", "" if portfolio.brackets is None else json.dumps(portfolio.brackets.rows())),
-        ):
-            self.fields[name].input.value = value
-        self._fit(portfolio.date)
-        self.own = portfolio.brackets
-        self.fields["date"].input.value = portfolio.date or NEWEST
-        self._hold([self._row() for _ in portfolio.positions])
-        for row, given in zip(self.rows, portfolio.rows(), strict=True):
-            row.show(given)
-        self.quiet = False
-        self.read()
+        """Set all fields to an account, and read what they say then, whatever that is."""
+        with self._as_one():
+            self.note = portfolio.note
+            for name, value in (
+                ("title", portfolio.title),
+                ("venue", portfolio.venue),
+                ("wallet", as_text(portfolio.wallet)),
+                ("brackets", "" if portfolio.brackets is None else json.dumps(portfolio.brackets.rows())),
+            ):
+                self.fields[name].input.value = value
+            self._fit(portfolio.date)
+            self.own = portfolio.brackets
+            self.fields["date"].input.value = portfolio.date or NEWEST
+            self._hold([self._row() for _ in portfolio.positions])
+            for row, given in zip(self.rows, portfolio.rows(), strict=True):
+                row.show(given)
 
     def read(self) -> None:
         """Read all fields, say what is wrong beside each, and hand on what they say."""
@@ -190,6 +189,16 @@ class Entry:
         self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
         self.changed(self.portfolio)
 
+    @contextmanager
+    def _as_one(self) -> Iterator[None]:
+        """Take several changes for one: all fields are read once, after the last, even where one goes wrong."""
+        self.quiet = True
+        try:
+            yield
+        finally:
+            self.quiet = False
+            self.read()
+
     def _edited(self, _change: Mapping[str, str]) -> None:
         if not self.quiet:
             self.read()
@@ -198,15 +207,13 @@ class Entry:
         """Offer the symbols of brackets of one's own beside the venue's."""
         if self.quiet:
             return
-        self.quiet = True
-        self._know()
-        for row in self.rows:
-            field = row.fields["symbol"].input
-            before = field.value
-            field.options = self._symbols()
-            field.value = before if before in field.options else None
-        self.quiet = False
-        self.read()
+        with self._as_one():
+            self._know()
+            for row in self.rows:
+                field = row.fields["symbol"].input
+                before = field.value
+                field.options = self._symbols()
+                field.value = before if before in field.options else None
 
     def _know(self) -> None:
         """Read brackets of one's own, None where there are none or what is there cannot be."""
@@ -225,21 +232,19 @@ class Entry:
         """Go to another venue: its contracts, those of the same market where it has one, and its tables."""
         if self.quiet:
             return
-        self.quiet = True
-        self._fit()
-        left, entered = venue(change["old"]), venue(change["new"])
-        for row in self.rows:
-            field = row.fields["symbol"].input
-            before = field.value
-            known, alike = self._symbols(), []
-            if before:
-                market = contract_of(left.name, before, None, self.own)
-                likes = [one for one in (*symbols_like(entered.name, market.underlying), before) if one in known]
-                alike = sorted(likes, key=partial(self._unlike, entered.name, market))
-            field.options = known
-            field.value = next(iter(alike), None)
-        self.quiet = False
-        self.read()
+        with self._as_one():
+            self._fit()
+            left, entered = venue(change["old"]), venue(change["new"])
+            for row in self.rows:
+                field = row.fields["symbol"].input
+                before = field.value
+                known, alike = self._symbols(), []
+                if before:
+                    market = contract_of(left.name, before, None, self.own)
+                    likes = [one for one in (*symbols_like(entered.name, market.underlying), before) if one in known]
+                    alike = sorted(likes, key=partial(self._unlike, entered.name, market))
+                field.options = known
+                field.value = next(iter(alike), None)
 
     def _unlike(self, name: str, market: Contract, symbol: str) -> tuple[bool, bool]:
         """Return how a contract differs from the one before: in its name, and in what it settles in."""

@@ -16,6 +16,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
+from .. import _checks
 from .controls import Control, Draw, Tabulate, Value, controls, grid, starts
 from .page import PAGE_VARIABLE, island
 from .widgets import Live
@@ -50,7 +51,10 @@ def explore(
         Shows itself in a notebook: ipywidgets and a ``FigureWidget`` beside a kernel, an island of
         plain HTML in the book. Its text is the sentence at the starting values.
     """
-    return Explorer(draw, title, controls(settings), table)
+    _checks.function("draw", draw if hasattr(draw, "__name__") else None)  # its name is that of the figure
+    if table is not None:
+        _checks.function("table", table)
+    return Explorer(draw, _checks.words("title", title), controls(settings), table)
 
 
 class Explorer:

@@ -8,11 +8,14 @@ A figure has no title of its own: its question stands above it, its sentence bel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from html import escape
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import _checks
+from .._checks import ArgumentError
 from .._typing import Floats, Times
 
 # One idea's colour, dash, marker and pattern.
@@ -41,6 +44,27 @@ MONEY = ",.0f"
 APART = 0.1
 
 
+def as_label(words: str) -> str:
+    """Return words that a figure shows as they are: plotly takes some signs for markup, even for links.
+
+    Parameters
+    ----------
+    words
+        What somebody entered, such as a symbol.
+
+    Returns
+    -------
+    str
+        With these signs as entities.
+
+    Examples
+    --------
+    >>> as_label("BTCUSDT"), as_label("<b>&")
+    ('BTCUSDT', '&lt;b&gt;&amp;')
+    """
+    return escape(_checks.words("words", words), quote=False)
+
+
 def line(style: Style, x: Column, y: Column, name: str, *, row: int = 1, gaps: bool = False, **more: object) -> Trace:
     """Return a line in one of the styles.
 
@@ -64,6 +88,7 @@ def line(style: Style, x: Column, y: Column, name: str, *, row: int = 1, gaps: b
     Trace
         In plotly's plain dict form, as are all others here.
     """
+    _check_style(style)
     stroke = {"color": style["color"], "dash": style["dash"], "width": 2.5}
     return {**_trace(x, y, name, row, gaps), "mode": "lines", "line": stroke, **more}
 
@@ -81,6 +106,7 @@ def points(style: Style, x: Column, y: Column, name: str, *, row: int = 1, gaps:
     Trace
         Without a line between them.
     """
+    _check_style(style)
     marker: dict[str, object] = {"color": style["color"], "symbol": style["symbol"], "size": 11}
     if style["symbol"].endswith("-open"):
         marker |= {"size": 15, "line": {"color": style["color"], "width": 2.5}}
@@ -104,6 +130,7 @@ def area(style: Style, x: Column, y: Column, name: str, *, stack: str = "one", *
     Trace
         Its upper edge, filled down to the area below.
     """
+    _check_style(style)
     return line(style, x, y, name, stackgroup=stack, fillcolor=style["color"] + "55", **more)
 
 
@@ -128,6 +155,8 @@ def bars(style: Style, names: Column, values: Column, name: str, *, row: int = 1
     Trace
         With the style's pattern on its colour.
     """
+    _check_style(style)
+    _checks.truth("flat", flat)
     pattern = {"shape": style["pattern"], "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)", "size": 8}
     x, y = (values, names) if flat else (names, values)
     marker = {"color": style["color"], "pattern": pattern}
@@ -150,7 +179,7 @@ def modes(x: Column, cross: Column, isolated: Column, *, row: int = 1, gaps: boo
     list of Trace
         Cross, isolated.
     """
-    kept: dict[str, Any] = {"row": row, "gaps": gaps} | ({"showlegend": False} if row > 1 else {})
+    kept: dict[str, Any] = {"row": row, "gaps": gaps} | ({"showlegend": False} if _row(row) > 1 else {})
     return [line(CROSS, x, cross, "cross", **kept), line(ISOLATED, x, isolated, "isolated", **kept)]
 
 
@@ -205,15 +234,24 @@ def until(
     -------
     list of Trace
         Equity, maintenance margin, and a marker where they meet, which is nowhere without a liquidation.
+
+    Raises
+    ------
+    ArgumentError
+        For another number of places than values, and an end beyond them.
     """
-    left, need = np.array(equity, dtype=float), np.array(required, dtype=float)
+    left, need = (_course(name, what) for name, what in (("equity", equity), ("required", required)))
+    x = _checks.listed("x", x, "of places", _checks.MANY)
+    if not len(x) == left.size == need.size:
+        raise ArgumentError("x", f"must be as many as equity and required, not {len(x)}, {left.size} and {need.size}")
+    _checks.count("end", end, least=-1, most=left.size - 1)
     where: tuple[list[object], list[object]] = ([None], [None])
     if end >= 0:
         left[end] = need[end]
         left[end + 1 :] = need[end + 1 :] = np.nan
         where = ([x[end]], [need[end]])
     kept: dict[str, Any] = {"row": row, "gaps": True}
-    once = kept | {"showlegend": row == 1}
+    once = kept | {"showlegend": _row(row) == 1}
     return [
         line(style, x, left, name, **kept),
         line(REQUIRED, x, need, "maintenance margin", **once),
@@ -251,6 +289,8 @@ def chart(
     Figure
         The traces as ``"data"``, and the ``"layout"``.
     """
+    for name, words in (("x", x), ("y", y)):
+        _checks.words(name, words)
     return _figure(traces, 420, {"xaxis": _axis(x, x_form), "yaxis": _axis(y, y_form)}, direct, layout)
 
 
@@ -284,6 +324,8 @@ def panels(
     Figure
         As :func:`chart` does.
     """
+    for name, words in (("x", x), ("top", top), ("bottom", bottom)):
+        _checks.words(name, words)
     axes = {
         "xaxis": _axis(x, x_form) | {"anchor": "y2"},
         "yaxis": _axis(top, top_form) | {"domain": [0.54, 1]},
@@ -293,15 +335,34 @@ def panels(
 
 
 def _trace(x: Column, y: Column, name: str, row: int, gaps: bool) -> Trace:
-    found: Trace = {"type": "scatter", "x": x, "y": y, "name": name, "yaxis": "y" if row == 1 else "y2"}
-    return found | ({"connectgaps": False} if gaps else {})
+    shown: Trace = {"type": "scatter", "x": x, "y": y, "name": _checks.words("name", name)}
+    shown["yaxis"] = "y" if _row(row) == 1 else "y2"
+    return shown | ({"connectgaps": False} if _checks.truth("gaps", gaps) else {})
+
+
+def _row(row: int) -> int:
+    return _checks.count("row", row, most=2)
+
+
+def _check_style(style: Style) -> None:
+    if not isinstance(style, dict) or not CROSS.keys() <= style.keys():
+        raise ArgumentError("style", f"must be one of the book's, such as CROSS, not {_checks.shown(style)}")
+
+
+def _course(name: str, values: Column) -> Floats:
+    """Return a copy of values along a line."""
+    line = np.array(_checks.floats(name, cast(ArrayLike, values)))
+    if line.ndim != 1:
+        raise ArgumentError(name, f"must be values along a line, not of shape {line.shape}")
+    return line
 
 
 def _figure(
     traces: list[Trace], height: int, axes: Mapping[str, object], direct: bool, more: dict[str, object]
 ) -> Figure:
     layout = {**_layout(height), **axes}
-    if direct:
+    _checks.instances("traces", traces, dict)
+    if _checks.truth("direct", direct):
         layout |= {"showlegend": False, "annotations": _names(traces)}
     for key, value in more.items():
         before = layout.get(key)

@@ -29,7 +29,7 @@ from .entry import WRONG, Entry
 from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
-STALE = "What is marked above cannot be. Below stands the last account that could."
+STALE = "What stands above cannot be shown. Below stands the last account that could."
 WAYS = {"JSON": from_json, "CSV": from_csv}
 PASTED = "positions from ccxt"
 PATHS = (5_000, 20_000)
@@ -192,24 +192,29 @@ class AccountForm:
         )
 
     def _entered(self, portfolio: Portfolio | None) -> None:
-        """Compare what was entered, if it can be."""
-        self.status.value = "" if portfolio else WRONG.format(STALE)
+        """Compare what was entered, if it can be; until it is all shown, say that what is shown is not of it."""
+        self.status.value = WRONG.format(STALE)
         if portfolio is None:
             return
-        self.found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date)
-        self.results.value = ""
-        self.files.value = " · ".join(
-            [
+        try:
+            found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date)
+            files = [
                 _file("account.json", "application/json", to_json(portfolio)),
                 _file("account.csv", "text/csv", to_csv(portfolio)),
             ]
-        )
-        self._draw()
+            self._draw(found)
+        except ValueError as refusal:
+            self.status.value = WRONG.format(f"{STALE} {escape(str(refusal))}")
+            return
+        self.found, self.results.value, self.files.value, self.status.value = found, "", " · ".join(files), ""
 
-    def _draw(self) -> None:
+    def _draw(self, found: Comparison | None = None) -> None:
         """Draw the panel in sight; the others wait until they are."""
-        if self.found is not None:
-            list(self.panels.values())[self.tabs.selected_index or 0].draw(self.found, self.picture.value)
+        found = found or self.found
+        if found is not None:
+            before, self.status.value = self.status.value, WRONG.format(STALE)
+            list(self.panels.values())[self.tabs.selected_index or 0].draw(found, self.picture.value)
+            self.status.value = before
 
     def _paste(self) -> ipywidgets.Accordion:
         """Return the place to paste an account."""
@@ -221,6 +226,7 @@ class AccountForm:
         read, said = ipywidgets.Button(description="Read it"), ipywidgets.HTML()
 
         def taken(_button: ipywidgets.Button) -> None:
+            said.value = ""
             fields = {name: field.input.value for name, field in self.entry.fields.items()}
             try:
                 if way.value == PASTED:
@@ -228,11 +234,12 @@ class AccountForm:
                 else:
                     kept = WAYS[way.value](text.value)
             except EntryError as refusal:
-                wrong = "".join(f"<li>{escape(str(one))}</li>" for one in refusal.problems)
+                wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())
                 said.value = WRONG.format(f"Nothing is taken over:<ul>{wrong}</ul>")
                 return
-            said.value = "Taken over."
             self.entry.show(kept)
+            shown = self.entry.portfolio == kept and not self.status.value
+            said.value = "Taken over." if shown else WRONG.format(STALE)
 
         read.on_click(taken)
         self.pasted = {"way": way, "mode": mode, "text": text, "read": read, "said": said}

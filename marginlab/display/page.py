@@ -12,6 +12,7 @@ import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from math import prod
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -28,6 +29,8 @@ DIGITS = 5
 PICTURES = ("png", "svg")
 # Of a figure that does not say its own, in pixels: plotly's.
 HEIGHT = 450
+# All states are drawn and in the page: more than so many take minutes, and megabytes.
+MOST_STATES = 20_000
 
 
 def island(name: str, title: str, controls: Mapping[str, Control], draw: Draw, table: Tabulate | None = None) -> str:
@@ -48,9 +51,11 @@ def island(name: str, title: str, controls: Mapping[str, Control], draw: Draw, t
     Raises
     ------
     ArgumentError
-        For tables whose caption, head or names depend on the settings.
+        For too many states, and tables whose caption, head or names depend on the settings.
     """
     name = f"explorer-{escape(name)}"
+    if (count := prod(_shape(controls))) > MOST_STATES:
+        raise ArgumentError("settings", f"must have at most {MOST_STATES:,} states together, not {count:,}")
     states = list(grid(controls))
     drawn = [state_of(draw(**values)) for values in states]
     tables = [] if table is None else [table(**values) for values in states]
@@ -195,7 +200,8 @@ def _form(controls: Mapping[str, Control], name: str) -> str:
     """Return the labelled inputs and the buttons, hidden until the script that answers them runs."""
     rows = []
     for key, control in controls.items():
-        field_id, label = f"{name}-{key}", escape(control.label)
+        key, label = escape(key), escape(control.label)
+        field_id = f"{name}-{key}"
         written = [escape(text) for text in control.written]
         if control.is_menu:
             options = "".join(

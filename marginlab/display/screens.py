@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats
 from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
@@ -60,7 +60,8 @@ def distances(found: Comparison) -> Screen:
         The figure has no point where a position has no liquidation price, and two where the pool fails both below
         and above; the table is that of all positions.
     """
-    names = list(found.names)
+    _checks.instance("found", found, Comparison)
+    names = [figures.as_label(name) for name in found.names]
     traces = [figures.points(figures.MARK, [0.0] * len(names), names, "mark", gaps=True)]
     for name, style in STYLES.items():
         one = found.column(name)
@@ -78,8 +79,8 @@ def distances(found: Comparison) -> Screen:
     _, cross, isolated = found.columns
     parts = [f"{one.name} {_nearest(one)}" for one in (cross, isolated)]
     sentence = (
-        f"Equity {as_amount(cross.equity)} {found.currency} behind positions worth {cross.account_leverage:.1f} times "
-        f"as much: {parts[0]}; {parts[1]}. {_common(cross, isolated)}"
+        f"Equity {as_amount(cross.equity)} {found.currency} behind {_worth(cross)}: {parts[0]}; {parts[1]}. "
+        + _common(cross, isolated)
     )
     return Screen(figure, sentence, found.position_table)
 
@@ -97,6 +98,7 @@ def free_margin(found: Comparison) -> Screen:
     Screen
         Bars in the account's currency, a pair a column; the table is that of the account as a whole.
     """
+    _checks.instance("found", found, Comparison)
     used = [float(one.margin_used.sum()) for one in found.columns]
     traces = [
         figures.bars(figures.MEASURED, MODE_COLUMNS, used, "margin used"),
@@ -135,6 +137,7 @@ def shocked(found: Comparison, btc: float, rest: float) -> Screen:
     ArgumentError
         For a move that is not on the map.
     """
+    _checks.instance("found", found, Comparison)
     stress = found.stress
     i, j = _index("btc", stress.btc, btc), _index("rest", stress.rest, rest)
     left = {name: stress.equity[c, :, j] for c, name in enumerate(stress.columns)}
@@ -193,6 +196,7 @@ def crashed(found: Comparison, event: str) -> Screen:
     ArgumentError
         For another event.
     """
+    _checks.instance("found", found, Comparison)
     events = [each.event for each in found.replays]
     one = found.replays[events.index(_checks.one_of("event", event, events))]
     left = {name: np.asarray(outcome.equity_path) for name, outcome in one.outcomes.items()}
@@ -226,6 +230,8 @@ def by_chance(found: Comparison, known: Chances) -> Screen:
     Screen
         The figure has losses as shares of the equity, negative for a gain; the table is that of `known`.
     """
+    _checks.instance("found", found, Comparison)
+    _checks.instance("known", known, Chances)
     traces = [
         figures.line(style, LOSSES, _exceeded(known.losses(name) / known.equity), name)
         for name, style in STYLES.items()
@@ -257,13 +263,17 @@ def which_mode(found: Comparison) -> Screen:
     Returns
     -------
     Screen
-        The figure shows the findings in money, as shares of the equity, a gain negative; the table all findings.
+        The figure shows the findings in money, as shares of the equity if there is any, a gain negative; the table all
+        findings.
     """
+    _checks.instance("found", found, Comparison)
     rows = [one for one in found.findings if one.unit == "money"]
     names = [_wrapped(one.question) for one in rows]
+    # Of nothing there are no shares: then losses are shown as money.
     equity = found.columns[0].equity
+    unit, form = (equity, figures.PERCENT) if equity > 0 else (1.0, figures.MONEY)
     traces = [
-        figures.bars(style, names, np.array(losses) / equity, name, flat=True)
+        figures.bars(style, names, np.array(losses) / unit, name, flat=True)
         for style, name, losses in (
             (figures.CROSS, "all cross", [one.cross for one in rows]),
             (figures.ISOLATED, "all isolated", [one.isolated for one in rows]),
@@ -271,11 +281,11 @@ def which_mode(found: Comparison) -> Screen:
     ]
     figure = figures.chart(
         traces,
-        x="loss, as a share of the equity",
+        x="loss, as a share of the equity" if equity > 0 else f"loss, {found.currency}",
         y="in which case",
         height=170 + 42 * len(rows),
         barmode="group",
-        **NAMES_DOWN,
+        **{**NAMES_DOWN, "x_form": form},
     )
     counts = {mode: [one.better for one in found.findings].count(mode) for mode in ("cross", "isolated", "neither")}
     most = max(rows, key=lambda one: one.by if one.better != "neither" else -1.0)
@@ -289,6 +299,13 @@ def which_mode(found: Comparison) -> Screen:
             f"{most.question.rstrip('?')}. "
         )
     return Screen(figure, sentence + "This is no advice.", found.finding_table)
+
+
+def _worth(one: Snapshot) -> str:
+    """Say what the positions are worth beside the equity, or where there is none, by themselves."""
+    if one.equity > 0:
+        return f"positions worth {one.account_leverage:,.1f} times as much"
+    return f"positions worth {as_amount(float(one.account.notional(one.marks).sum()))}"
 
 
 def _nearest(one: Snapshot) -> str:
@@ -326,9 +343,9 @@ def _distinct(found: Comparison) -> list[tuple[str, str]]:
 
 
 def _index(name: str, values: Floats, value: float) -> int:
-    near = np.flatnonzero(np.isclose(values, value))
+    near = np.flatnonzero(np.isclose(values, _checks.single(name, value)))
     if not near.size:
-        raise ArgumentError(name, f"must be one of {np.asarray(values).tolist()}, not {value!r}")
+        raise ArgumentError(name, f"must be one of {np.asarray(values).tolist()}, not {shown(value)}")
     return int(near[0])
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +18,7 @@ from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import legs, liquidation, opening
-from .collateral import Assets, Collateral, as_collateral
+from .collateral import Assets, Collateral
 from .contracts import Contract, check_alike
 from .market_move import first_failing
 from .open_orders import Order, Waiting, beyond, waiting
@@ -67,6 +66,7 @@ class Position:
     margin: float | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.instance("contract", self.contract, Contract)
         if _checks.single("size", self.size) == 0:
             raise ArgumentError("size", "must not be 0")
@@ -174,6 +174,7 @@ class Account:
         columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
         if columns["margin"][..., ~isolated].any():
             raise ArgumentError("margin", f"must be 0 for cross positions, which set none aside, not {self.margin!r}")
+        wallet.flags.writeable = isolated.flags.writeable = False
         set_to = {
             **columns,
             "wallet": _checks.plain(wallet),
@@ -187,10 +188,10 @@ class Account:
 
     def _check_what_is_in_it(self) -> Assets:
         """Refuse what cannot share an account; return its assets."""
-        if not isinstance(self.orders, Iterable):
-            raise ArgumentError("orders", f"must be a sequence of orders, not {self.orders!r}")
-        contracts, orders, collateral = tuple(self.contracts), tuple(self.orders), as_collateral(self.collateral)
-        ordered = [_checks.instance("orders", order, Order).contract for order in orders]
+        contracts = _checks.instances("contracts", self.contracts, Contract)
+        orders = _checks.instances("orders", self.orders, Order)
+        collateral = _checks.instances("collateral", self.collateral, Collateral)
+        ordered = [order.contract for order in orders]
         if not collateral:
             check_alike([*contracts, *ordered])
         assets = Assets(contracts, collateral, self.currency)
@@ -246,6 +247,7 @@ class Account:
         >>> print(f"{account.liquidation_price([60_000])[0]:,.2f}")
         51,329.06
         """
+        positions = _checks.instances("positions", positions, Position)
         return cls(
             wallet=_checks.numbers("wallet", wallet),
             contracts=[position.contract for position in positions],
@@ -613,7 +615,8 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        needed = self.requirement(prices) if requirement is None else requirement
+        needed = self.requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
+        _checks.broadcastable(marks=(*prices.shape[:-1], len(self.contracts)), requirement=needed.shape)
         if self.collateral:
             return np.where(self.isolated, self.margin, self._without_market(prices, needed))
         spare = self.unrealized_pnl(prices) - needed
@@ -1112,8 +1115,8 @@ class Account:
 
 def _modes(given: object, n: int) -> tuple[str, ...]:
     """Return the mode of each of n positions: one for all, or one each."""
-    named = isinstance(given, str) or not isinstance(given, Iterable)
-    modes: tuple[object, ...] = (given,) * n if named else tuple(cast(Iterable[object], given))
+    one = isinstance(given, str) or not isinstance(given, Iterable)
+    modes: tuple[object, ...] = (given,) * n if one else _checks.instances("mode", given, str)
     if len(modes) != n:
         raise ArgumentError("mode", f"must be one, or one a contract ({n}), not {len(modes)}")
     return tuple(_checks.one_of("mode", mode, MODES) for mode in modes)

@@ -6,7 +6,7 @@ of what settles in an asset belongs to that asset, and what is owed in one count
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -331,13 +331,6 @@ class Assets:
             what = "the coin it follows" if contract.kind == "inverse" else "another currency than the coin it follows"
             raise ArgumentError("contracts", f"must settle in {what}: {contract.symbol} does in {contract.currency}")
         return self.names.index(contract.currency)
-
-
-def as_collateral(given: object) -> tuple[Collateral, ...]:
-    """Return collateral as it is given, checked."""
-    if not isinstance(given, Iterable) or isinstance(given, (str, bytes)):
-        raise ArgumentError("collateral", f"must be a sequence of Collateral, not {given!r}")
-    return tuple(_checks.instance("collateral", one, Collateral) for one in given)
 
 
 def _currency_of(contracts: Sequence[Contract], currency: str, *, mixed: bool) -> str:

@@ -74,13 +74,16 @@ class Contract:
     note: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.symbol, str) or not self.symbol:
-            raise ArgumentError("symbol", f"must be a name, not {self.symbol!r}")
+        _checks.keep(self)
+        _checks.named("symbol", self.symbol)
         _checks.instance("tiers", self.tiers, Tiers)
         _checks.one_of("kind", self.kind, KINDS)
         _checks.single("multiplier", self.multiplier, _checks.positive)
-        if not isinstance(self.follows, str):
-            raise ArgumentError("follows", f"must be the name of a coin, not {self.follows!r}")
+        for name in ("currency", "follows"):
+            told = getattr(self, name)
+            if not isinstance(told, str) or told:
+                _checks.named(name, told)
+        _checks.words("note", self.note)
         if self.follows and self.follows == _named_in(self.symbol):
             object.__setattr__(self, "follows", "")  # the same contract, whether it says so or not
 
@@ -127,7 +130,8 @@ class Contract:
         float or array
             The arguments' common shape. ``nan`` where no positive price does: for a notional of 0 or less.
         """
-        amount, value = np.abs(_checks.numbers("size", size)) * self.multiplier, np.asarray(notional, dtype=float)
+        amount, value = np.abs(_checks.numbers("size", size)) * self.multiplier, _checks.floats("notional", notional)
+        _checks.broadcastable(size=amount.shape, notional=value.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             price = value / amount if self.kind == "linear" else amount / value
         return _checks.plain(np.where((value > 0) & (amount > 0), price, np.nan))
@@ -148,7 +152,7 @@ class Contract:
         float or array
             +1 where profit grows, -1 where it shrinks, 0 for no position; the size's shape.
         """
-        return _checks.plain(np.sign(np.asarray(size, dtype=float)) * (1.0 if self.kind == "linear" else -1.0))
+        return _checks.plain(np.sign(_checks.numbers("size", size)) * (1.0 if self.kind == "linear" else -1.0))
 
     def unrealized_pnl(self, size: ArrayLike, entry: ArrayLike, price: ArrayLike) -> Numbers:
         """Return the profit or loss of a position at a price.
@@ -231,7 +235,8 @@ class Contract:
         float or array
             0 or more, the arguments' common shape.
         """
-        return np.abs(np.asarray(size)) if self.tiers.measured_in == "contracts" else self.notional(size, price)
+        held, at = self._pair(size, price)
+        return np.abs(held) if self.tiers.measured_in == "contracts" else self.notional(held, at)
 
     def leverage_limit(self, size: ArrayLike, price: ArrayLike) -> Numbers:
         """Return the highest leverage the position may be opened with at a price.
@@ -301,8 +306,7 @@ def profit_of(kind: str, amount: Floats, entry: Floats, price: Floats) -> Floats
 
 def check_alike(contracts: Sequence[Contract]) -> None:
     """Refuse contracts that cannot share an account: it has one kind of contract and one currency."""
-    for contract in contracts:
-        _checks.instance("contracts", contract, Contract)
+    _checks.instances("contracts", contracts, Contract)
     if len({(contract.kind, contract.currency) for contract in contracts}) != 1:
         listed = ", ".join(f"{c.symbol} ({c.kind}, {c.currency or 'no currency'})" for c in contracts) or "none"
         raise ArgumentError("contracts", f"must be one or more of one kind and currency, not {listed}")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 from . import legs
 from .contracts import Contract
@@ -82,7 +82,7 @@ def liquidation_price(
     >>> liquidation_price(btc, 1, 20_000, 400, convention=Convention(maintenance_at="entry"))
     19700.0
     """
-    convention = convention or Convention()
+    convention = _of(contract, convention)
     size, entry = _checks.numbers("size", size), _checks.positive("entry", entry)
     backing = _checks.numbers("backing", backing)
     mark = entry if mark is None else _checks.positive("mark", mark)
@@ -146,11 +146,17 @@ def bankruptcy_price(
     >>> round(bankruptcy_price(Contract("BTCUSD", Tiers.flat(0.005), kind="inverse"), 100, 100, 0.01), 4)
     99.0099
     """
-    convention = convention or Convention()
+    convention = _of(contract, convention)
     size, entry = _checks.numbers("size", size), _checks.positive("entry", entry)
     backing = _checks.numbers("backing", backing)
     _checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape)
     return contract.price_at(size, _bankruptcy_notional(contract, size, entry, backing, convention))
+
+
+def _of(contract: Contract, convention: Convention | None) -> Convention:
+    """Return how the venue counts; refuse what is no contract and no convention."""
+    _checks.instance("contract", contract, Contract)
+    return Convention() if convention is None else _checks.instance("convention", convention, Convention)
 
 
 def bankruptcy_fee(contract: Contract, size: Floats, entry: Floats, backing: Floats, convention: Convention) -> Numbers:
@@ -176,7 +182,7 @@ def _check_fee(contract: Contract, convention: Convention) -> None:
     """Refuse a closing fee that leaves nothing beside the maintenance rate."""
     if max(contract.tiers.rates) + convention.fee_at("liquidation") >= 1:
         raise ArgumentError(
-            "closing_fee", f"must leave it below 1 with the maintenance rate, not {convention.closing_fee!r}"
+            "closing_fee", f"must leave it below 1 with the maintenance rate, not {shown(convention.closing_fee)}"
         )
 
 

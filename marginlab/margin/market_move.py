@@ -12,13 +12,13 @@ notionals are what goes straight.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ROUNDING, ArgumentError
+from .._checks import ROUNDING, ArgumentError, shown
 from .._typing import Bools, Floats, Numbers
 from .collateral import Assets
 from .contracts import Contract
@@ -29,6 +29,7 @@ from .rules import Convention
 FAR, HALVINGS = 1e30, 60
 
 
+@runtime_checkable
 class Held(Protocol):
     """What is asked of an :class:`~marginlab.Account`."""
 
@@ -139,6 +140,8 @@ def liquidation_move(account: Held, marks: ArrayLike, *, beta: ArrayLike = 1.0, 
     >>> print(f"{liquidation_move(account, [50_000.0])[0]:.4%}")
     -9.0909%
     """
+    if not isinstance(account, Held):
+        raise ArgumentError("account", f"must be of the class Account, not {shown(account)}")
     _checks.one_of("toward", toward, TOWARD)
     marks, beta = account.as_marks(marks), _as_beta(account, beta)
     away = 1.0 if toward == "up" else -1.0

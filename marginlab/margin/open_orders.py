@@ -53,6 +53,7 @@ class Order:
     reduce_only: bool = False
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.instance("contract", self.contract, Contract)
         if _checks.single("size", self.size) == 0:
             raise ArgumentError("size", "must not be 0")
@@ -80,6 +81,7 @@ class Order:
         ArgumentError
             Where it has no leverage, and its bracket no limit.
         """
+        _checks.instance("convention", convention, Convention)
         if self.reduce_only:
             return 0.0
         counts = convention.of_isolated if self.mode == "isolated" else convention

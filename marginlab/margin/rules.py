@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Numbers
 
 MODES = ("cross", "isolated")
@@ -31,6 +31,8 @@ SWITCHING = ("open", "flat", "account", "order")
 WITHDRAWAL = ("initial", "maintenance", "zero", "profit", "none")
 LEVERAGE_CHANGE = ("any", "raise", "none")
 CONVERSION_ORDERS = ("proportional", "lowest haircut", "as given")
+# What is closed a round, at least: a position is gone after a thousand of them.
+LEAST_SHARE = 0.001
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Convention:
     orders_tie: str = "both"
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.one_of("maintenance_at", self.maintenance_at, MAINTENANCE_AT)
         _checks.one_of("closing_fee_at", self.closing_fee_at, CLOSING_FEE_AT)
         _checks.one_of("closing_fee_in", self.closing_fee_in, CLOSING_FEE_IN)
@@ -101,7 +104,7 @@ class Convention:
         _checks.truth("profit_opens", self.profit_opens)
         _checks.one_of("orders_tie", self.orders_tie, ORDERS_TIE)
         if _checks.single("closing_fee", self.closing_fee, _checks.not_negative) >= 0.5:
-            raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {self.closing_fee!r}")
+            raise ArgumentError("closing_fee", f"must be a fraction below 0.5, not {shown(self.closing_fee)}")
         _checks.truth("at_equality", self.at_equality)
 
     @property
@@ -122,7 +125,7 @@ class Convention:
         float
             A fraction of notional; 0 where it is not counted there.
         """
-        return self.closing_fee if self.closing_fee_at == price else 0.0
+        return self.closing_fee if self.closing_fee_at == _checks.one_of("price", price, CLOSING_FEE_AT) else 0.0
 
     def liquidates(self, equity: Numbers, requirement: Numbers) -> Bools:
         """Return whether equity is too little for the requirement.
@@ -137,7 +140,8 @@ class Convention:
         array of bool
             Their common shape.
         """
-        return np.asarray(equity <= requirement if self.at_equality else equity < requirement)
+        there, needed = np.asarray(equity), np.asarray(requirement)
+        return np.asarray(there <= needed if self.at_equality else there < needed)
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,7 @@ class Rules:
         left out. A position for which this would close everything is closed as a whole. The last two are
         refused where a maintenance rate grows without steps.
     share, share_above
-        For ``"share"``: the fraction a round, and the notional up to which a position is not
+        For ``"share"``: the fraction a round, at least a thousandth, and the notional up to which a position is not
         worth closing in parts.
     brackets
         For ``"bracket"``: how many brackets down a round goes.
@@ -321,6 +325,7 @@ class Rules:
     conversion: Conversion = Conversion()
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.instance("conversion", self.conversion, Conversion)
         for name, allowed in (
             ("close", CLOSE),
@@ -338,6 +343,8 @@ class Rules:
         for name in ("fund_share", "takeover_below", "withdrawal_leaves"):
             _checks.between(name, getattr(self, name), 0, 1)
         _checks.between("share", self.share, 0, 1, open_below=True)
+        if self.part == "share":
+            _checks.between("share", self.share, LEAST_SHARE, 1)
         _checks.between("restore_to", self.restore_to, 1, np.inf, open_above=True)
         for name in ("share_above", "flat_liquidation_fee"):
             _checks.single(name, getattr(self, name), _checks.not_negative)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 
 MEASURES = ("notional", "contracts")
@@ -51,11 +50,12 @@ class Growth:
     initial: float | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.single("factor", self.factor, _checks.positive)
         _checks.between("power", self.power, 0, 2, open_below=True)
         _checks.one_of("how", self.how, HOW)
         if self.initial is not None and _checks.single("initial", self.initial) < self.factor:
-            raise ArgumentError("initial", f"must be at least the factor ({self.factor:g}), not {self.initial!r}")
+            raise ArgumentError("initial", f"must be at least the factor ({self.factor:g}), not {shown(self.initial)}")
 
     def rate(self, start: Numbers, amount: Numbers, *, factor: float | None = None) -> Floats:
         """Return the rate at an amount, given where it starts. Unchecked.
@@ -113,7 +113,7 @@ class Tiers:
     rates
         Maintenance rate of each bracket, a fraction of notional in [0, 1), not falling.
     deductions
-        What is taken off in each bracket, in the contract's currency. ``None`` derives
+        What is taken off in each bracket, in the contract's currency, never more than is asked for. ``None`` derives
         it so that *M* has no jumps, :math:`c_n = c_{n-1} + f_n (r_n - r_{n-1})`;
         ``0`` is for venues that charge one rate on the whole position, where *M* jumps.
     max_leverage
@@ -154,17 +154,18 @@ class Tiers:
     growth: Growth | None = None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         floors = _checks.not_negative("floors", self.floors)
         rates = _checks.not_negative("rates", self.rates)
         if floors.ndim != 1 or floors.size == 0 or floors[0] != 0 or (np.diff(floors) <= 0).any():
-            raise ArgumentError("floors", f"must start at 0 and rise, not {self.floors!r}")
+            raise ArgumentError("floors", f"must start at 0 and rise, not {shown(self.floors)}")
         if rates.shape != floors.shape:
             raise ArgumentError("rates", f"must have one value a bracket ({floors.size}), not {rates.shape}")
         if (rates >= 1).any() or (np.diff(rates) < 0).any():
-            raise ArgumentError("rates", f"must lie in [0, 1) and not fall, not {self.rates!r}")
+            raise ArgumentError("rates", f"must lie in [0, 1) and not fall, not {shown(self.rates)}")
         _checks.one_of("measured_in", self.measured_in, MEASURES)
-        if not isinstance(self.cap, Real) or not self.cap > floors[-1]:
-            raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {self.cap!r}")
+        if not _checks.single("cap", self.cap, _checks.positive_or_endless) > floors[-1]:
+            raise ArgumentError("cap", f"must be a number above the last floor ({floors[-1]:g}), not {shown(self.cap)}")
         if _checks.truth("cut_off", self.cut_off) and self.cap == np.inf:
             raise ArgumentError("cut_off", "must be False where there is no cap at which the brackets could end")
         if self.growth is not None:
@@ -189,10 +190,29 @@ class Tiers:
     def _deductions(self, floors: Floats, rates: Floats) -> Floats:
         """Return the stated deductions, or those that leave no jump."""
         if self.deductions is not None:
-            return _one_a_bracket("deductions", _checks.not_negative("deductions", self.deductions), rates)
+            return self._stated_deductions(floors, rates, self.deductions)
         if self.measured_in == "contracts" and self.growth is None:
             raise ArgumentError("deductions", "must be given (0 for none) where brackets count contracts, not None")
         return np.concatenate([[0.0], np.cumsum(floors[1:] * np.diff(rates))])
+
+    def _stated_deductions(self, floors: Floats, rates: Floats, given: ArrayLike) -> Floats:
+        """Return deductions, none of which takes off more than its bracket asks for.
+
+        Only at the beginning of the first one it may: there no maintenance margin is asked for, see `table`.
+        """
+        stated = _one_a_bracket("deductions", _checks.not_negative("deductions", given), rates)
+        if self.measured_in == "contracts" and stated.any():
+            raise ArgumentError("deductions", f"must be 0 where brackets count contracts, not {shown(given)}")
+        most = rates * np.append(floors[1:], _checks.LARGEST)[[0, *range(floors.size - 1)]]
+        large = stated > most * (1 + 1e-9)
+        if large.any():
+            i = int(large.argmax())
+            raise ArgumentError(
+                "deductions",
+                f"must leave a maintenance margin, so be at most {most[i]:,.10g} in bracket {i + 1}, "
+                f"not {stated[i]:,.10g}",
+            )
+        return stated
 
     def _max_leverage(self, rates: Floats) -> Floats:
         """Return the stated limits; the initial margin they imply may not undercut maintenance."""
@@ -204,7 +224,7 @@ class Tiers:
         if (np.isfinite(stated) & (1 / stated < rates)).any():
             raise ArgumentError(
                 "max_leverage",
-                f"{self.max_leverage!r} allows an initial margin below maintenance: "
+                f"{shown(self.max_leverage)} allows an initial margin below maintenance: "
                 f"1 / max_leverage must be at least the rate in every bracket ({rates.tolist()})",
             )
         return stated
@@ -243,20 +263,25 @@ class Tiers:
         """Floors, rates, deductions and leverage limits as arrays.
 
         A rate that is at least what has grown has two brackets: up to where that is more, and from there on, where
-        it is all there is.
+        it is all there is. So has a first bracket with a deduction: where it would take off more than is asked for,
+        nothing is.
         """
         columns = (self.floors, self.rates, self.deductions, self.max_leverage)
         floors, rates, deductions, limits = (np.asarray(column, dtype=float) for column in columns)
         if self.growth is not None and self.growth.how == "at least":
             floors = np.append(floors, self.growth.amount(0.0, rates[0]))
             rates, deductions, limits = np.append(rates, 0.0), np.append(deductions, 0.0), np.append(limits, limits)
+        if deductions[0] > 0:
+            free = np.minimum(deductions[0] / rates[0], np.append(floors, np.inf)[1])
+            floors, limits = np.insert(floors, 1, free), np.insert(limits, 0, limits[0])
+            rates, deductions = np.insert(rates, 0, 0.0), np.insert(deductions, 0, 0.0)
         return floors, rates, deductions, limits
 
     @cached_property
     def factors(self) -> Floats:
         """What the rate grows by in each bracket of `table`, for each unit to the power; 0 where it stands still."""
         if self.growth is None:
-            return np.zeros(len(self.floors))
+            return np.zeros(len(self.table[0]))
         return np.array([self.growth.factor] if self.growth.how == "added" else [0.0, self.growth.factor])
 
     @cached_property

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from .._checks import ArgumentError
+from .._checks import LONGEST_NAME, ArgumentError, shown
 from ..margin.contracts import Contract
 from ..margin.tiers import Tiers
 
@@ -177,7 +177,7 @@ def last_day(date: object) -> str:
             pass
         else:
             return date + {4: "-12-31", 7: "-31"}.get(len(date), "")
-    raise ArgumentError("date", f"must be a day, a month or a year such as '2025-10-10' or '2025', not {date!r}")
+    raise ArgumentError("date", f"must be a day, a month or a year such as '2025-10-10' or '2025', not {shown(date)}")
 
 
 def _known(venue: str, symbol: object) -> str:
@@ -191,8 +191,8 @@ def _known(venue: str, symbol: object) -> str:
         if isinstance(symbol, str) and symbol in others:
             raise ArgumentError("symbol", reason.format(symbol=symbol))
     if not symbols:
-        raise ArgumentError("symbol", f"must be one of your own brackets: {venue} has none here, not {symbol!r}")
-    raise ArgumentError("symbol", f"must be one of {_nearest(symbol, symbols)}, not {symbol!r}")
+        raise ArgumentError("symbol", f"must be one of your own brackets: {venue} has none here, not {shown(symbol)}")
+    raise ArgumentError("symbol", f"must be one of {_nearest(symbol, symbols)}, not {shown(symbol)}")
 
 
 def _nearest(symbol: object, symbols: tuple[str, ...]) -> str:
@@ -201,9 +201,10 @@ def _nearest(symbol: object, symbols: tuple[str, ...]) -> str:
         return ", ".join(map(repr, symbols))
     from difflib import get_close_matches  # only ever needed for a refusal
 
-    alike = get_close_matches(str(symbol).upper(), symbols, SHOWN // 2)
-    shown = list(dict.fromkeys([*alike, *symbols[: SHOWN // 2]]))[:SHOWN]
-    return f"{', '.join(map(repr, shown))} and {len(symbols) - len(shown):,} more"
+    given = symbol[:LONGEST_NAME].upper() if isinstance(symbol, str) else ""
+    alike = get_close_matches(given, symbols, SHOWN // 2)
+    told = list(dict.fromkeys([*alike, *symbols[: SHOWN // 2]]))[:SHOWN]
+    return f"{', '.join(map(repr, told))} and {len(symbols) - len(told):,} more"
 
 
 @cache

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
+from .._pasted import LONGEST, objects_of
 from ..margin.contracts import KINDS, Contract
 from ..margin.tiers import MEASURES, Growth, Tiers
 from .brackets import size_named
@@ -24,7 +25,9 @@ DEDUCTIONS = ("continuous", "none")
 _UNIFIED = re.compile(r"([^/]+)/([^:]+):([^-]+)(-.+)?")
 _QUOTED = re.compile(r".+?[-_]?(USDT|USDC|BUSD|USD1|FDUSD)")
 # A symbol and its rate.
-_LINE = re.compile(r"([^\s,;:=]+)[\s,;:=]+([\d.]+)")
+_LINE = re.compile(r"([^\s,;:=]+)[\s,;:=]+([0-9.]+)")
+# More markets than any venue has, and more brackets than any market.
+MOST_MARKETS, MOST_BRACKETS = 5_000, 1_000
 # Some lists count in whole numbers: the next bracket begins up to one above the last. In money that is next to nothing.
 STEP, SHARE = 1.0, 1e-3
 Result = TypeVar("Result")
@@ -104,12 +107,10 @@ class Brackets:
     contracts: tuple[Contract, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contracts", tuple(self.contracts))
-        for contract in self.contracts:
-            _checks.instance("contracts", contract, Contract)
+        object.__setattr__(self, "contracts", _checks.instances("contracts", self.contracts, Contract))
         if len(set(self.symbols)) < len(self.contracts):
-            twice = next(symbol for symbol in self.symbols if self.symbols.count(symbol) > 1)
-            raise ArgumentError("contracts", f"must have one of each symbol, not several of {twice!r}")
+            twice = Counter(self.symbols).most_common(1)[0][0]
+            raise ArgumentError("contracts", f"must have one of each symbol, not several of {shown(twice)}")
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -200,8 +201,14 @@ class Brackets:
         ):
             if word is not None:
                 _checks.one_of(name, word, allowed)
+        for name, told in (("venue", venue), ("symbol", symbol), ("currency", currency)):
+            if told is not None:
+                _checks.words(name, told)
         asked = _Asked(venue, currency, kind, multiplier, measured_in, deductions)
-        contracts = [market.contract(asked) for market in _markets(_said(payload), symbol, venue)]
+        markets = list(islice(_markets(_said(payload), symbol, venue), MOST_MARKETS + 1))
+        if len(markets) > MOST_MARKETS:
+            raise ArgumentError("brackets", f"must be of at most {MOST_MARKETS:,} markets")
+        contracts = [market.contract(asked) for market in markets]
         if not contracts:
             raise ArgumentError("brackets", "must be of one market or more, not of none")
         return cls(tuple(contracts))
@@ -256,7 +263,9 @@ class _Column:
     def read(self, rows: object) -> list[_Bracket]:
         """Return the brackets that hold anything, or refuse them all."""
         if not isinstance(rows, list | tuple) or not rows:
-            raise ArgumentError(f"{self.symbol}: brackets", f"must be a list of one or more, not {rows!r:.60}")
+            raise ArgumentError(f"{self.symbol}: brackets", f"must be a list of one or more, not {shown(rows):.60}")
+        if len(rows) > MOST_BRACKETS:
+            raise ArgumentError(f"{self.symbol}: brackets", f"must be at most {MOST_BRACKETS:,}, not {len(rows):,}")
         end = 0.0
         for i in range(len(rows)):
             end = self._next(rows, i, end)
@@ -268,7 +277,7 @@ class _Column:
         """Return a bracket, and what it is called in a refusal."""
         where, row = f"{self.symbol}, bracket {i + 1}", rows[i]
         if not isinstance(row, Mapping):
-            raise ArgumentError(where, f"must have named fields, not {row!r:.60}")
+            raise ArgumentError(where, f"must have named fields, not {shown(row):.60}")
         return where, row
 
     def _next(self, rows: Sequence[object], i: int, end: float) -> float:
@@ -334,7 +343,8 @@ class _Column:
             raise ArgumentError(f"{where}: {form.limit}", f"must not be above that of the last bracket, not {limit!r}")
         if 1 / limit < rate and limit != float("inf"):
             raise ArgumentError(
-                f"{where}: {form.limit}", f"must be at most 1 / {rate!r}, or the initial margin is below maintenance"
+                f"{where}: {form.limit}",
+                f"must be at most 1 / {rate!r}, or the initial margin is below maintenance",
             )
         if deduction is not None and deduction > rate * floor * (1 + 1e-9):
             raise ArgumentError(
@@ -378,7 +388,7 @@ def _listed(said: object, symbol: str | None, venue: str) -> Iterator[_Market | 
     """Tell which list it is, and yield its markets."""
     first = said[0] if isinstance(said, list | tuple) and said else None
     if not isinstance(first, Mapping):
-        raise ArgumentError("brackets", f"must be a reply of ccxt or of a venue, not {said!r:.60}")
+        raise ArgumentError("brackets", f"must be a reply of ccxt or of a venue, not {shown(said):.60}")
     rows = cast(Sequence[Row], said)
     if "brackets" in first:
         yield from (_Market(_name(_field(one, "symbol")), _field(one, "brackets"), BINANCE) for one in rows)
@@ -416,7 +426,7 @@ def _bybit(said: Row) -> Iterator[_Market]:
     result = said["result"]
     rows = _field(result, "list")
     if not isinstance(rows, list | tuple):
-        raise ArgumentError("list", f"must be a list of brackets, not {rows!r:.60}")
+        raise ArgumentError("list", f"must be a list of brackets, not {shown(rows):.60}")
     inverse = cast(Row, result).get("category") == "inverse"
     yield from _grouped(rows, "symbol", BYBIT, "inverse" if inverse else None)
 
@@ -425,7 +435,7 @@ def _okx(said: Row) -> Iterator[_Market]:
     """Yield OKX's markets, whose reply leaves the name of a swap empty and says only what it follows."""
     rows = said["data"]
     if not isinstance(rows, list | tuple):
-        raise ArgumentError("data", f"must be a list of brackets, not {rows!r:.60}")
+        raise ArgumentError("data", f"must be a list of brackets, not {shown(rows):.60}")
     named = []
     for row in rows:
         family = _field(row, "instId", "instFamily", "uly")
@@ -439,14 +449,14 @@ def _hyperliquid(said: Row) -> Iterator[_Market]:
     tables: dict[int, object] = {}
     numbered = said.get("marginTables", ())
     if not isinstance(numbered, list | tuple):
-        raise ArgumentError("marginTables", f"must be a list, not {numbered!r:.60}")
+        raise ArgumentError("marginTables", f"must be a list, not {shown(numbered):.60}")
     for pair in numbered:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], int):
-            raise ArgumentError("marginTables", f"must be pairs of a number and a table, not {pair!r:.60}")
+            raise ArgumentError("marginTables", f"must be pairs of a number and a table, not {shown(pair):.60}")
         tables[pair[0]] = _field(pair[1], "marginTiers")
     universe = said["universe"]
     if not isinstance(universe, list | tuple):
-        raise ArgumentError("universe", f"must be a list of markets, not {universe!r:.60}")
+        raise ArgumentError("universe", f"must be a list of markets, not {shown(universe):.60}")
     for market in universe:
         symbol = _name(_field(market, "name"))
         one, number = [{"lowerBound": 0.0, "maxLeverage": market.get("maxLeverage")}], market.get("marginTableId")
@@ -496,7 +506,7 @@ class _Kept:
         words = (asked.currency or row.get("currency") or currency, row.get("underlying") or "")
         for name, word in zip(("currency", "underlying"), words, strict=True):
             if not isinstance(word, str):
-                raise ArgumentError(f"{symbol}: {name}", f"must be a name, not {word!r}")
+                raise ArgumentError(f"{symbol}: {name}", f"must be a name, not {shown(word)}")
         worth = _multiplier(symbol, asked, OKX._replace(measured_in="notional")) if multiplier is None else multiplier
         currency, underlying = cast(tuple[str, str], words)
         return _of_market(
@@ -540,7 +550,7 @@ def _growth(said: object) -> Growth | None:
         return None
     names = {one.name for one in fields(Growth)}
     if not isinstance(said, Mapping) or "factor" not in said or not names.issuperset(said):
-        raise ArgumentError("growth", f"must be a factor and may be {', '.join(sorted(names))}, not {said!r:.60}")
+        raise ArgumentError("growth", f"must be a factor and may be {', '.join(sorted(names))}, not {shown(said):.60}")
     return _of_market("growth", partial(Growth, **said))
 
 
@@ -600,16 +610,16 @@ def _of_market(symbol: str, make: Callable[[], Result]) -> Result:
 def _field(row: object, *names: str) -> object:
     """Return the first field of some that says anything."""
     if not isinstance(row, Mapping):
-        raise ArgumentError(names[0], f"must be a field, in {row!r:.60} there is none")
+        raise ArgumentError(names[0], f"must be a field, in {shown(row):.60} there is none")
     for name in names:
         if row.get(name) not in (None, ""):
             return cast(object, row[name])
-    raise ArgumentError(names[0], f"must be given, in {dict(row)!r:.60} it is not")
+    raise ArgumentError(names[0], f"must be given, in {shown(dict(row)):.60} it is not")
 
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ArgumentError("symbol", f"must be a name, not {value!r:.60}")
+        raise ArgumentError("symbol", f"must be a name, not {shown(value):.60}")
     return value
 
 
@@ -618,8 +628,8 @@ def _number(name: str, value: object) -> float | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        if not _checks.AS_TEXT.fullmatch(value):
-            raise ArgumentError(name, f"must be a number, not {value!r:.60}")
+        if not _checks.reads_as_number(value):
+            raise ArgumentError(name, f"must be a number, not {shown(value):.60}")
         value = float(value)
     return _checks.single(name, cast(float, value), _checks.not_negative)
 
@@ -630,7 +640,9 @@ def is_text(payload: str) -> bool:
 
 
 def _lines(text: str) -> list[Row]:
-    """Return what lines of a symbol and a rate say; nothing where there are other lines."""
+    """Return what lines of a symbol and a rate say; nothing where there are other lines, or too many."""
+    if len(text) > LONGEST:
+        return []
     lines = [_LINE.fullmatch(line.strip()) for line in text.splitlines() if line.strip()]
     found: list[Row] = [{"symbol": line.group(1), "rate": line.group(2)} for line in lines if line]
     return found if len(found) == len(lines) else []
@@ -638,28 +650,19 @@ def _lines(text: str) -> list[Row]:
 
 def _said(payload: object) -> object:
     """Return the objects themselves, or those that a text or a file tells."""
-    if isinstance(payload, PathLike) or (isinstance(payload, str) and not is_text(payload)):
-        try:
-            payload = Path(cast(str, payload)).read_text(encoding="utf-8")
-        except (OSError, ValueError) as wrong:
-            raise ArgumentError("brackets", f"must be objects, text that holds them, or a file: {wrong}") from None
+    if isinstance(payload, PathLike) or (isinstance(payload, str) and len(payload) <= LONGEST and not is_text(payload)):
+        payload = _written(Path(cast(str, payload)))
     if not isinstance(payload, str):
         return payload
-    if lines := _lines(payload):
-        return lines
+    return _lines(payload) or objects_of("brackets", payload)
+
+
+def _written(path: Path) -> str:
+    """Return the text of a file, as far as it may be long: what has no end is no file."""
     try:
-        return json.loads(payload, object_pairs_hook=_once)
-    except (json.JSONDecodeError, RecursionError) as wrong:
-        try:
-            return ast.literal_eval(payload.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise ArgumentError("brackets", f"must be JSON, or what Python prints: {wrong}") from None
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the fields of an object in JSON, or refuse one that is given twice."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ArgumentError(name, "must be given once")
-    return dict(pairs)
+        if not path.is_file():
+            raise FileNotFoundError(f"no file: {shown(str(path))}")
+        with path.open(encoding="utf-8") as file:
+            return file.read(LONGEST + 1)
+    except (OSError, ValueError) as wrong:
+        raise ArgumentError("brackets", f"must be objects, text that holds them, or a file: {wrong}") from None

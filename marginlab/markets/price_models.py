@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats, Numbers
 from .events import SYMBOLS, event
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DAYS_PER_YEAR, FOUR_HOURS_PER_YEAR = 365, 365 * 6
 HOURS_PER_YEAR, MINUTES_PER_YEAR = 365 * 24, 365 * 24 * 60
+# So many prices are held at a time, 8 GB.
+MOST_PRICES = 2**30
 _WIDE = 1e6  # what may be as large as this can take a price beyond a float, and is named then
 
 
@@ -114,6 +116,7 @@ class PriceModel(ABC):
             For malformed arguments, at once; for a price beyond what a float holds, at its step.
         """
         _check_draw(rng, paths, steps)
+        _check_room(paths, np.size(self.start))
         return self._fill((np.empty((np.size(self.start), paths)) for _ in range(steps)), rng, paths)
 
     def sample(self, rng: Generator, *, paths: int, steps: int) -> Floats:
@@ -137,6 +140,7 @@ class PriceModel(ABC):
             For malformed arguments, and for a price beyond what a float holds.
         """
         _check_draw(rng, paths, steps)
+        _check_room(paths, np.size(self.start) * int(steps))
         blocks = np.empty((steps, np.size(self.start), paths))
         for _ in self._fill(blocks, rng, paths):
             pass  # a step is in its block as soon as it is drawn
@@ -333,7 +337,10 @@ class Bootstrap(PriceModel):
         >>> model.sample(np.random.default_rng(1), paths=100, steps=42).shape
         (100, 42, 2)
         """
-        columns = [SYMBOLS.index(_checks.one_of("symbols", symbol, SYMBOLS)) for symbol in np.ravel(symbols).tolist()]
+        named = (
+            [symbols] if isinstance(symbols, str) else _checks.listed("symbols", symbols, "of symbols", _checks.MANY)
+        )
+        columns = [SYMBOLS.index(_checks.one_of("symbols", symbol, SYMBOLS)) for symbol in named]
         return cls(start, log_returns=np.diff(np.log(event(name).close[:, columns]), axis=0), block_steps=block_steps)
 
     def _logs(self, rng: Generator, log: Floats) -> Iterator[Floats]:
@@ -364,9 +371,15 @@ def _walk(
 def _check_draw(rng: Generator, paths: int, steps: int) -> None:
     if not isinstance(rng, np.random.Generator):
         wanted = "must be a numpy.random.Generator, as numpy.random.default_rng(seed) makes"
-        raise ArgumentError("rng", f"{wanted}, not {rng!r}")
+        raise ArgumentError("rng", f"{wanted}, not {shown(rng)}")
     _check("paths", paths, 1)
     _check("steps", steps, 1)
+
+
+def _check_room(paths: int, held: int) -> None:
+    """Refuse more paths than fit into memory, each of which holds so many prices."""
+    if int(paths) * held > MOST_PRICES:
+        raise ArgumentError("paths", f"must be at most {MOST_PRICES // held:,} of {held:,} prices each, not {paths:,}")
 
 
 def _check(name: str, value: ArrayLike, n: int) -> Floats:
@@ -375,11 +388,11 @@ def _check(name: str, value: ArrayLike, n: int) -> Floats:
     whole = np.asarray(value).dtype.kind in "iu"
     if not ((array >= allowed.low) & (array <= allowed.high)).all() or (allowed.whole and not whole):
         wanted = "must be whole and lie" if allowed.whole else "must lie"
-        raise ArgumentError(name, f"{wanted} between {allowed.low:g} and {allowed.high:g}, not {value!r}")
+        raise ArgumentError(name, f"{wanted} between {allowed.low:g} and {allowed.high:g}, not {shown(value)}")
     shapes = [(n,) * axis for axis in allowed.axes]
     if shapes and array.shape not in shapes:
         wanted = " or ".join(f"of shape {shape}" if shape else "one number" for shape in shapes)
-        raise ArgumentError(name, f"must be {wanted}, not {value!r}")
+        raise ArgumentError(name, f"must be {wanted}, not {shown(value)}")
     return array
 
 
@@ -388,10 +401,10 @@ def _matrix(correlation: ArrayLike | None, n: int) -> Floats:
     given = _check("correlation", 0.0 if correlation is None else correlation, n)
     matrix = given if given.ndim else np.where(np.eye(n, dtype=bool), 1.0, given)
     if np.abs([matrix - matrix.T, np.diag(matrix.diagonal() - 1)]).max() > 1e-8:
-        raise ArgumentError("correlation", f"must be symmetric, with 1 on its diagonal, not {correlation!r}")
+        raise ArgumentError("correlation", f"must be symmetric, with 1 on its diagonal, not {shown(correlation)}")
     if (least := np.linalg.eigvalsh(matrix)[0]) < -1e-8:
         raise ArgumentError(
-            "correlation", f"must have no eigenvalue below 0, not {correlation!r}, whose least is {least:g}"
+            "correlation", f"must have no eigenvalue below 0, not {shown(correlation)}, whose least is {least:g}"
         )
     return matrix
 

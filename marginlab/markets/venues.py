@@ -205,6 +205,7 @@ class Venue:
         >>> [venue("binance").liquidation_fee(symbol) for symbol in ("BTCUSDT", "SOLUSDT", "DOGEUSDT")]
         [0.0125, 0.015, None]
         """
+        _checks.instance("symbol", symbol, str)
         fees = {} if self.liquidation_fees is None else self.liquidation_fees.value
         return fees.get(symbol, fees.get(EVERY))
 
@@ -227,7 +228,8 @@ class Venue:
         >>> venue("binance").rules_for(["BTCUSDT", "SOLUSDT"]).liquidation_fee
         0.015
         """
-        known = [fee for fee in map(self.liquidation_fee, symbols) if fee is not None]
+        held = _checks.instances("symbols", symbols, str)
+        known = [fee for fee in map(self.liquidation_fee, held) if fee is not None]
         return replace(self.rules.value, liquidation_fee=max(known)) if known else self.rules.value
 
     @property

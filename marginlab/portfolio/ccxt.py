@@ -8,7 +8,6 @@ the venues listed here (read in November 2026), and its manual.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from ..markets.own_brackets import Brackets
 from ..markets.venues import Venue, venue_names
 from ..markets.venues import venue as venue_of
 from .portfolio import MOST_POSITIONS, Portfolio, own_brackets
-from .reading import SIDES, Asked, EntryError, Problem, json_of, refused
+from .reading import SIDES, Asked, EntryError, Problem, objects_of, refused
 
 # BTC/USDT:USDT, and BTC/USD:BTC-251226 for a contract with a delivery date.
 _SYMBOL = re.compile(r"(\w+)/(\w+):(\w+)(-.+)?")
@@ -119,19 +118,9 @@ def from_ccxt(
 
 def _positions(payload: str | Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
     """Return the list that was given, or that its text says."""
-    said: object = payload
-    if isinstance(payload, str):
-        try:
-            said = json_of(payload)
-        except EntryError:
-            raise
-        except (ValueError, RecursionError) as wrong:
-            try:
-                said = ast.literal_eval(payload.strip())
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                raise refused("payload", f"must be JSON, or what Python prints: {wrong}") from None
+    said = objects_of(payload, "payload") if isinstance(payload, str) else payload
     if not isinstance(said, list | tuple):
-        raise refused("payload", f"must be the list that fetch_positions returns, not {said!r:.60}")
+        raise refused("payload", f"must be the list that fetch_positions returns, not {_checks.shown(said):.60}")
     return said
 
 

@@ -40,16 +40,22 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import cast
 
-from ..formatting import as_csv
-from .portfolio import Portfolio
+from .. import _checks
+from .._checks import ArgumentError, shown
+from .._pasted import LONGEST
+from ..formatting import as_csv, of_cell
+from .portfolio import MOST_POSITIONS, Portfolio
 from .reading import FIELDS, RATE, EntryError, Problem, json_of, refused
 
 VERSION = 1
 ACCOUNT = ("venue", "date", "wallet", "title", "note")
 # Written where there are any, and taken by both.
 BRACKETS = "brackets"
+# More columns than there are fields: each of them is told that it is none.
+MOST_COLUMNS = 100
 CSV_COLUMNS = (*ACCOUNT, *(name for name in FIELDS if name != "notional"))
 
 
@@ -72,6 +78,7 @@ def to_json(portfolio: Portfolio) -> str:
     >>> from_json(to_json(preset("market-maker"))) == preset("market-maker")
     True
     """
+    _checks.instance("portfolio", portfolio, Portfolio)
     account = {name: getattr(portfolio, name) for name in ACCOUNT}
     if portfolio.brackets is not None:
         account[BRACKETS] = portfolio.brackets.rows()
@@ -96,7 +103,7 @@ def from_json(text: str) -> Portfolio:
     EntryError
         With everything that is wrong, by position and field; nothing is kept of it.
     """
-    _text("file", text)
+    _of_a_length(text)
     try:
         found = json_of(text)
     except EntryError:
@@ -110,9 +117,9 @@ def from_json(text: str) -> Portfolio:
     if unknown:
         raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
     if found.get("version", VERSION) != VERSION:
-        raise refused("version", f"must be {VERSION}, not {found['version']!r}")
+        raise refused("version", f"must be {VERSION}, not {shown(found['version'])}")
     if not isinstance(found.get("positions"), list):
-        raise refused("positions", f"must be a list, not {found.get('positions')!r}")
+        raise refused("positions", f"must be a list, not {shown(found.get('positions'))}")
     return _entered(found["positions"], found)
 
 
@@ -135,6 +142,7 @@ def to_csv(portfolio: Portfolio) -> str:
     >>> print(to_csv(preset("funding-carry")).splitlines()[0])
     venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin
     """
+    _checks.instance("portfolio", portfolio, Portfolio)
     account = {name: getattr(portfolio, name) for name in ACCOUNT}
     columns = CSV_COLUMNS
     if portfolio.brackets is not None:
@@ -165,22 +173,19 @@ def from_csv(text: str) -> Portfolio:
     EntryError
         With everything that is wrong, by position and field; nothing is kept of it.
     """
-    _text("file", text)
+    _of_a_length(text)
+    table = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        head, *lines = [
-            line for line in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True) if line
-        ]
+        head, *lines = islice(filter(None, table), MOST_POSITIONS + 2)
     except (csv.Error, ValueError) as wrong:
         raise refused("file", f"must be CSV with a head of {_listed(CSV_COLUMNS)}: {wrong}") from None
+    if len(head) > MOST_COLUMNS:
+        raise refused("file", f"must have at most {MOST_COLUMNS} columns, not {len(head):,}")
     head = [name.strip() for name in head]
-    problems = [
-        Problem(None, name, f"is no column: they are {_listed((*CSV_COLUMNS, 'notional', RATE, BRACKETS))}")
-        for name in head
-        if name not in (*ACCOUNT, *FIELDS, RATE, BRACKETS)
-    ]
-    problems += [
-        Problem(None, name, "must be one column, not several") for name in dict.fromkeys(head) if head.count(name) > 1
-    ]
+    known = (*CSV_COLUMNS, "notional", RATE, BRACKETS)
+    told = f"is no column: they are {_listed(known)}"
+    problems = [Problem(None, name, told) for name in head if name not in known]
+    problems += [Problem(None, name, "must be one column, not several") for name in known if head.count(name) > 1]
     problems += [
         Problem(i, "row", f"must have {len(head)} cells, as the head has, not {len(line)}")
         for i, line in enumerate(lines)
@@ -188,11 +193,11 @@ def from_csv(text: str) -> Portfolio:
     ]
     if problems:
         raise EntryError(problems)
-    rows = [dict(zip(head, line, strict=True)) for line in lines]
+    rows = [{name: of_cell(cell) for name, cell in zip(head, line, strict=True)} for line in lines]
     of_account = (*ACCOUNT, BRACKETS)
     account = {name: rows[0].get(name) for name in of_account} if rows else {}
     differing = [
-        Problem(i, name, f"must be empty or as in the first row ({account[name]!r}), not {row[name]!r}")
+        Problem(i, name, f"must be empty or as in the first row ({shown(account[name])}), not {shown(row[name])}")
         for i, row in enumerate(rows)
         for name in of_account
         if row.get(name) and row[name] != account[name]
@@ -203,7 +208,7 @@ def from_csv(text: str) -> Portfolio:
 
 
 def _entered(rows: Sequence[Mapping[str, object]], account: Mapping[str, object]) -> Portfolio:
-    title, note = (_text(name, account.get(name) or "") for name in ("title", "note"))
+    title, note = (_text(name, account.get(name)) for name in ("title", "note"))
     # Whatever stands there: asking for it says what is wrong with it.
     venue, wallet, date = (cast(str, account.get(name)) for name in ("venue", "wallet", "date"))
     own = account.get(BRACKETS)
@@ -211,9 +216,18 @@ def _entered(rows: Sequence[Mapping[str, object]], account: Mapping[str, object]
 
 
 def _text(field: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise refused(field, f"must be text, not {value!r}")
-    return value
+    try:
+        return "" if value is None else _checks.words(field, value)
+    except ArgumentError as refusal:
+        raise refused(field, refusal.reason) from None
+
+
+def _of_a_length(text: object) -> None:
+    """Refuse what is no text, and text that is too long, before any of it is read."""
+    if not isinstance(text, str):
+        raise refused("file", f"must be text, not {shown(text)}")
+    if len(text) > LONGEST:
+        raise refused("file", f"must be text of at most {LONGEST:,} letters, not of {len(text):,}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
+import numpy as np
+
 from .. import _checks
 from .._checks import ArgumentError
 from ..margin.account import Account, Position
@@ -60,22 +62,21 @@ class Portfolio:
     brackets: Brackets | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.one_of("venue", self.venue, venue_names())
         _checks.single("wallet", self.wallet)
-        for name, kept in (("positions", tuple(self.positions)), ("marks", tuple(self.marks))):
-            object.__setattr__(self, name, kept)
+        marks = _checks.positive("marks", self.marks)
+        object.__setattr__(self, "positions", _checks.instances("positions", self.positions, Position))
+        object.__setattr__(self, "marks", tuple(np.atleast_1d(marks).tolist()))
         if not 1 <= len(self.positions) <= MOST_POSITIONS:
             raise ArgumentError("positions", f"must be 1 to {MOST_POSITIONS}, not {len(self.positions)}")
         if len(self.marks) != len(self.positions):
             raise ArgumentError("marks", f"must be one a position ({len(self.positions)}), not {len(self.marks)}")
-        _checks.positive("marks", self.marks)
-        for name, words in (("title", self.title), ("note", self.note)):
-            if not isinstance(words, str):
-                raise ArgumentError(name, f"must be text, not {words!r}")
+        for name in ("title", "note"):
+            _checks.words(name, getattr(self, name))
         if self.brackets is not None:
             _checks.instance("brackets", self.brackets, Brackets)
         for position in self.positions:
-            _checks.instance("positions", position, Position)
             symbol = position.contract.symbol
             if position.contract != contract_of(self.venue, symbol, self.date, self.brackets):
                 raise ArgumentError(
@@ -160,9 +161,15 @@ class Portfolio:
         held_at = ask.word("venue", venue_names())
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
-        if not 1 <= len(rows) <= MOST_POSITIONS:
+        if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+            ask.refuse("positions", f"must be a list of positions, not {_checks.shown(rows)}")
+        elif not 1 <= len(rows) <= MOST_POSITIONS:
             ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
+        for name, told in (("title", title), ("note", note)):
+            ask.tried(name, partial(_checks.words, name, told))
         own = own_brackets(ask, brackets, held_at)
+        if any(problem.field == "positions" for problem in problems):
+            raise EntryError(problems)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
         if held_at is not None:
             own = _with_rates(asked, own, held_at)
@@ -173,7 +180,10 @@ class Portfolio:
             ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
         if problems or cash is None:
             raise EntryError(problems)
-        return cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own)
+        made = ask.tried("positions", lambda: cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own))
+        if made is None:
+            raise EntryError(problems)
+        return made
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
@@ -185,12 +195,12 @@ def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | 
 
 def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | None:
     """Return brackets of one's own, in whatever way they were given, None for none or, noted, for bad ones."""
-    if brackets is None or brackets == "":
+    if brackets is None or (isinstance(brackets, str) and not brackets):
         return None
     if isinstance(brackets, Brackets):
         return brackets
     if isinstance(brackets, str) and not is_text(brackets):
-        ask.refuse("brackets", f"must be JSON, or a symbol and a rate a line, not {brackets!r:.60}")
+        ask.refuse("brackets", f"must be JSON, or a symbol and a rate a line, not {_checks.shown(brackets):.60}")
         return None
     try:
         found = Brackets.read(brackets, venue=venue or "")
@@ -241,7 +251,7 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
     """Return a position, or None with what is wrong noted."""
     before = len(ask.problems)
     if not isinstance(ask.values, Mapping):
-        ask.refuse("position", f"must have named fields, not {ask.values!r}")
+        ask.refuse("position", f"must have named fields, not {_checks.shown(ask.values)}")
         return None
     for name in ask.values:
         if name not in (*FIELDS, RATE):

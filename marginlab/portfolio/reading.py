@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from numpy.typing import ArrayLike
 
-from .. import _checks
-from .._checks import ArgumentError
+from .. import _checks, _pasted
+from .._checks import ArgumentError, cut, shown
 from .._typing import Floats
 from ..margin.rules import MODES
 
@@ -21,6 +20,8 @@ FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "levera
 # Of a position in a contract that nobody knows: its maintenance rate.
 RATE = "rate"
 SIDES = ("long", "short")
+# So many things that are wrong are told; whoever has more of them begins with these.
+MOST_TOLD = 20
 # What is said of the one way to back positions that is known and not computed.
 PORTFOLIO_MARGIN = (
     "must be cross or isolated: portfolio margin is set by scenarios of the whole book, which only the venue knows, "
@@ -46,20 +47,43 @@ class Problem:
     field: str
     reason: str
 
+    def __post_init__(self) -> None:
+        for name in ("field", "reason"):
+            object.__setattr__(self, name, cut(getattr(self, name)))
+
     def __str__(self) -> str:
         where = "" if self.row is None else f"position {self.row + 1}, "
         return f"{where}{self.field} {self.reason}"
 
 
 class EntryError(ValueError):
-    """What was entered is refused: all of it, with everything that is wrong in `problems`."""
+    """What was entered is refused: all of it.
+
+    Attributes
+    ----------
+    problems
+        What is wrong, up to twenty things.
+    more
+        How many more things there are.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        found = tuple(problems)
+        self.problems, self.more = found[:MOST_TOLD], max(len(found) - MOST_TOLD, 0)
         super().__init__(self.problems)
 
+    def told(self) -> list[str]:
+        """Return what is wrong, a sentence each, and at last how much more there is.
+
+        Returns
+        -------
+        list of str
+            One or more.
+        """
+        return [*map(str, self.problems), *([f"and {self.more:,} more"] if self.more else [])]
+
     def __str__(self) -> str:
-        return "; ".join(map(str, self.problems))
+        return "; ".join(self.told())
 
 
 def refused(field: str, reason: str) -> EntryError:
@@ -106,8 +130,7 @@ class Asked:
     def given(self, field: str) -> object:
         """Return what was entered, None for nothing."""
         value = self.values.get(field)
-        value = value.strip() if isinstance(value, str) else value
-        return None if value == "" else value
+        return value.strip() or None if isinstance(value, str) else value
 
     def word(self, field: str, allowed: Iterable[str], default: str | None = None) -> str | None:
         """Return one of the words allowed."""
@@ -137,8 +160,8 @@ def as_number(field: str, value: object) -> ArrayLike:
     """Return a number that may stand there as text: digits with a point, no separators of thousands."""
     if not isinstance(value, str):
         return cast(ArrayLike, value)
-    if not _checks.AS_TEXT.fullmatch(value):
-        raise ArgumentError(field, f"must be a number such as 1500 or 0.25, without separators, not {value!r}")
+    if not _checks.reads_as_number(value):
+        raise ArgumentError(field, f"must be a number such as 1500 or 0.25, without separators, not {shown(value)}")
     return float(value)
 
 
@@ -151,23 +174,25 @@ def as_text(value: float | None) -> str:
     return "" if value is None else repr(float(value)).removesuffix(".0")
 
 
-def json_of(text: str) -> object:
+def json_of(text: str, field: str = "file") -> object:
     """Return what is written in JSON, in which every field of an object stands once.
 
     Raises
     ------
     EntryError
-        For a field that is given twice.
+        For a field that is given twice, and a text that is too long: that is refused as `field`.
     ValueError, RecursionError
         For text that is no JSON, or too deep.
     """
-    return json.loads(text, object_pairs_hook=_once)
+    try:
+        return _pasted.json_of(field, text)
+    except ArgumentError as refusal:
+        raise refused(refusal.argument, refusal.reason) from None
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the fields of an object in JSON, or refuse one that is given twice."""
-    names = [name for name, _ in pairs]
-    problems = [Problem(None, name, "must be given once") for name in dict.fromkeys(names) if names.count(name) > 1]
-    if problems:
-        raise EntryError(problems)
-    return dict(pairs)
+def objects_of(text: str, field: str) -> object:
+    """Return what is written in JSON or as Python prints it, or refuse it as `field`."""
+    try:
+        return _pasted.objects_of(field, text)
+    except ArgumentError as refusal:
+        raise refused(refusal.argument, refusal.reason) from None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Numbers
 from ..margin import opening
 from ..margin.contracts import value_of
@@ -29,6 +29,7 @@ class Action(ABC):
     position: int | None
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.count("step", self.step, least=0)
         if self.position is not None or isinstance(self, OfPosition):
             _checks.count("position", self.position, least=0)
@@ -212,7 +213,7 @@ class Switch(Action):
             _checks.single("margin", self.margin, _checks.positive)
             if self.position is None or self.mode == "cross":
                 raise ArgumentError(
-                    "margin", f"must be left out but for one position made isolated, not {self.margin!r}"
+                    "margin", f"must be left out but for one position made isolated, not {shown(self.margin)}"
                 )
 
     def blocked(self, state: State, valued: Valuation) -> Iterator[opening.Refusals]:
@@ -278,6 +279,7 @@ class TopUp:
     budget: float = np.inf
 
     def __post_init__(self) -> None:
+        _checks.keep(self)
         _checks.count("every", self.every)
         _checks.between("target", self.target, 0, 1, open_below=True)
         _checks.between("budget", self.budget, 0, np.inf)

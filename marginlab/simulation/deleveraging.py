@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats
 from ..margin.account import Account
 from ..margin.contracts import profit_of
@@ -63,7 +63,7 @@ class Deleverage(Action):
             _checks.single("price", self.price, _checks.positive)
         if self.paths is not None:
             if not isinstance(self.paths, tuple):
-                raise ArgumentError("paths", f"must be a tuple of numbers or None, not {self.paths!r}")
+                raise ArgumentError("paths", f"must be a tuple of numbers or None, not {shown(self.paths)}")
             for path in self.paths:
                 _checks.count("paths", path, least=0)
 
@@ -173,11 +173,11 @@ def draw_deleveraging(
     if marks.ndim not in (2, 3) or marks.shape[-1] not in (n, n + account.assets.own.size):
         raise ArgumentError("prices", f"must have shape (T, {n}) or (K, T, {n}), not {marks.shape}")
     if _checks.count("position", position, least=0) >= n:
-        raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {position!r}")
+        raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {shown(position)}")
     _checks.between("most", most, 0, 1, open_below=True)
     chances = _checks.not_negative("chance", chance)
     if (chances > 1).any():
-        raise ArgumentError("chance", f"must be at most 1, not {float(chances.max())!r}")
+        raise ArgumentError("chance", f"must be at most 1, not {shown(float(chances.max()))}")
     marks = marks[None] if marks.ndim == 2 else marks
     if np.broadcast_shapes(_checks.broadcastable(chance=chances.shape, prices=marks.shape[:2])) != marks.shape[:2]:
         raise ArgumentError(

@@ -124,6 +124,7 @@ def simulate(
             run.go(start, block, rates)
         steps = start + len(block)
     plan.check(steps, given.paths)
+    plan.ended(steps)
     equity = np.concatenate([run.equity() for run in runs])
     recorded = {name: np.concatenate([np.stack(run.recorded[name]) for run in runs], axis=-1) for name in plan.record}
     return _outcome(state, equity, recorded, single=given.single)

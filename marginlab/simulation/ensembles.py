@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.price_models import PriceModel
@@ -20,6 +20,7 @@ from .deleveraging import Deleverage
 from .engine import simulate
 from .orders import AutoMargin
 from .results import Outcome
+from .schedule import actions_of
 
 
 def run_many(
@@ -98,17 +99,18 @@ def run_many(
     sizes = [min(chunk, paths - chunk * i) for i in range(len(seeds))]
     rates = None if funding is None else _checks.numbers("funding", funding)
     along = partial(simulate, account, rules=rules, funding=rates, top_up=top_up, auto_margin=auto_margin)
-    along = partial(along, actions=_of_all_paths(actions), record=tuple(record), on_refusal=on_refusal)
+    along = partial(along, actions=_of_all_paths(actions), record=record, on_refusal=on_refusal)
     jobs = [_Job(along, model, size, steps, own) for size, own in zip(sizes, seeds, strict=True)]
     return Outcome.joined(_all(jobs, executor, progress))
 
 
 def _of_all_paths(actions: Sequence[Action]) -> tuple[Action, ...]:
     """Refuse what names paths: their numbers begin anew in each chunk."""
-    for action in actions:
+    taken = actions_of(actions)
+    for action in taken:
         if isinstance(action, Deleverage) and action.paths is not None:
-            raise ArgumentError("actions", f"must not name paths, which are drawn here, as {action!r} does")
-    return tuple(actions)
+            raise ArgumentError("actions", f"must not name paths, which are drawn here, as {shown(action)} does")
+    return taken
 
 
 class _Job(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import _checks
-from .._checks import ROUNDING, ArgumentError
+from .._checks import ROUNDING, ArgumentError, shown
 from .._typing import Bools, Floats
 from ..margin import opening
 from ..margin.contracts import value_of
@@ -237,7 +237,7 @@ class AutoMargin:
         if self.positions is None:
             return
         if isinstance(self.positions, str) or not isinstance(self.positions, Sequence):
-            raise ArgumentError("positions", f"must be a sequence of numbers of positions, not {self.positions!r}")
+            raise ArgumentError("positions", f"must be a sequence of numbers of positions, not {shown(self.positions)}")
         numbers = tuple(_checks.count("positions", one, least=0) for one in self.positions)
         object.__setattr__(self, "positions", numbers)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import ArgumentError
+from .._checks import ArgumentError, shown
 from .._typing import Floats
 from ..margin.account import Account
 from .actions import Action, AtTheMark, TopUp
@@ -22,6 +22,15 @@ from .results import RECORD
 BLOCK_STEPS, BLOCK_NUMBERS = 32, 16_000_000
 # Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
 TILE = 256
+
+
+def actions_of(given: object) -> tuple[Action, ...]:
+    """Return what the trader does, or refuse what is no list of that."""
+    actions = _checks.listed("actions", given, "of actions such as Open or Close", _checks.MANY)
+    for action in actions:
+        if not isinstance(action, Action):
+            raise ArgumentError("actions", f"must be actions such as Open or Close, not {action!r}")
+    return cast(tuple[Action, ...], actions)
 
 
 class Plan:
@@ -37,21 +46,18 @@ class Plan:
         auto_margin: AutoMargin | None = None,
     ) -> None:
         n = len(account.contracts)
-        if not isinstance(actions, Iterable):
-            raise ArgumentError("actions", f"must be a sequence of actions such as Open or Close, not {actions!r}")
-        self.n, self.top_up, self.actions, self.paths = n, top_up, tuple(actions), 1
+        self.n, self.top_up, self.paths = n, top_up, 1
+        self.actions = actions_of(actions)
         self.auto_margin, self.stops = auto_margin, any(isinstance(action, Stop) for action in self.actions)
         for row in auto_margin.positions or () if auto_margin else ():
             if row >= n:
                 raise ArgumentError("positions", f"must be among 0 to {n - 1}, not {row!r}, in {auto_margin!r}")
         for action in self.actions:
-            if not isinstance(action, Action):
-                raise ArgumentError("actions", f"must be actions such as Open or Close, not {action!r}")
             if action.position is not None and action.position >= n:
                 raise ArgumentError("position", f"must be one of 0 to {n - 1}, not {action.position!r}, in {action!r}")
-        if isinstance(record, str) or not isinstance(record, Iterable):
-            raise ArgumentError("record", f"must be a sequence of names out of {', '.join(RECORD)}, not {record!r}")
-        self.record = tuple(_checks.one_of("record", name, RECORD) for name in record)
+        what = f"of names out of {', '.join(RECORD)}"
+        names = _checks.listed("record", record, what, len(RECORD))
+        self.record = tuple(_checks.one_of("record", name, RECORD) for name in names)
         self.acts = {action.step for action in self.actions}
         self._stream: Iterator[ArrayLike] | None = funding if isinstance(funding, Iterator) else None
         self.funding: Floats | None = None
@@ -107,6 +113,11 @@ class Plan:
         rates = np.broadcast_to(rates, (*rates.shape[:-1], self.n))
         return np.atleast_2d(rates).T if rates.any() else None
 
+    def ended(self, steps: int) -> None:
+        """Refuse a stream of rates that goes on after the last step."""
+        for _ in self._stream or ():
+            raise ArgumentError("funding", f"must have one item a step ({steps}), but goes on")
+
     def markets(self, account: Account) -> list[list[int]]:
         """Return the rows of each contract that several positions are in, those left out that are never open."""
         ever = np.asarray(np.broadcast_to(account.size, (*account.lead, self.n)).reshape(-1, self.n).any(axis=0))
@@ -150,6 +161,8 @@ class Prices:
         lead = account.lead
         if len(lead) > 1:
             raise ArgumentError("account", f"must have at most one leading axis, not shape {lead}")
+        if 0 in lead:
+            raise ArgumentError("account", "must be one or more, not an array of none")
         self._stream: Iterator[ArrayLike] | None = None
         if isinstance(prices, Iterator):
             first = list(islice(prices, 1))
@@ -247,7 +260,7 @@ def bounds(block: Floats, start: int, first: int) -> tuple[Floats, Floats]:
     lowest, highest = block.min(axis=0), block.max(axis=0)
     if not (lowest.min() > 0 and highest.max() < np.inf):
         step, position, path = (int(axis[0]) for axis in np.nonzero(~((block > 0) & (block < np.inf))))
-        shown = float(block[step, position, path])
+        price = float(block[step, position, path])
         where = f"step {start + step}, position {position}, path {first + path}"
-        raise ArgumentError("prices", f"must be finite and greater than 0, not {shown!r} at {where}")
+        raise ArgumentError("prices", f"must be finite and greater than 0, not {shown(price)} at {where}")
     return lowest, highest

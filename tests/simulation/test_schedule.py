@@ -582,19 +582,19 @@ MALFORMED = {
     ),
     "an action that is no sequence": (
         sim(ONE, PATH, actions=Close(step=0, position=1)),
-        f"actions must be a sequence of actions such as Open or Close, not {SHOWN_CLOSE}",
+        f"actions must be a list of actions such as Open or Close, not {SHOWN_CLOSE}",
     ),
     "no sequence of actions": (
         sim(ONE, PATH, actions=None),
-        "actions must be a sequence of actions such as Open or Close, not None",
+        "actions must be a list of actions such as Open or Close, not None",
     ),
     "no record": (
         sim(ONE, PATH, record=None),
-        "record must be a sequence of names out of equity, requirement, size, not None",
+        "record must be a list of names out of equity, requirement, size, not None",
     ),
     "a record that is a word": (
         sim(ONE, PATH, record="equity"),
-        "record must be a sequence of names out of equity, requirement, size, not 'equity'",
+        "record must be a list of names out of equity, requirement, size, not 'equity'",
     ),
     "a record of what is none": (
         sim(ONE, PATH, record=["equity", "profit"]),
