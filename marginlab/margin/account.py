@@ -351,7 +351,7 @@ class Account:
             maintenance + fee,
             fee,
             self.convention,
-            at_stake=self._at_stake(entry),
+            at_stake=self._at_stake(self.as_marks(entry)),
         )
         yield replace(margins, where=margins.where & self.isolated & (self.size != 0))
 
@@ -976,7 +976,7 @@ class Account:
 
     @cached_property
     def moving_together(self) -> list[list[int]]:
-        """Which columns of marks go together: the legs of one market; with collateral all that follows one coin."""
+        """Which columns of marks go together, the legs of one market; with collateral all that follows one coin."""
         if not self.collateral:
             return list(self.rows_of.values())
         columns: dict[str, list[int]] = {}
