@@ -102,7 +102,7 @@ class Portfolio:
 
     @property
     def currency(self) -> str:
-        """What its wallet is in, which is what contracts settle in that is not among the collateral, or else dollars."""
+        """What its wallet is in, which is what contracts settle in beside the collateral, or else dollars."""
         return _currency(self.positions, self.collateral)
 
     def rows(self) -> list[dict[str, str | float | None]]:
