@@ -121,6 +121,19 @@ class Snapshot:
         return float(self.account.wallet)
 
     @property
+    def collateral_worth(self) -> float:
+        """What other assets behind the cross positions are worth, positions apart."""
+        account = self.account
+        if not account.collateral:
+            return 0.0
+        return float((account.amounts * account.assets.prices(account.as_marks(self.marks))).sum())
+
+    @property
+    def collateral_counted(self) -> float:
+        """What of that counts, by their collateral ratios."""
+        return float(self.account.pool_cash(self.marks)) - self.wallet
+
+    @property
     def margins(self) -> float:
         """What is set aside for isolated positions, all together."""
         return self._worth(self.account.margin)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
-from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_ratio, as_size
+from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_ratio, as_size, listed
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.events import event_names
@@ -29,6 +29,7 @@ OF_POSITIONS = (
     *("liquidation_price", "other_liquidation_price", "bankruptcy_price", "distance", "margin_used"),
     *("effective_leverage", "margin_ratio", "fall", "rise"),
 )
+OF_COLLATERAL = ("collateral_worth", "collateral_counted")
 OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
 # One row of them; a value is a number, or text.
 ResultRow = tuple[str, str, str, str, object]
@@ -233,7 +234,17 @@ def results_csv(comparison: Comparison) -> str:
 def _head(one: Comparison) -> str:
     n = len(one.symbols)
     held = f"{n} position{'s' if n > 1 else ''} at {one.venue.title}"
-    return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}"
+    return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}{_behind(one)}"
+
+
+def _behind(one: Comparison) -> str:
+    """Return in words which other assets stand behind the account, and what they count for."""
+    found, entered = one.account.collateral, one.columns[0]
+    if not found:
+        return ""
+    assets = listed([f"{as_size(float(each.amount)).removeprefix('+')} {each.asset}" for each in found])
+    worth, counted = as_amount(entered.collateral_worth), as_amount(entered.collateral_counted)
+    return f"; collateral {assets}, worth {worth} and counted {counted} {one.currency}"
 
 
 def _positions(one: Comparison) -> Table:
@@ -271,6 +282,7 @@ def _positions(one: Comparison) -> Table:
 def _account(one: Comparison) -> Table:
     rows = [
         ("wallet", *(as_amount(column.wallet) for column in one.columns)),
+        *_collateral(one),
         ("margins set aside", *(as_amount(column.margins) for column in one.columns)),
         ("free margin", *(as_amount(column.free_margin) for column in one.columns)),
         ("margin ratio", *(as_ratio(column.worst_margin_ratio) for column in one.columns)),
@@ -281,6 +293,16 @@ def _account(one: Comparison) -> Table:
         ("rise that takes all", *(as_move(column.last_rise) for column in one.columns)),
     ]
     return Table("The account as a whole", ("account", *MODE_COLUMNS), rows, names=("account",))
+
+
+def _collateral(one: Comparison) -> list[tuple[str, ...]]:
+    """Return the rows of what other assets are worth and count for, where there are any."""
+    if not one.account.collateral:
+        return []
+    return [
+        ("collateral, worth", *(as_amount(column.collateral_worth) for column in one.columns)),
+        ("collateral, counted", *(as_amount(column.collateral_counted) for column in one.columns)),
+    ]
 
 
 def _price(price: float) -> str:
@@ -296,7 +318,7 @@ def _snapshots(found: Comparison) -> Iterator[ResultRow]:
         for i, position in enumerate(found.names):
             for name in OF_POSITIONS:
                 yield "position", one.name, f"{i + 1} {position}", name, getattr(one, name)[i]
-        for name in OF_ACCOUNT:
+        for name in (*OF_ACCOUNT, *(OF_COLLATERAL if one.account.collateral else ())):
             yield "account", one.name, "", name, getattr(one, name)
         for refusal in one.refusals:
             yield "refusal", one.name, refusal.name, "reason", refusal.reason

@@ -979,7 +979,7 @@ class Account:
 
     @cached_property
     def moving_together(self) -> list[list[int]]:
-        """Which columns of marks go together: the legs of one market; with collateral all that follows one coin."""
+        """Which columns of marks go together, the legs of one market; with collateral all that follows one coin."""
         if not self.collateral:
             return list(self.rows_of.values())
         columns: dict[str, list[int]] = {}

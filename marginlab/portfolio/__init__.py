@@ -1,5 +1,6 @@
 """Portfolio: how an account comes in and goes out."""
 
+from .assets import Asset
 from .ccxt import from_ccxt
 from .files import from_csv, from_json, to_csv, to_json
 from .portfolio import Portfolio
@@ -7,6 +8,7 @@ from .presets import preset, preset_names
 from .reading import EntryError, Problem
 
 __all__ = [
+    "Asset",
     "EntryError",
     "Portfolio",
     "Problem",

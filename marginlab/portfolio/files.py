@@ -15,6 +15,9 @@ said in :meth:`marginlab.portfolio.Portfolio.of_rows`.
 [``mode``], [``margin``]   ``cross`` or ``isolated``; what is set aside in isolated mode
 [``leverage``]             the setting
 [``rate``]                 maintenance rate of a contract that nobody knows; written as ``brackets``
+[``collateral``]           of the account: other assets behind it, by their names; in CSV as JSON. Of each an amount,
+                           or ``amount``, [``ratio``], [``price``], [``quoted_in``]; without a ratio it counts for
+                           nothing
 ========================== =====================================================================================
 
 In JSON it is one object::
@@ -47,6 +50,7 @@ from .. import _checks
 from .._checks import ArgumentError, shown
 from .._pasted import LONGEST
 from ..formatting import as_csv, of_cell
+from .assets import asset_rows
 from .portfolio import MOST_POSITIONS, Portfolio
 from .reading import FIELDS, RATE, EntryError, Problem, json_of, refused
 
@@ -56,6 +60,7 @@ ACCOUNT = ("venue", "date", "wallet", "title", "note")
 BRACKETS = "brackets"
 # More columns than there are fields: each of them is told that it is none.
 MOST_COLUMNS = 100
+COLLATERAL = "collateral"
 CSV_COLUMNS = (*ACCOUNT, *(name for name in FIELDS if name != "notional"))
 
 
@@ -82,6 +87,8 @@ def to_json(portfolio: Portfolio) -> str:
     account = {name: getattr(portfolio, name) for name in ACCOUNT}
     if portfolio.brackets is not None:
         account[BRACKETS] = portfolio.brackets.rows()
+    if portfolio.collateral:
+        account[COLLATERAL] = asset_rows(portfolio.collateral)
     return json.dumps({"version": VERSION, **account, "positions": portfolio.rows()}, ensure_ascii=False, indent=1)
 
 
@@ -112,7 +119,7 @@ def from_json(text: str) -> Portfolio:
         raise refused("file", f"must be JSON: {wrong}") from None
     if not isinstance(found, dict):
         raise refused("file", f"must be one object with the fields {_listed(('version', *ACCOUNT, 'positions'))}")
-    known = ("version", *ACCOUNT, BRACKETS)
+    known = ("version", *ACCOUNT, BRACKETS, COLLATERAL)
     unknown = [name for name in found if name not in (*known, "positions")]
     if unknown:
         raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
@@ -148,6 +155,9 @@ def to_csv(portfolio: Portfolio) -> str:
     if portfolio.brackets is not None:
         columns = (*CSV_COLUMNS, BRACKETS)
         account[BRACKETS] = json.dumps(portfolio.brackets.rows(), ensure_ascii=False)
+    if portfolio.collateral:
+        columns = (*columns, COLLATERAL)
+        account[COLLATERAL] = json.dumps(asset_rows(portfolio.collateral), ensure_ascii=False)
     rows = [{**(account if i == 0 else {}), **row} for i, row in enumerate(portfolio.rows())]
     return as_csv(columns, ([row.get(name) for name in columns] for row in rows))
 
@@ -182,7 +192,7 @@ def from_csv(text: str) -> Portfolio:
     if len(head) > MOST_COLUMNS:
         raise refused("file", f"must have at most {MOST_COLUMNS} columns, not {len(head):,}")
     head = [name.strip() for name in head]
-    known = (*CSV_COLUMNS, "notional", RATE, BRACKETS)
+    known = (*CSV_COLUMNS, "notional", RATE, BRACKETS, COLLATERAL)
     told = f"is no column: they are {_listed(known)}"
     problems = [Problem(None, name, told) for name in head if name not in known]
     problems += [Problem(None, name, "must be one column, not several") for name in known if head.count(name) > 1]
@@ -194,7 +204,7 @@ def from_csv(text: str) -> Portfolio:
     if problems:
         raise EntryError(problems)
     rows = [{name: of_cell(cell) for name, cell in zip(head, line, strict=True)} for line in lines]
-    of_account = (*ACCOUNT, BRACKETS)
+    of_account = (*ACCOUNT, BRACKETS, COLLATERAL)
     account = {name: rows[0].get(name) for name in of_account} if rows else {}
     differing = [
         Problem(i, name, f"must be empty or as in the first row ({shown(account[name])}), not {shown(row[name])}")
@@ -204,15 +214,36 @@ def from_csv(text: str) -> Portfolio:
     ]
     if differing:
         raise EntryError(differing)
-    return _entered([{name: row[name] for name in (*FIELDS, RATE) if name in row} for row in rows], account)
+    said = {**account, COLLATERAL: _cell(COLLATERAL, account.get(COLLATERAL))}
+    return _entered([{name: row[name] for name in (*FIELDS, RATE) if name in row} for row in rows], said)
+
+
+def _cell(field: str, text: str | None) -> object:
+    """Return what a cell of CSV says in JSON."""
+    if not text:
+        return None
+    try:
+        return json_of(text)
+    except EntryError as wrong:
+        raise EntryError(Problem(None, f"{field}, {one.field}", one.reason) for one in wrong.problems) from None
+    except (ValueError, RecursionError):
+        raise refused(field, f"must be JSON, not {text!r:.60}") from None
 
 
 def _entered(rows: Sequence[Mapping[str, object]], account: Mapping[str, object]) -> Portfolio:
     title, note = (_text(name, account.get(name)) for name in ("title", "note"))
     # Whatever stands there: asking for it says what is wrong with it.
     venue, wallet, date = (cast(str, account.get(name)) for name in ("venue", "wallet", "date"))
-    own = account.get(BRACKETS)
-    return Portfolio.of_rows(rows, venue=venue, wallet=wallet, date=date, title=title, note=note, brackets=own)
+    return Portfolio.of_rows(
+        rows,
+        venue=venue,
+        wallet=wallet,
+        date=date,
+        title=title,
+        note=note,
+        brackets=account.get(BRACKETS),
+        collateral=account.get(COLLATERAL),
+    )
 
 
 def _text(field: str, value: object) -> str:

@@ -19,9 +19,12 @@ from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_names
+from .assets import Asset, asked_assets, collateral_of
 from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem, as_text
 
 MOST_POSITIONS = 8
+# What a pool is counted in where all its contracts settle in assets beside the wallet.
+DOLLARS = "USD"
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Portfolio:
     venue
         Key of the venue, one of :func:`~marginlab.venue_names`: its brackets, its convention and its rules.
     wallet
-        Cash beside the margins of isolated positions, in the contracts' currency.
+        Cash beside the margins of isolated positions, in the account's currency.
     positions
-        One or more, up to ``MOST_POSITIONS``, in contracts of that venue that settle in one currency.
+        One or more, up to ``MOST_POSITIONS``, in contracts of that venue that settle in one currency, or in an asset of
+        the collateral.
     marks
         One mark price a position, the same for all positions in one symbol: a market has one price.
     date
@@ -44,12 +48,17 @@ class Portfolio:
         What it is, in words.
     brackets
         Brackets of one's own, which stand for the venue's where they have the symbol; ``None`` for none.
+    collateral
+        Other assets behind the cross positions. One whose ratio is not known counts for nothing.
 
     Examples
     --------
     >>> row = {"symbol": "BTCUSDT", "side": "long", "size": 0.5, "entry": 60_000, "leverage": 10}
     >>> Portfolio.of_rows([row], venue="binance", wallet=5_000).account.liquidation_price()
     array([50200.80321285])
+    >>> coins = {"BTC": {"amount": 0.1, "ratio": 0.95}}
+    >>> Portfolio.of_rows([row], venue="binance", wallet=0, collateral=coins).account.liquidation_price()
+    array([50590.21922428])
     """
 
     venue: str
@@ -60,6 +69,7 @@ class Portfolio:
     title: str = ""
     note: str = ""
     brackets: Brackets | None = field(default=None, repr=False)
+    collateral: tuple[Asset, ...] = ()
 
     def __post_init__(self) -> None:
         _checks.keep(self)
@@ -68,6 +78,7 @@ class Portfolio:
         marks = _checks.positive("marks", self.marks)
         object.__setattr__(self, "positions", _checks.instances("positions", self.positions, Position))
         object.__setattr__(self, "marks", tuple(np.atleast_1d(marks).tolist()))
+        object.__setattr__(self, "collateral", _checks.instances("collateral", self.collateral, Asset))
         if not 1 <= len(self.positions) <= MOST_POSITIONS:
             raise ArgumentError("positions", f"must be 1 to {MOST_POSITIONS}, not {len(self.positions)}")
         if len(self.marks) != len(self.positions):
@@ -87,13 +98,12 @@ class Portfolio:
     @property
     def account(self) -> Account:
         """The account as the venue counts it, or counted it at the date."""
-        counts = venue_of(self.venue, date=self.date).convention.value
-        return Account.of(self.positions, wallet=self.wallet, convention=counts)
+        return _account(self.venue, self.date, self.wallet, self.positions, self.collateral)
 
     @property
     def currency(self) -> str:
-        """What its money is in."""
-        return self.positions[0].contract.currency
+        """What its wallet is in, which is what contracts settle in beside the collateral, or else dollars."""
+        return _currency(self.positions, self.collateral)
 
     def rows(self) -> list[dict[str, str | float | None]]:
         """Return the positions as they would be entered.
@@ -128,6 +138,7 @@ class Portfolio:
         title: str = "",
         note: str = "",
         brackets: object = None,
+        collateral: object = None,
     ) -> Portfolio:
         """Return what a form or a file holds, or refuse all of it.
 
@@ -145,6 +156,10 @@ class Portfolio:
             Of the account.
         brackets
             Brackets of one's own: :class:`~marginlab.Brackets`, or what its `read` takes; ``None`` for none.
+        collateral
+            Other assets: a mapping from their names to amounts, or to mappings with ``amount`` and, where they are
+            known, ``ratio`` (a number, or ``floors`` and ``ratios`` as `CollateralRatio` has them), ``price`` and
+            ``quoted_in``; or a sequence of `Asset`. An amount alone counts for nothing.
 
         Returns
         -------
@@ -175,15 +190,39 @@ class Portfolio:
             own = _with_rates(asked, own, held_at)
         entries = [_entered(one, held_at, dated, own) for one in asked]
         marks = _marks(asked, entries)
-        held = [position for position in entries if position is not None]
-        if not problems:
+        held = tuple(position for position in entries if position is not None)
+        behind = asked_assets(collateral, problems)
+        if not problems and collateral_of(behind):
+            ask.tried("collateral", lambda: _account(venue, dated, cash or 0.0, held, behind))
+        elif not problems:
             ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
         if problems or cash is None:
             raise EntryError(problems)
-        made = ask.tried("positions", lambda: cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own))
+        made = ask.tried(
+            "positions", lambda: cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own, behind)
+        )
         if made is None:
             raise EntryError(problems)
         return made
+
+
+def _account(
+    venue: str, date: str | None, wallet: float, positions: Sequence[Position], collateral: Sequence[Asset]
+) -> Account:
+    """Return the account as the venue counts it, or counted it at the date."""
+    return Account.of(
+        positions,
+        wallet=wallet,
+        convention=venue_of(venue, date=date).convention.value,
+        collateral=collateral_of(collateral),
+        currency=_currency(positions, collateral),
+    )
+
+
+def _currency(positions: Sequence[Position], collateral: Sequence[Asset]) -> str:
+    """Return what contracts settle in that is not among the assets that count, or else dollars."""
+    counted = [one.asset for one in collateral if one.ratio is not None]
+    return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS)
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:

@@ -104,7 +104,7 @@ class Asked:
         Where to note what is wrong.
     """
 
-    fields = (*FIELDS, RATE, "date")
+    fields: tuple[str, ...] = (*FIELDS, RATE, "date")
 
     def __init__(self, row: int | None, given: Mapping[str, object], problems: list[Problem]) -> None:
         self.row, self.values, self.problems = row, given, problems

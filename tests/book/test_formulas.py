@@ -148,3 +148,15 @@ def test_the_table_says_how_each_venue_counts():
     assert rows["dYdX v4"] == ["at the liquidation price", "not counted", "no"]
     assert rows["MEXC"] == [r"at the liquidation price \*", r"rate not known \*", "yes"]
     assert rows["Bitget"] == ["at the liquidation price", r"not counted \*", "yes"]
+
+
+def test_the_example_of_a_pool_of_several_assets_is_the_one_that_a_venue_published():
+    # Binance, margin in Multi-Assets Mode: 416.02 USD, 199.596 required, 47.98 %.
+    assert [row[2] for row in printed("formula-pool-of-assets")][:3] == ["416.0200", "199.5960", "0.4798"]
+
+
+def test_the_example_of_a_coin_that_backs_itself_fails_where_it_does_by_hand():
+    # 48,000 / 0.996; 54,000 / 1.091; 60,000 / 1.186; 60,000 / 0.814; and 0.95 x 60,000 at any price.
+    shown = [value for _, _, value in printed("formula-own-coin")]
+    assert shown[:3] == ["48,192.7711", "49,495.8753", "50,590.2192"]
+    assert shown[3:] == ["73,710.0737", "57,000.0000"]

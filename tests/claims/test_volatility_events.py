@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from marginlab import (
     MINUTES_PER_YEAR,
     MODES,
     Account,
+    Collateral,
     Diffusion,
     JumpDiffusion,
     Open,
@@ -510,45 +512,101 @@ def test_the_low_of_may_2021_was_a_trade_and_not_a_mark():
 
 
 @examples(0.6)
-@given(st.floats(0.1, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
-def test_a_fall_of_the_collateral_takes_a_pool_with_its_positions_unmoved_and_no_isolated_position(share, fall, coin):
-    marks, less = OPENS * (1 - fall), share * STAKE * (1 - coin)
-    cross, isolated = (four(mode, 10) for mode in MODES)
-    pool = Account.of(
-        [Position(c, q, e, mode="cross", leverage=10) for c, q, e in zip(FOUR, cross.size, OPENS, strict=True)],
-        wallet=STAKE - less,
-        convention=COUNTING,
-    )
+@given(st.floats(0.1, 1), st.floats(0, 0.2), st.floats(0.3, 1), st.floats(0.5, 1))
+def test_a_fall_of_the_collateral_takes_a_pool_with_its_positions_unmoved_and_no_isolated_position(
+    share, fall, coin, ratio
+):
+    marks, cross, isolated = OPENS * (1 - fall), four("cross", 10), four("isolated", 10)
+    behind = [Collateral("USDE", share * STAKE, ratio, price=1.0)]
+    pool = replace(cross, wallet=(1 - share) * STAKE, collateral=behind, currency="USDT")
     need = (RATES * EACH).sum() * (1 - fall)
-    margin = STAKE - less - 4 * EACH * fall
+    margin = (1 - share) * STAKE + ratio * coin * share * STAKE - 4 * EACH * fall
     assume(abs(margin - need) > 1e-6)
-    assert bool(pool.liquidatable(marks)[0]) == (margin < need)
-    # An isolated position's fate does not ask for the wallet.
-    assert np.array_equal(isolated.position_equity(marks), isolated.margin + isolated.unrealized_pnl(marks))
+    assert bool(pool.liquidatable([*marks, coin])[0]) == (margin < need)
+    # An isolated position's fate does not ask for the pool.
+    apart = replace(isolated, collateral=behind, currency="USDT")
+    np.testing.assert_array_equal(apart.liquidatable([*marks, coin]), isolated.liquidatable(marks))
 
 
-def test_the_explorer_of_the_collateral_says_what_can_be_worked_out_by_hand():
+BACKED = (
+    r"the pool counts (\d+), is liquidated at (\d+) if only BTC moves, and by a common move of ([-+\d.]+)%\. "
+    r"All of it in dollars, that is (\d+) and ([-+\d.]+)%, all in the coin (\d+) and ([-+\d.]+)%\. "
+    r"Isolated in dollars: (\d+)\."
+)
+
+
+def test_the_explorer_of_coins_behind_a_position_says_what_can_be_worked_out_by_hand():
+    follows = {"a coin that moves half as far": 0.5, "BTC itself": 1, "a coin that moves 1.5 times as far": 1.5}
+    for state in states_of(explorers_of("volatility")["backed"], others=40):
+        side, beta = 1 if state["side"] == "long" else -1, follows[state["coin"]]
+        said = sentence("backed", state)
+        found = [float(x) for x in re.search(BACKED, said).groups()]
+        counted = 12_000 * (1 - state["share"] * (1 - state["ratio"]))
+        isolated = (60_000 - side * 12_000) / (1 - side * 0.004)
+        ends = [by_hand(side, share, beta, state["ratio"]) for share in (state["share"], 0.0, 1.0)]
+        prices, moves = zip(*ends, strict=True)
+        assert [found[0], *found[1:7:2], found[7]] == pytest.approx([counted, *prices, isolated], abs=0.51), state
+        assert found[2:7:2] == pytest.approx(moves, abs=0.051), state
+
+
+def by_hand(side, share, beta, ratio):
+    """Return where 1 BTC from 60,000 fails, and the common move in percent: equity is the requirement."""
+    dollars, coins = 12_000 * (1 - share), 12_000 * share * ratio
+    # dollars + coins (1 + beta s) + side 60,000 s = 0.4 % of 60,000 (1 + s)
+    move = (240 - dollars - coins) / (beta * coins + side * 60_000 - 240)
+    own = coins if beta == 1 else 0
+    price = 60_000 * (1 + (240 - dollars - coins) / (own + side * 60_000 - 240))
+    return price, 100 * move
+
+
+def test_a_short_against_as_many_coins_is_worth_the_same_dollars_at_any_price():
+    (cell,) = (cell for cell in notebook_of("volatility").cells if cell.source.startswith("for kind, share in"))
+    told = cell.outputs[0].text.splitlines()
+    assert [re.findall(r"[\d,]+\.\d\d", line)[:2] for line in told[:3]] == [
+        ["48,192.77"] * 2,  # 48,000 / 0.996
+        ["49,495.88"] * 2,  # 54,000 / 1.091
+        ["50,590.22"] * 2,  # 60,000 / 1.186
+    ]
+    assert told[3] == "short of 1 BTC against 1 BTC: counts 57,000 and 57,000 and 57,000, liquidated at nan"
+
+
+def test_the_explorer_of_the_depeg_says_which_pools_it_takes_by_hand():
     (low,) = (float(row["value"]) for row in FACTS if row["what"] == "lowest price of USDe at Binance")
-    for state in states_of(explorers_of("volatility")["collateral"], others=12):
-        share, fall = state["share"], state["fall"]
-        need = (RATES * EACH).sum() * (1 - fall)
-        before = STAKE - 4 * EACH * fall
-        at_low = before - share * STAKE * (1 - low)
-        margins = EACH / 10 - EACH * fall
-        lost = margins < RATES * EACH * (1 - fall)
-        apart = STAKE - 4 * EACH / 10 - share * STAKE * (1 - low) + np.where(lost, 0, margins).sum()
-        said = sentence("collateral", state)
-        told = re.search(r"cross has (\d+) USDT left and isolated (\d+)\.", said).groups()
-        assert [float(x) for x in told] == pytest.approx([at_low if at_low >= need else 0, apart], abs=0.51), state
-        names = [name for name, gone in zip(SYMBOLS, lost, strict=True) if gone]
-        assert re.findall(r"[A-Z]{3,4}", said.split("the market takes")[1]) == names, state
-        # Equity meets the requirement where the coin has lost (equity before - need) / (share of the stake).
-        edge = 1 - (before - need) / (share * STAKE) if share else -1.0
-        if edge < 0.5:
-            assert "lives down to a coin of 0.50" in said, state
+    lows = event("oct-2025").low.min(axis=0)
+    kept = lows / OPENS[:2]
+    for state in states_of(explorers_of("volatility")["depeg"], others=60):
+        share, each = state["share"], state["leverage"] * STAKE / 2
+
+        def left(coin, kept_, share=share, each=each, state=state):
+            counted = STAKE * (1 - share) + STAKE * share * state["ratio"] * coin - state["lost"] * STAKE
+            need = sum(slice_by_slice(one.tiers, each * part) for one, part in zip(FOUR, kept_, strict=False))
+            return counted + each * (sum(kept_) - 2) - need
+
+        places = {"the depeg alone": (low, (1, 1)), "the market alone": (1, kept), "both": (low, kept)}
+        fails = [name for name, at in places.items() if left(*at) < 0]
+        said = sentence("depeg", state)
+        told = re.search(r"it fails by (.*?)\. At the lows", said)[1]
+        assert re.findall("the depeg alone|the market alone|both", told) == fails, state
+        # Spare at the peg, over what a unit of the coin's price counts.
+        edge = 1 - left(1, kept) / (STAKE * share * state["ratio"] or 1e-9)
+        if edge >= 1:
+            assert "it fails with the coin at its peg." in said
+        elif edge <= 0:
+            assert "it fails at no price of the coin." in said
         else:
-            found = float(re.search(r"fails once the coin is at (\d\.\d+)\.", said)[1])
-            assert edge - 0.0051 <= found <= edge + 1e-9, state
+            assert float(re.search(r"once the coin is at (\d\.\d+)", said)[1]) == pytest.approx(edge, abs=0.0051), state
+        margins = np.array([STAKE / 2 * (1 - state["lost"]) + each * (part - 1) for part in kept])
+        need = [slice_by_slice(one.tiers, each * part) for one, part in zip(FOUR, kept, strict=False)]
+        gone = [name for name, one in zip(SYMBOLS, margins < need, strict=False) if one]
+        assert re.findall(r"[A-Z]{3}\b", said.split("the market takes")[1]) == gone, state
+
+
+def test_what_is_noticed_of_the_depeg_is_what_was_tried():
+    tried = namespace_of("volatility")["TRIED_PEGS"]
+    told = [int(x) for x in re.findall(r"\d+", written("**What to notice.** Of ").split("alone")[0])]
+    assert told[0] == len(tried) == 60
+    # Nothing lost before: at most 35 % and the haircut of what is there, and what is required is far less.
+    assert not any(one["the depeg alone"] for one in tried[::3])
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

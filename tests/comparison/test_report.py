@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from marginlab import Account, Contract, Position, Tiers, event_names, venue
+from marginlab import Account, Collateral, Contract, Position, Tiers, event_names, venue
 from marginlab.comparison import compare, replay, results_csv, stress_map
 from marginlab.portfolio import preset, preset_names
 
@@ -135,3 +135,22 @@ def test_a_position_without_leverage_or_limit_is_refused():
 def test_a_comparison_charges_the_liquidation_fee_of_what_is_held():
     assert of("basket-of-longs").rules.liquidation_fee == 0.015
     assert of("hedged-pair").rules == venue("binance").rules.value
+
+
+def test_what_collateral_is_worth_and_counts_for_is_said_where_there_is_any():
+    coins = [Collateral("BTC", 0.2, 0.95)]
+    held = Account.of([Position(BTC, 1, 10_000, leverage=5)], wallet=3_000, collateral=coins)
+    found = compare(held, [12_000], venue="binance")
+    assert (found.columns[0].collateral_worth, found.columns[0].collateral_counted) == (2_400, pytest.approx(2_280))
+    head = str(found).splitlines()[0]
+    assert head.endswith("equity 7,400.00 USDT; collateral 0.2 BTC, worth 2,400.00 and counted 2,280.00 USDT")
+    rows = {row[0]: row[1:] for row in found.account_table.rows}
+    assert rows["collateral, worth"] == ("2,400.00",) * 3
+    assert rows["collateral, counted"] == ("2,280.00",) * 3
+    assert "account,as entered,,collateral_counted,2280.0" in results_csv(found)
+
+
+def test_of_collateral_nothing_is_said_where_there_is_none():
+    found = compare(ONE, [10_000], venue="binance")
+    assert (found.columns[0].collateral_worth, found.columns[0].collateral_counted) == (0, 0)
+    assert "collateral" not in str(found) + results_csv(found)

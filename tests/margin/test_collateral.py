@@ -204,6 +204,12 @@ def test_collateral_lets_a_cross_position_be_opened_and_sets_nothing_aside_for_a
         Account.open([in_coin], balance=9_000, collateral=[Collateral("BTC", 0.01)], currency="USDT")
 
 
+def test_an_account_is_opened_with_an_asset_that_has_a_mark_of_its_own():
+    pegged = [Collateral("USDE", 10_000, 0.9, price=1.0)]
+    opened = Account.open([LONG], balance=0, collateral=pegged)
+    np.testing.assert_allclose(opened.liquidation_price(), [51_000 / 0.996])
+
+
 # --- properties ------------------------------------------------------------------------------------------------
 
 

@@ -156,6 +156,31 @@ def test_the_examples_of_the_page_are_accounts():
     assert len(from_csv(csv_text).positions) == 2
 
 
+COINS = {
+    "BTC": {"amount": 0.5, "ratio": {"floors": [0, 1], "ratios": [0.95, 0.9], "measured_in": "value", "owed": 1.005}},
+    "USDE": {"amount": 2_000, "ratio": 0.99, "price": 0.65},
+    "WBETH": {"amount": 1.5, "price": 1.08, "quoted_in": "ETH"},
+    "DOGE": -5,
+}
+
+
+@every_way
+def test_collateral_comes_back_as_it_is(write, read):
+    held = from_json(changed(collateral=COINS))
+    again = read(write(held))
+    assert again == held
+    assert write(again) == write(held)
+    assert [one.asset for one in again.account.collateral] == ["BTC", "USDE"]
+    assert again.account.liquidation_price() == held.account.liquidation_price()
+
+
+def test_json_has_collateral_by_the_names_of_assets_and_an_amount_alone_as_a_number():
+    said = json.loads(to_json(from_json(changed(collateral=COINS))))["collateral"]
+    assert said == COINS
+    assert said["DOGE"] == -5
+    assert "collateral" not in json.loads(to_json(BET))
+
+
 # --- what is refused ------------------------------------------------------------------------------------------
 
 
@@ -184,6 +209,8 @@ def test_the_examples_of_the_page_are_accounts():
         (changed(venue="nyse"), "venue", "must be one of"),
         (changed(title=5), "title", "must be text, not 5"),
         (changed(note=["a"]), "note", "must be text, not ['a']"),
+        (changed(collateral=[1]), "collateral", "must be amounts by the names of assets, not [1]"),
+        (changed(collateral={"BTC": {"amount": "much"}}), "collateral, BTC: amount", "must be a number such as"),
     ],
 )
 def test_json_that_is_no_account_is_refused_with_the_field_and_the_reason(text, field, reason):
@@ -226,6 +253,8 @@ ROW = "binance,,5000,,,BTCUSDT,long,0.5,60000,,,10,"
             (1, "venue", "must be empty or as in the first row ('binance'), not 'okx'"),
         ),
         (f"{HEAD}\n{ROW}\n,,,,,BTCUSDT,long,x,60000,,,10,", (1, "size", "must be a number such as")),
+        (f"{HEAD},collateral\n{ROW},half", (None, "collateral", "must be JSON, not 'half'")),
+        (f'{HEAD},collateral\n{ROW},"{{""A"":1,""A"":2}}"', (None, "collateral, A", "must be given once")),
         (f"{HEAD}\n{ROW.replace('0.5', '')}", (0, "size", "must be given, or the notional")),
         (f"{HEAD}\n{ROW.replace(',', ';')}", (0, "row", "must have 13 cells, as the head has, not 1")),
     ],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marginlab import ArgumentError, Brackets, Position, Tiers, venue, venue_names
+from marginlab import ArgumentError, Brackets, Contract, Position, Tiers, venue, venue_names
 from marginlab.comparison import compare
-from marginlab.portfolio import EntryError, Portfolio, Problem
+from marginlab.portfolio import Asset, EntryError, Portfolio, Problem
 from marginlab.portfolio.portfolio import FIELDS, MOST_POSITIONS
 
 BTC = {"symbol": "BTCUSDT", "side": "long", "size": 0.5, "entry": 60_000, "leverage": 10}
@@ -406,3 +407,126 @@ def test_an_account_with_a_date_is_counted_as_its_venue_counted_then():
     then, now = (Portfolio.of_rows([row], venue="bybit", wallet=0, date=date) for date in ("2023", None))
     assert then.account.convention == venue("bybit", date="2023").convention.value
     assert (then.account.convention.maintenance_at, now.account.convention.maintenance_at) == ("entry", "liquidation")
+
+
+# --- collateral -----------------------------------------------------------------------------------------------
+
+COINS = {"BTC": {"amount": 0.1, "ratio": 0.95}, "USDE": {"amount": "2000", "ratio": "0.9", "price": 1}, "DOGE": 500}
+SLICES = {"floors": [0, 10, 20], "ratios": [0.98, 0.95, 0.9]}
+
+
+def test_other_assets_stand_behind_the_cross_positions_as_far_as_they_count():
+    held = entered(BTC, collateral=COINS)
+    np.testing.assert_allclose(held.account.position_equity([60_000]), [5_000 + 5_700 + 1_800])
+    assert held.account.equity([60_000]) == 5_000 + 6_000 + 2_000
+    # 12,500 - 5,700 stand still: 6,800 + 0.095 P + 0.5 (P - 60,000) = 0.4 % of 0.5 P
+    np.testing.assert_allclose(held.account.liquidation_price(), [23_200 / (0.5 * 0.996 + 0.095)])
+    assert [one.asset for one in held.account.collateral] == ["BTC", "USDE"]
+
+
+def test_an_amount_of_which_no_ratio_is_known_is_kept_and_counts_for_nothing():
+    held = entered(BTC, collateral={"DOGE": 500})
+    assert held.collateral == (Asset("DOGE", 500),)
+    assert held.account.liquidation_price() == entered(BTC).account.liquidation_price()
+
+
+def test_assets_may_be_given_as_they_were_read():
+    held = entered(BTC, collateral=COINS)
+    assert entered(BTC, collateral=held.collateral) == held
+    assert entered(BTC, collateral=None) == entered(BTC, collateral="") == entered(BTC)
+
+
+def test_a_ratio_may_fall_by_slices_of_the_amount():
+    held = entered(BTC, collateral={"BTC": {"amount": 15, "ratio": SLICES}})
+    assert held.account.pool_cash([100_000]) == 5_000 + 1_455_000
+
+
+def test_contracts_may_settle_in_an_asset_of_the_collateral():
+    coin = {"symbol": "BTCUSD", "side": "short", "size": 30_000, "entry": 60_000}
+    own = Brackets((Contract("BTCUSD", Tiers.flat(0.005), kind="inverse", currency="BTC"),))
+    held = entered(coin, wallet=0, brackets=own, collateral={"BTC": {"amount": 0.5, "ratio": 1}})
+    assert held.currency == "USD"
+    assert np.isnan(held.account.liquidation_price()).all()
+    both = entered(coin, BTC, brackets=own, collateral={"BTC": {"amount": 0, "ratio": 0.95}})
+    assert (both.currency, both.account.currency) == ("USDT", "USDT")
+
+
+@pytest.mark.parametrize(
+    ("collateral", "expected"),
+    [
+        (5, [("collateral", "must be amounts by the names of assets, not 5")]),
+        ("BTC", [("collateral", "must be amounts by the names of assets, not 'BTC'")]),
+        ([Asset("BTC", 1), "ETH"], [("collateral", "must be amounts by the names of assets")]),
+        ({"BTC": "half"}, [("collateral, BTC: amount", "must be a number such as 1500")]),
+        ({"BTC": None}, [("collateral, BTC: amount", "must be given")]),
+        ({"BTC": {"ratio": 0.9}}, [("collateral, BTC: amount", "must be given")]),
+        ({"BTC": {"amount": float("inf")}}, [("collateral, BTC: amount", "must be finite")]),
+        ({"BTC": {"amount": [1, 2]}}, [("collateral, BTC: amount", "must be one number")]),
+        ({"BTC": {"amount": 1, "haircut": 0.1}}, [("collateral, BTC: haircut", "is no field: they are amount, ratio")]),
+        ({"BTC": {"amount": 1, "ratio": 1.2}}, [("collateral, BTC: ratio", "must lie in [0, 1], not 1.2")]),
+        ({"BTC": {"amount": 1, "ratio": "most"}}, [("collateral, BTC: ratio", "must be a number such as")]),
+        ({"BTC": {"amount": 1, "ratio": [0.9]}}, [("collateral, BTC: ratio", "must be one number, not [0.9]")]),
+        ({"BTC": {"amount": 1, "ratio": {"floors": [0]}}}, [("collateral, BTC: ratio", "must be a number, or have")]),
+        (
+            {"BTC": {"amount": 1, "ratio": {**SLICES, "step": 1}}},
+            [("collateral, BTC: ratio", "must be a number, or have floors and ratios out of floors, ratios, measured")],
+        ),
+        (
+            {"BTC": {"amount": 1, "ratio": {**SLICES, "floors": [0, 20, 10]}}},
+            [("collateral, BTC: ratio", "floors must start at 0 and rise, not [0.0, 20.0, 10.0]")],
+        ),
+        (
+            {"BTC": {"amount": 1, "ratio": {**SLICES, "measured_in": "coins"}}},
+            [("collateral, BTC: ratio", "measured_in must be one of 'amount', 'value', not 'coins'")],
+        ),
+        (
+            {"BTC": {"amount": 1, "ratio": {**SLICES, "owed": 0.5}}},
+            [("collateral, BTC: ratio", "owed must lie in [1, inf), not 0.5")],
+        ),
+        ({"USDE": {"amount": 1, "price": 0}}, [("collateral, USDE: price", "must be greater than 0")]),
+        (
+            {"USDE": {"amount": 1, "quoted_in": "USD"}},
+            [("collateral, USDE: price", "must be given where it is quoted")],
+        ),
+        (
+            {"USDE": {"amount": 1, "price": 1, "quoted_in": 5}},
+            [("collateral, USDE: quoted_in", "must be the name of an asset, not 5")],
+        ),
+        ({"": 1}, [("collateral, : asset", "must be a name, not ''")]),
+        ({"USDE": {"amount": 1, "ratio": 1}}, [("collateral", "price must be given for USDE, which no contract")]),
+        ({"USDT": {"amount": 1, "ratio": 1}}, [("collateral", "price must be given for USDT")]),
+        (
+            {"BTC": {"amount": 1, "ratio": 1, "price": 60_000}},
+            [("collateral", "price must be left out for BTC, whose price BTCUSDT tells")],
+        ),
+        (
+            {"BTC": {"amount": "1,5"}, "USDE": {"amount": 1, "ratio": 2, "price": -1}},
+            [
+                ("collateral, BTC: amount", "must be a number such as"),
+                ("collateral, USDE: price", "must be greater than 0"),
+                ("collateral, USDE: ratio", "must lie in [0, 1], not 2"),
+            ],
+        ),
+    ],
+)
+def test_collateral_that_makes_no_sense_is_refused_by_its_asset_and_field(collateral, expected):
+    found = [(row, field) for row, field, _ in problems(BTC, collateral=collateral)]
+    assert found == [(None, field) for field, _ in expected]
+    for (_, _, reason), (_, start) in zip(problems(BTC, collateral=collateral), expected, strict=True):
+        assert reason.startswith(start)
+
+
+def test_what_is_wrong_with_collateral_is_said_beside_what_is_wrong_with_positions():
+    found = problems({**BTC, "side": "up"}, collateral={"BTC": "half"})
+    assert [field for _, field, _ in found] == ["side", "collateral, BTC: amount"]
+
+
+def test_a_contract_settles_in_what_the_account_or_its_collateral_holds():
+    own = Brackets((Contract("BTCUSDC", Tiers.flat(0.005), currency="USDC"),))
+    other = {**BTC, "symbol": "BTCUSDC"}
+    assert [field for _, field, _ in problems(BTC, other, brackets=own)] == ["contracts"]
+    ((_, field, reason),) = problems(BTC, other, brackets=own, collateral={"BTC": {"amount": 1, "ratio": 0.9}})
+    assert field == "collateral"
+    assert reason.startswith("must hold what BTCUSDC settles in (USDC)")
+    usdc = {"USDC": {"amount": 0, "ratio": 0.99, "price": 1}}
+    assert entered(BTC, other, brackets=own, collateral=usdc).currency == "USDT"

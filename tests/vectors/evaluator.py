@@ -10,7 +10,7 @@ import json
 from fractions import Fraction
 from types import SimpleNamespace
 
-from .. import oracle
+from .. import oracle, oracle_collateral
 
 
 def read(text):
@@ -32,7 +32,7 @@ def answers(vector, file):
     if vector["about"] == "rules":
         found = Step(vector, file).after()
         return [found[one["quantity"]] for one in vector["expected"]]
-    account = State(vector, file)
+    account = (Pool if vector["about"] == "collateral" else State)(vector, file)
     return [account.answer(one) for one in vector["expected"]]
 
 
@@ -224,6 +224,73 @@ class State:
         return sum(-side * self._value_at(row, event["mark"]) * event["rate"] for event in expected["events"])
 
 
+class Pool(State):
+    """An account whose cross positions several assets back."""
+
+    def __init__(self, vector, file):
+        super().__init__(vector, file)
+        given, contracts = vector["input"], {}
+        for row, stated in zip(self.rows, given["positions"], strict=True):
+            contract = contracts.setdefault(row.symbol, _Traded(**vars(row.contract)))
+            contract.currency, contract.underlying = stated["currency"], stated["follows"]
+            row.contract, row.leg = contract, (contract, row.size, row.entry)
+        assets = [_asset(one) for one in given["collateral"]]
+        self.marks = [*(row.mark for row in self.rows), *(one.price for one in assets if one.price is not None)]
+        self.account = SimpleNamespace(
+            wallet=self.wallet,
+            currency=given["currency"],
+            convention=self.convention,
+            collateral=assets,
+            contracts=[row.contract for row in self.rows],
+            isolated=[row.mode == "isolated" for row in self.rows],
+            size=[row.size for row in self.rows],
+            entry=[row.entry for row in self.rows],
+        )
+
+    def answer(self, expected):
+        """Return the worth of the whole account, and the move that ends its pool; the rest as of any account."""
+        if expected["quantity"] == "common_move":
+            return self.common_move(expected)
+        if expected["quantity"] == "equity" and "symbol" not in expected:
+            own = sum(one.amount * self.price_of(one.asset) for one in self.account.collateral)
+            return (
+                self.wallet
+                + own
+                + sum((row.margin + row.pnl) * self.price_of(row.contract.currency) for row in self.rows)
+            )
+        return super().answer(expected)
+
+    def price_of(self, asset):
+        """Return what one unit of an asset is worth in the account's currency."""
+        return oracle_collateral.asset_price(self.account, self.marks, asset)
+
+    def equity(self, row, expected):
+        if row.mode == "isolated":
+            return super().equity(row, expected)
+        return oracle_collateral.pool_equity(self.account, self.marks)
+
+    def needed(self, row):
+        if row.mode == "isolated":
+            return super().needed(row)
+        return oracle_collateral.pool_requirement(self.account, self.marks, self.marks)
+
+    def liquidation_price(self, row, expected):
+        """Return the price at which the pool fails, as all that follows the coin moves by one factor."""
+        if row.mode == "isolated":
+            return super().liquidation_price(row, expected)
+        found = oracle_collateral.liquidation_prices(self.account, self.marks, row.contract.underlying)
+        ways = dict(zip(("down", "up"), found, strict=True))
+        told = ways.values() if "toward" not in expected else [ways[expected["toward"]]]
+        nearest = min((one for one in told if one is not None), key=lambda factor: abs(factor - 1), default=None)
+        return None if nearest is None else nearest * row.mark
+
+    def common_move(self, expected):
+        """Return the first move at which the pool fails, every mark by as much as its beta says."""
+        sign = 1 if expected["toward"] == "up" else -1
+        found, failing = oracle_collateral.changes(self.account, self.marks, [sign * one for one in expected["beta"]])
+        return Fraction(0) if failing else sign * found[0] if found else None
+
+
 class Step(State):
     """One step of an isolated position: funding at the mark, then the venue's look at it."""
 
@@ -253,6 +320,18 @@ class Step(State):
             "forfeited": left if closed and not sold and left > 0 else 0,
             "shortfall": -left if closed and left < 0 else 0,
         }
+
+
+class _Traded(SimpleNamespace):
+    """A contract that positions share: legs of one market are those of one contract."""
+
+    __hash__ = object.__hash__
+
+
+def _asset(row):
+    """Return an asset with its ratio."""
+    ratio = SimpleNamespace(**{name: row[name] for name in ("floors", "ratios", "measured_in", "owed")})
+    return SimpleNamespace(ratio=ratio, **{name: row[name] for name in ("asset", "amount", "price", "quoted_in")})
 
 
 def _position(row, file):

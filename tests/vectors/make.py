@@ -19,6 +19,8 @@ from typing import Any
 
 from marginlab import (
     Account,
+    Collateral,
+    CollateralRatio,
     Contract,
     Convention,
     Position,
@@ -26,6 +28,7 @@ from marginlab import (
     Tiers,
     Venue,
     __version__,
+    liquidation_move,
     simulate,
     venue,
     venue_names,
@@ -543,6 +546,179 @@ def at_equality() -> Iterator[Vector]:
         yield account_vector(f"equality is {how}, {more:+g}", [position], [1_024.0], Convention(at_equality=equal))
 
 
+# --- pools of several assets ----------------------------------------------------------------------------------
+
+LINEAR = Contract("BTCUSDT", Tiers([0, 50_000, 600_000], [0.004, 0.005, 0.0065]), currency="USDT")
+ETHER = Contract("ETHUSDT", Tiers.flat(0.01), currency="USDT")
+IN_USDC = Contract("BTCUSDC", Tiers.flat(0.008), currency="USDC")
+INVERSE = Contract("BTCUSD", Tiers([0, 5], [0.005, 0.01]), kind="inverse", currency="BTC")
+BY_AMOUNT = CollateralRatio([0, 0.1, 0.2], [0.98, 0.95, 0.85])
+BY_VALUE = CollateralRatio([0, 5_000, 10_000], [0.975, 0.95, 0.9], "value")
+BUFFERED = CollateralRatio([0], [0.99], owed=1.005)
+
+
+def pool_vector(
+    id_: str,
+    positions: Sequence[Position],
+    marks: Sequence[float],
+    collateral: Sequence[Collateral],
+    *,
+    currency: str = "USDT",
+    wallet: float = 0.0,
+    convention: Convention | None = None,
+    beta: Sequence[float] | None = None,
+    **more: str,
+) -> Vector:
+    """Return a pool that several assets back, with what it counts, where its markets end it, and by which move."""
+    counts = convention or Convention()
+    held = {"wallet": wallet, "convention": counts, "collateral": collateral, "currency": currency}
+    account = Account.of(positions, **held)
+    rows = [
+        {**position_row(one, mark), "currency": one.contract.currency, "follows": one.contract.underlying}
+        for one, mark in zip(positions, marks, strict=True)
+    ]
+    speeds = [1.0] * len(rows) + [0.0] * len(account.assets.own) if beta is None else beta
+    moves = {way: liquidation_move(account, marks, beta=speeds, toward=way) for way in TOWARD}
+    cross = account.mode.index("cross")
+    return {
+        "id": id_,
+        "about": "collateral",
+        **more,
+        "input": {
+            "wallet": wallet,
+            "currency": currency,
+            "collateral": [asset_row(one) for one in collateral],
+            "positions": rows,
+        },
+        "convention": counts,
+        "expected": [
+            *(one for one in asked_of(account, marks) if one["quantity"] != "bankruptcy_price"),
+            answer("equity", float(account.position_equity(marks)[cross]), positions[cross].contract.symbol),
+            *(answer("common_move", float(move[cross]), toward=way, beta=list(speeds)) for way, move in moves.items()),
+        ],
+    }
+
+
+def asset_row(one: Collateral) -> Vector:
+    """Return an asset as the file states it."""
+    return {
+        "asset": one.asset,
+        "amount": one.amount,
+        "floors": list(one.ratio.floors),
+        "ratios": list(one.ratio.ratios),
+        "measured_in": one.ratio.measured_in,
+        "owed": one.ratio.owed,
+        "price": one.price,
+        "quoted_in": one.quoted_in or None,
+    }
+
+
+def of_several_assets() -> Iterator[Vector]:
+    """Yield pools backed by dollars, coins and both, in which coins move with the positions or lose their peg."""
+    for side, share, ratio in product((1, -1), (0.0, 0.5, 1.0), (0.95, BY_AMOUNT, BY_VALUE)):
+        named = {0.95: "at 95 %", BY_AMOUNT: "by slices of amount", BY_VALUE: "by slices of value"}[ratio]
+        yield pool_vector(
+            f"{'long' if side > 0 else 'short'} of 1 BTC, {share:.0%} of 12,000 in BTC, {named}",
+            [Position(LINEAR, float(side), 60_000.0)],
+            [60_000.0],
+            [Collateral("BTC", 0.2 * share, ratio)],
+            wallet=12_000.0 * (1 - share),
+        )
+    yield from hedged_with_coins()
+    yield from settled_in_assets()
+    yield from with_marks_of_their_own()
+    for way in pool_conventions():
+        name = ", ".join(f"{key} {value}" for key, value in way.items())
+        yield pool_vector(
+            f"two markets, BTC by slices, {name}",
+            [Position(LINEAR, 1.0, 60_000.0), Position(ETHER, -8.0, 2_500.0)],
+            [57_000.0, 2_600.0],
+            [Collateral("BTC", 0.25, BY_AMOUNT)],
+            convention=Convention(**way),
+        )
+
+
+def pool_conventions() -> list[Vector]:
+    """Return ways of counting that a pool of several assets may meet."""
+    fee: Vector = {"closing_fee": 0.0006, "closing_fee_at": "liquidation"}
+    return [*({"maintenance_at": place} for place in MAINTENANCE_AT), fee]
+
+
+def hedged_with_coins() -> Iterator[Vector]:
+    """Yield inverse positions beside coins, one of them as large as what backs it."""
+    for size, coins, mark in ((-30_000.0, 0.5, 60_000.0), (-60_000.0, 0.5, 66_000.0), (60_000.0, 0.4, 55_000.0)):
+        yield pool_vector(
+            f"inverse {size:+,g} from 60,000, against {coins} BTC",
+            [Position(INVERSE, size, 60_000.0)],
+            [mark],
+            [Collateral("BTC", coins, BY_AMOUNT)],
+            currency="USD",
+        )
+    yield pool_vector(
+        "inverse and linear, of one coin and another",
+        [Position(INVERSE, -60_000.0, 60_000.0), Position(LINEAR, 1.5, 60_000.0), Position(ETHER, 10.0, 2_500.0)],
+        [60_000.0, 60_000.0, 2_400.0],
+        [Collateral("BTC", 0.1, 0.95)],
+        wallet=9_000.0,
+    )
+
+
+def settled_in_assets() -> Iterator[Vector]:
+    """Yield positions that pay in an asset of the pool: what is won there has a haircut, what is owed has none."""
+    for mark in (58_000.0, 62_000.0):
+        yield pool_vector(
+            f"settled in USDC, at {mark:,g}",
+            [Position(IN_USDC, 1.0, 60_000.0)],
+            [mark],
+            [Collateral("USDC", 0.0, 0.9, price=0.999)],
+            wallet=5_000.0,
+        )
+    # binance.com, FAQ c983a9268cfa4e70a4916c276bb3b7bc: 416.02 counted, 199.596 required.
+    usdt = Contract("BTCUSDT", Tiers.flat(0.008), currency="USDT")
+    usdc = Contract("ETHUSDC", Tiers.flat(0.01), currency="USDC")
+    yield pool_vector(
+        "Binance's example of Multi-Assets Mode",
+        [Position(usdt, 0.5, 20_000.0), Position(usdc, 20.0, 600.0)],
+        [20_000.0, 600.0],
+        [Collateral("USDT", 200.0, BUFFERED, price=0.99), Collateral("USDC", 220.0, price=1.0)],
+        currency="USD",
+        source="binance.com/en/support/faq/c983a9268cfa4e70a4916c276bb3b7bc",
+    )
+    yield pool_vector(
+        "BTC owed, dollars held",
+        [Position(LINEAR, 1.0, 60_000.0)],
+        [60_000.0],
+        [Collateral("BTC", -0.3, 0.95)],
+        wallet=24_000.0,
+    )
+
+
+def with_marks_of_their_own() -> Iterator[Vector]:
+    """Yield pools with an asset that has a mark of its own, in dollars or in a coin, at its peg and below it."""
+    for price in (1.0, 0.65):
+        yield pool_vector(
+            f"USDE at {price:g} behind BTC and ETH",
+            [Position(LINEAR, 0.2, 60_000.0), Position(ETHER, 4.0, 2_500.0)],
+            [55_000.0, 2_300.0],
+            [Collateral("USDE", 10_000.0, 0.95, price=price)],
+            beta=[0.0, 0.0, 1.0],
+        )
+        apart = Position(ETHER, 4.0, 2_500.0, mode="isolated", margin=1_500.0)
+        yield pool_vector(
+            f"USDE at {price:g}, beside an isolated position",
+            [Position(LINEAR, 0.2, 60_000.0), apart],
+            [55_000.0, 2_300.0],
+            [Collateral("USDE", 10_000.0, 0.95, price=price)],
+        )
+    for peg in (1.08, 0.8):
+        yield pool_vector(
+            f"staked ether at {peg:g} ETH",
+            [Position(ETHER, 12.0, 2_500.0), Position(LINEAR, -0.1, 60_000.0)],
+            [2_400.0, 61_000.0],
+            [Collateral("WBETH", 3.0, 0.9, price=peg, quoted_in="ETH")],
+        )
+
+
 # --- rules ----------------------------------------------------------------------------------------------------
 
 
@@ -602,7 +778,7 @@ def vectors() -> list[Vector]:
     """Return all vectors, in the order of the file."""
     positions = (at_venues, at_dates, below_zero, by_conventions, at_equality)
     pools = (in_pools, hedged, fees_in_modes, what_opens)
-    makers = (published, at_bounds, *positions, *pools, by_rules)
+    makers = (published, at_bounds, *positions, *pools, of_several_assets, by_rules)
     return [vector for maker in makers for vector in maker()]
 
 

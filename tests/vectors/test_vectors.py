@@ -10,13 +10,13 @@ import pytest
 
 from marginlab import venue, venue_names
 
-from .. import oracle
+from .. import oracle, oracle_collateral
 from . import evaluator, make
 
 TEXT = make.FILE.read_text(encoding="utf-8")
 FILE = evaluator.read(TEXT)
 VECTORS = FILE["vectors"]
-KINDS = ("published", "brackets", "account", "rules")
+KINDS = ("published", "brackets", "account", "collateral", "rules")
 
 
 def wrong(vector):
@@ -140,6 +140,10 @@ def test_both_legs_of_a_market_are_expected_to_fail_at_its_one_price(id_, nearer
         ("bybit, BTCUSDT, isolated, 10x, today", 69_529.45, 5e-3),
         # In cross with the fee beside it: (E - E / L + 0.055 % of (E - E / L)) / (1 - r)
         ("bybit, BTCUSDT, cross, 10x, today", 69_300 * 1.00055 / 0.9967, 1e-6),
+        # 12,000 D, half or none of it in BTC at 95 %: (60,000 - D) / (0.996 + a), and in the second bracket less 50
+        ("long of 1 BTC, 0% of 12,000 in BTC, at 95 %", 48_000 / 0.996, 1e-6),
+        ("long of 1 BTC, 50% of 12,000 in BTC, at 95 %", 54_000 / 1.091, 1e-6),
+        ("long of 1 BTC, 100% of 12,000 in BTC, at 95 %", 59_950 / 1.185, 1e-6),
         # -125 + 1.5 (P - 6,500 / 3) = 2 % of 1.5 P
         ("a margin of -125, long", 3_375 / 1.47, 1e-6),
     ],
@@ -159,14 +163,18 @@ def test_profit_opens_where_the_venue_lets_it():
     assert opens["at 60,000, profit does not open, initial margin at mark"] == 400
 
 
+def test_a_short_against_as_many_coins_is_expected_to_fail_nowhere():
+    assert prices("inverse -30,000 from 60,000, against 0.5 BTC") == [None]
+
+
 # --- a wrong engine is found out ------------------------------------------------------------------------------
 
 
-def broken(monkeypatch, name, other, where=oracle):
-    """Return how many vectors of each kind fail with a formula of the evaluator replaced."""
+def broken(monkeypatch, name, other, where=oracle, kinds=("published", "brackets", "account")):
+    """Return how many vectors of each of some kinds fail with a formula of the evaluator replaced."""
     monkeypatch.setattr(where, name, other)
-    failed = [one["about"] for one in VECTORS if wrong(one)]
-    return {kind: failed.count(kind) for kind in KINDS}
+    failed = [one["about"] for one in VECTORS if one["about"] in kinds and wrong(one)]
+    return {kind: failed.count(kind) for kind in kinds}
 
 
 def test_an_engine_that_puts_a_bound_into_the_bracket_above_fails_at_the_bounds(monkeypatch):
@@ -216,6 +224,22 @@ def test_an_engine_that_knows_one_way_of_counting_legs_and_fees_fails(monkeypatc
 
 def test_an_engine_that_forgets_the_fee_on_what_the_leverage_implies_fails(monkeypatch):
     assert broken(monkeypatch, "leverage_fee", lambda *_: Fraction(0))["account"] > 10
+
+
+def test_an_engine_that_counts_collateral_in_full_fails(monkeypatch):
+    def in_full(_ratio, amount, price):
+        return amount * price
+
+    assert broken(monkeypatch, "counted", in_full, oracle_collateral, ["collateral"])["collateral"] > 20
+
+
+def test_an_engine_that_lets_coins_stand_still_while_their_market_moves_fails(monkeypatch):
+    right = oracle_collateral.along
+
+    def still(marks, speeds, t):
+        return right(marks, [0] * len(speeds), t)
+
+    assert broken(monkeypatch, "along", still, oracle_collateral, ["collateral"])["collateral"] > 20
 
 
 def test_an_engine_that_takes_maintenance_elsewhere_fails(monkeypatch):
