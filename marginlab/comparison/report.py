@@ -17,7 +17,7 @@ from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_rati
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.events import event_names
-from ..markets.venues import Venue, venue_names
+from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
@@ -164,7 +164,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None 
     marks
         Where prices are now, shape (n,).
     venue
-        Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`.
+        Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`, or ``"other"``.
     date
         Of these rules; ``None`` for today's.
 
@@ -204,7 +204,7 @@ def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None 
         raise ArgumentError(
             "account", f"must hold open positions, each with a size other than 0, not {account.size.tolist()}"
         )
-    where, at = venue_of(_checks.one_of("venue", venue, venue_names()), date=date), account.as_marks(marks)
+    where, at = venue_of(venue_key("venue", venue), date=date), account.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
     return Comparison(account, at, where, columns_of(account, at, where))

@@ -5,21 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 from .. import _checks
 from .._checks import ArgumentError
 from ..margin.account import Account, Position
 from ..margin.contracts import Contract, check_alike
+from ..margin.open_orders import Order
 from ..margin.opening import MARGIN_OR_LEVERAGE
 from ..margin.tiers import Tiers
 from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
-from ..markets.venues import venue_names
-from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem, as_text
+from ..markets.venues import venue_key
+from .reading import FIELDS, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_text
 
-MOST_POSITIONS = 8
+# In a file and in a program; a form holds fewer.
+MOST_POSITIONS = 500
+# What a contract says whose brackets nobody knows: tables mark it with a star.
+OWN_RATE = "One rate for every size, which the position itself tells: brackets are not known."
+
+
+class Asset(NamedTuple):
+    """What stands behind an account beside its wallet: an amount of another currency."""
+
+    asset: str
+    amount: float
+
+
+class Told(NamedTuple):
+    """What the venue itself says of a position; ``None`` where it says nothing.
+
+    Attributes
+    ----------
+    liquidation_price, maintenance_margin, margin_ratio
+        Of the position, the last as requirement to equity.
+    leverage
+        The setting.
+    """
+
+    liquidation_price: float | None = None
+    maintenance_margin: float | None = None
+    margin_ratio: float | None = None
+    leverage: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +57,8 @@ class Portfolio:
     Parameters
     ----------
     venue
-        Key of the venue, one of :func:`~marginlab.venue_names`: its brackets, its convention and its rules.
+        Key of the venue, one of :func:`~marginlab.venue_names`: its brackets, its convention and its rules. ``"other"``
+        for an exchange that is not among them.
     wallet
         Cash beside the margins of isolated positions, in the contracts' currency.
     positions
@@ -42,6 +71,14 @@ class Portfolio:
         What it is, in words.
     brackets
         Brackets of one's own, which stand for the venue's where they have the symbol; ``None`` for none.
+    orders
+        Open orders, which tie up margin.
+    collateral
+        Amounts of other currencies that the venue counts beside the wallet. They are kept, and not yet counted.
+    told
+        What the venue itself says, one a position; empty where it says nothing.
+    remarks
+        How it was read, where that was not said plainly: what was assumed, worked out or passed over.
 
     Examples
     --------
@@ -58,16 +95,22 @@ class Portfolio:
     title: str = ""
     note: str = ""
     brackets: Brackets | None = field(default=None, repr=False)
+    orders: tuple[Order, ...] = field(default=(), repr=False)
+    collateral: tuple[Asset, ...] = field(default=(), repr=False)
+    told: tuple[Told, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        _checks.one_of("venue", self.venue, venue_names())
+        venue_key("venue", self.venue)
         _checks.single("wallet", self.wallet)
-        for name, kept in (("positions", tuple(self.positions)), ("marks", tuple(self.marks))):
-            object.__setattr__(self, name, kept)
+        for name in ("positions", "marks", "orders", "collateral", "told", "remarks"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 1 <= len(self.positions) <= MOST_POSITIONS:
             raise ArgumentError("positions", f"must be 1 to {MOST_POSITIONS}, not {len(self.positions)}")
         if len(self.marks) != len(self.positions):
             raise ArgumentError("marks", f"must be one a position ({len(self.positions)}), not {len(self.marks)}")
+        if self.told and len(self.told) != len(self.positions):
+            raise ArgumentError("told", f"must be one a position ({len(self.positions)}), not {len(self.told)}")
         _checks.positive("marks", self.marks)
         for name, words in (("title", self.title), ("note", self.note)):
             if not isinstance(words, str):
@@ -81,13 +124,19 @@ class Portfolio:
                 raise ArgumentError(
                     "positions", f"must be in contracts of {self.venue}, which {symbol} as given is not"
                 )
+        # What is no order, and orders in contracts that settle otherwise, are refused here.
         self.account.as_marks(self.marks)
 
     @property
     def account(self) -> Account:
         """The account as the venue counts it, or counted it at the date."""
         counts = venue_of(self.venue, date=self.date).convention.value
-        return Account.of(self.positions, wallet=self.wallet, convention=counts)
+        return Account.of(self.positions, wallet=self.wallet, convention=counts, orders=self.orders)
+
+    @property
+    def held(self) -> bool:
+        """Whether the positions are there already, so that nothing is refused for what could not be opened today."""
+        return all(position.held for position in self.positions)
 
     @property
     def currency(self) -> str:
@@ -100,8 +149,9 @@ class Portfolio:
         Returns
         -------
         list of dict
-            One a position, with the keys of ``FIELDS`` but for the notional.
+            One a position, with the keys of ``FIELDS`` but for the notional, and with those of ``TOLD`` that are told.
         """
+        said = self.told or (Told(),) * len(self.positions)
         return [
             {
                 "symbol": one.contract.symbol,
@@ -112,8 +162,9 @@ class Portfolio:
                 "mode": one.mode,
                 "leverage": None if one.leverage is None else float(one.leverage),
                 "margin": None if one.margin is None else float(one.margin),
+                **{key: value for key, value in zip(TOLD, told, strict=True) if value is not None},
             }
-            for one, mark in zip(self.positions, self.marks, strict=True)
+            for one, mark, told in zip(self.positions, self.marks, said, strict=True)
         ]
 
     @classmethod
@@ -127,14 +178,18 @@ class Portfolio:
         title: str = "",
         note: str = "",
         brackets: object = None,
+        held: bool = False,
+        orders: Sequence[Order] = (),
+        collateral: Sequence[Asset] = (),
+        remarks: Sequence[str] = (),
     ) -> Portfolio:
         """Return what a form or a file holds, or refuse all of it.
 
         Parameters
         ----------
         rows
-            One mapping a position, with keys out of ``FIELDS``; numbers as numbers or as text, ``None`` or ``""``
-            where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
+            One mapping a position, with keys out of ``FIELDS`` and ``TOLD``; numbers as numbers or as text, ``None`` or
+            ``""`` where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
             one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` may be left out where
             another row in the symbol tells it, or where it is the entry; all rows in a symbol must agree. The
             ``mode`` is ``"cross"`` if left out, the ``leverage`` the limit of the bracket, and an isolated position's
@@ -144,6 +199,10 @@ class Portfolio:
             Of the account.
         brackets
             Brackets of one's own: :class:`~marginlab.Brackets`, or what its `read` takes; ``None`` for none.
+        held
+            Whether the positions are there already: then nothing is refused for what could not be opened today.
+        orders, collateral, remarks
+            Of the account.
 
         Returns
         -------
@@ -157,23 +216,28 @@ class Portfolio:
         """
         problems: list[Problem] = []
         ask = Asked(None, {"venue": venue, "wallet": wallet, "date": date}, problems)
-        held_at = ask.word("venue", venue_names())
+        held_at = ask.tried("venue", lambda: venue_key("venue", ask.given("venue")))
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
         if not 1 <= len(rows) <= MOST_POSITIONS:
             ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
         own = own_brackets(ask, brackets, held_at)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
-        if held_at is not None:
-            own = _with_rates(asked, own, held_at)
-        entries = [_entered(one, held_at, dated, own) for one in asked]
-        marks = _marks(asked, entries)
-        held = [position for position in entries if position is not None]
+        own = own if held_at is None else _with_rates(asked, own, held_at)
+        entries = [_entered(one, held_at, dated, own, held) for one in asked]
+        marks, told = _marks(asked, entries), [_told(one) for one in asked]
+        kept = [position for position in entries if position is not None]
         if not problems:
-            ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
+            ask.tried("contracts", lambda: check_alike([position.contract for position in kept]))
         if problems or cash is None:
             raise EntryError(problems)
-        return cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own)
+        more = (
+            tuple(orders),
+            tuple(collateral),
+            tuple(told) if any(one != Told() for one in told) else (),
+            tuple(remarks),
+        )
+        return cls(venue, cash, tuple(kept), tuple(marks), dated, title, note, own, *more)
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
@@ -237,15 +301,22 @@ def _marks(asked: Sequence[Asked], entries: Sequence[Position | None]) -> list[f
     return [known[symbol] for _, symbol, _ in rows]
 
 
-def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None) -> Position | None:
+def _told(ask: Asked) -> Told:
+    """Return what the venue says of a position; what is no number is noted."""
+    if not isinstance(ask.values, Mapping):
+        return Told()
+    return Told(*(ask.number(name, _checks.numbers, needed=False) for name in TOLD))
+
+
+def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None, held: bool) -> Position | None:
     """Return a position, or None with what is wrong noted."""
     before = len(ask.problems)
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {ask.values!r}")
         return None
     for name in ask.values:
-        if name not in (*FIELDS, RATE):
-            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
+        if name not in (*FIELDS, RATE, *TOLD):
+            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE, *TOLD))}")
     symbol = cast(str, ask.given("symbol"))
     contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
     side, mode = ask.word("side", SIDES), ask.mode("mode", "cross")
@@ -262,7 +333,7 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
             ask.refuse("margin", MARGIN_OR_LEVERAGE)
             return None
     signed = size if side == "long" else -size
-    return ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin))
+    return ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin, held))
 
 
 def _size(ask: Asked, contract: Contract | None, entry: float | None) -> float | None:

@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "leverage", "margin")
 # Of a position in a contract that nobody knows: its maintenance rate.
 RATE = "rate"
+# Of a position, what the venue itself says of it.
+TOLD = ("told_liquidation", "told_maintenance", "told_ratio", "told_leverage")
 SIDES = ("long", "short")
 # What is said of the one way to back positions that is known and not computed.
 PORTFOLIO_MARGIN = (
@@ -80,7 +82,7 @@ class Asked:
         Where to note what is wrong.
     """
 
-    fields = (*FIELDS, RATE, "date")
+    fields = (*FIELDS, RATE, *TOLD, "date")
 
     def __init__(self, row: int | None, given: Mapping[str, object], problems: list[Problem]) -> None:
         self.row, self.values, self.problems = row, given, problems

@@ -170,7 +170,7 @@ def test_the_examples_of_the_page_are_accounts():
         ('{"venue": "binance", "venue": "okx"}', "venue", "must be given once"),
         (changed(version=2), "version", "must be 1, not 2"),
         (changed(positions={}), "positions", "must be a list, not {}"),
-        (changed(positions=[]), "positions", "must be 1 to 8, not 0"),
+        (changed(positions=[]), "positions", "must be 1 to 500, not 0"),
         (changed(owner="me"), "owner", "is no field: they are version, venue"),
         (changed(wallet=None), "wallet", "must be given"),
         (changed(wallet=float("nan")), "wallet", "must be finite, not nan"),
