@@ -22,7 +22,7 @@ from ..markets.venues import UNLISTED, Venue, venue_names
 from ..markets.venues import venue as venue_of
 from . import told
 from .balances import Positions, wallet_of
-from .exchanges import venue_named
+from .exchanges import filled, venue_named
 from .portfolio import MOST_POSITIONS, OWN_RATE, Asset, Portfolio, own_brackets
 from .reading import Asked, EntryError, Problem, json_of, refused
 from .told import Exchange, Fields, Remarks
@@ -53,6 +53,7 @@ def from_ccxt(
     brackets: object = None,
     orders: str | Sequence[Mapping[str, object]] = (),
     margin_mode: str | None = None,
+    marks: Mapping[str, float] | None = None,
     settle: str | None = None,
     skip: Iterable[str | int] = (),
     date: str | None = None,
@@ -83,6 +84,8 @@ def from_ccxt(
         are passed over and counted.
     margin_mode
         What to take where neither ``marginMode`` nor ``info`` tells it.
+    marks
+        Mark prices by symbol, for positions that do not tell theirs; without one, that is the entry.
     settle
         Of positions that settle in several currencies, those to take, such as ``"USDT"``; the others are passed over
         and counted.
@@ -129,12 +132,12 @@ def from_ccxt(
     values = {"venue": venue, "wallet": wallet, "equity": equity, "margin_mode": margin_mode, "settle": settle}
     ask = Asked(None, {**values, "balance": _said("balance", balance)}, problems)
     where = _exchange(ask, date)
-    own = own_brackets(ask, brackets, None if where is None else where.venue.name)
     given = _listed("positions", positions, "fetch_positions")
+    own = _own_brackets(ask, brackets, where, given)
     if where is None:
         raise EntryError(problems)
     reader = _Reader(ask, _Markets(where.venue, date, own), where, Remarks())
-    reader.read(given, _skipped(ask, given, skip), settle)
+    reader.read(_marked(ask, given, marks), _skipped(ask, given, skip), settle)
     if problems:
         raise EntryError(problems)
     reader.check()
@@ -160,7 +163,8 @@ class _Reader:
     def read(self, given: Sequence[Mapping[str, object]], skipped: set[int], settle: str | None) -> None:
         """Take in all positions that are open perpetuals; what is wrong with one is noted."""
         for i, one in enumerate(given):
-            ask = Asked(i, one, self.ask.problems)
+            known = filled(one, self.where.id) if isinstance(one, Mapping) else one
+            ask = Asked(i, known, self.ask.problems)
             if i in skipped:
                 self.remarks.add(i, "left out, as skip says")
             elif not isinstance(one, Mapping):
@@ -192,25 +196,34 @@ class _Reader:
             return
         money = {name: ask.number(name, _checks.numbers, needed=False) for name in told.MONEY}
         market = self.markets.market(ask, told.own_rate(money))
-        side, mode = told.side_of(ask, contracts), told.mode_of(ask, self.where, self.remarks)
-        size_of_one = ask.number("contractSize", _checks.positive, needed=False)
-        leverage = ask.number("leverage", _checks.not_negative, needed=False)
-        if market is None:
-            for name in ("entryPrice", "markPrice"):
-                ask.number(name, _checks.positive, needed=False)
+        side = told.side_of(ask, contracts, money, self.where.id, self.remarks)
+        for name, check in (("entryPrice", _checks.positive), ("markPrice", _checks.positive)):
+            ask.number(name, check, needed=False)
+        ask.number("contractSize", _checks.positive, needed=False)
+        ask.number("leverage", _checks.not_negative, needed=False)
+        if ask.given("marginMode") is not None:
+            ask.mode("marginMode")
+        if market is None or side is None or len(ask.problems) > before:
             return
-        size = abs(contracts) * (1.0 if size_of_one is None else size_of_one / market.multiplier)
-        said = told.prices_of(ask, Fields(market, -size if side == "short" else size, money))
-        if len(ask.problems) > before or said is None or side is None or mode is None:
-            return
-        leverage = told.leverage_of(ask, said, self.remarks)
-        venue_says, margin = told.told_of(ask, said), None
+        size = told.size_of(ask, market, contracts, self.remarks)
+        said = told.prices_of(ask, Fields(market, -size if side == "short" else size, money), self.remarks)
+        if said is not None:
+            self.backed(ask, said, side)
+
+    def backed(self, ask: Asked, said: Fields, side: str) -> None:
+        """Take in one position whose size and prices are known, with what stands behind it."""
+        before, where = len(ask.problems), self.where
+        leverage, venue_says = told.leverage_of(ask, said, self.remarks), told.told_of(ask, said, where)
+        fits = partial(told.isolated_fits, said, leverage, where, venue_says)
+        mode, margin = told.mode_of(ask, where, fits, self.remarks), None
         if mode == "isolated":
-            margin = told.margin_of(ask, said, leverage, self.where, venue_says, self.remarks)
+            margin = told.margin_of(ask, said, leverage, where, venue_says, self.remarks)
             if leverage is None and margin is not None and margin > 0:
                 opened = float(said.contract.notional(said.size, said.entry)) / margin
                 leverage = told.implied_leverage(ask, opened, "the margin", self.remarks)
-        if len(ask.problems) == before:
+        if leverage is None:
+            leverage = told.assumed_leverage(ask, said, self.remarks)
+        if mode is not None and len(ask.problems) == before:
             self.keep(ask, said, told.row_of(said, side, mode, leverage, margin, venue_says))
 
     def keep(self, ask: Asked, said: Fields, row: told.Row) -> None:
@@ -410,6 +423,32 @@ def _listed(field: str, payload: object, called: str) -> Sequence[Mapping[str, o
     if not isinstance(said, list | tuple):
         raise refused(field, f"must be the list that {called} returns, not {said!r:.60}")
     return said
+
+
+def _own_brackets(ask: Asked, brackets: object, where: Exchange | None, given: Sequence[object]) -> Brackets | None:
+    """Return brackets of one's own: of ccxt's those of the markets that are held, with what a contract is worth."""
+    said = _said("brackets", brackets) if isinstance(brackets, str) and brackets.strip()[:1] == "{" else brackets
+    rows = [one for one in given if isinstance(one, Mapping) and isinstance(one.get("symbol"), str)]
+    held = {str(one["symbol"]): one.get("contractSize") for one in rows}
+    sizes = {name: size for name, size in held.items() if isinstance(size, int | float) and size > 0}
+    if isinstance(said, Mapping) and any(name in held for name in said):
+        said = {name: tiers for name, tiers in said.items() if name in held or "/" not in str(name)}
+    return own_brackets(ask, said, None if where is None else where.venue.name, sizes)
+
+
+def _marked(ask: Asked, given: Sequence[Mapping[str, object]], marks: object) -> Sequence[Mapping[str, object]]:
+    """Return positions with the marks that the caller knows, where they tell none."""
+    if marks is None:
+        return given
+    if not isinstance(marks, Mapping):
+        ask.refuse("marks", f"must be prices by symbol, not {marks!r:.60}")
+        return given
+    return [
+        {**one, "markPrice": marks.get(one.get("symbol"))}
+        if isinstance(one, Mapping) and isinstance(one.get("symbol"), str) and one.get("markPrice") is None
+        else one
+        for one in given
+    ]
 
 
 def _is_zero(value: object) -> bool:

@@ -36,16 +36,40 @@ _UNLISTED = (
 # Exchanges that tell no mode with a position, and whose accounts have this one unless they are told otherwise.
 ONE_MODE = dict.fromkeys(
     (
-        *("apex", "backpack", "bullish", "coinbase", "coinbaseinternational", "cryptocom", "deribit", "derive", "dydx"),
+        *(
+            "apex",
+            "arkham",
+            "backpack",
+            "bullish",
+            "bybit",
+            "bybiteu",
+            "bybitid",
+            "coinbase",
+            "coinbaseinternational",
+            "cryptocom",
+            "deribit",
+            "derive",
+            "dydx",
+        ),
         *("extended", "hibachi", "krakenfutures", "modetrade", "nado", "paradex", "whitebit", "woo", "woofipro"),
     ),
     "cross",
 ) | {"mudrex": "isolated", "gmx": "isolated"}
 # What ``collateral`` holds of an isolated position: its margin with the profit, or without.
 WITH_PROFIT = {
-    **dict.fromkeys(("binance", "aster", "hyperliquid", "bitget", "kucoin", "bingx", "htx"), True),
-    **dict.fromkeys(("bybit", "okx", "gate", "mexc", "phemex"), False),
+    **dict.fromkeys(("binance", "aster", "hyperliquid", "bitget", "kucoin", "bingx", "htx", "poloniexfutures"), True),
+    **dict.fromkeys(("bybit", "okx", "gate", "mexc", "phemex", "ascendex", "hitbtc", "whitebit", "xt"), False),
 }
+# Where a field that ccxt leaves empty stands in ``info``; the value at entry is no field of ccxt's.
+IN_INFO: Mapping[str, Mapping[str, str]] = {
+    "cryptocom": {"valueAtEntry": "open_pos_cost"},
+    "whitebit": {"contracts": "amount"},
+    "woo": {"positionMargin": "isolatedMarginAmount"},
+}
+# Exchanges that tell nothing of an isolated margin but its leverage.
+LEVERAGE_ALONE = ("krakenfutures",)
+# Exchanges whose ``maintenanceMargin`` is the margin with the profit: ccxt names it by its name there.
+MARGIN_AS_MAINTENANCE = ("bitmex",)
 # In what an exchange hands on as ``info``, where the mode of a position stands and how it reads.
 _MODE_FIELDS = ("marginMode", "marginType", "mgnMode", "margin_mode", "margin_type", "tradeMode", "openType")
 _MODE_WORDS = {"cross": "cross", "crossed": "cross", "isolated": "isolated", "fixed": "isolated"} | {
@@ -55,6 +79,18 @@ _MODE_WORDS = {"cross": "cross", "crossed": "cross", "isolated": "isolated", "fi
 }
 _MODE_TRUTHS = {"isolated": "isolated", "isIsolated": "isolated", "crossMode": "cross", "crossMargin": "cross"}
 _OPPOSITE = {"cross": "isolated", "isolated": "cross"}
+# Exchanges of which ``info`` is right where an older ccxt reads another mode from it.
+INFO_FIRST = ("mexc",)
+# What a row of Binance tells of its mode; in a portfolio margin account, which has cross alone, it tells none of it.
+_OF_BINANCE = ("marginType", "isolated", "isolatedMargin", "isolatedWallet")
+# Exchanges that tell no side, but a size that is negative for a short.
+SIGNED = ("bequant", "bitcoincom", "fmfwio", "hitbtc", "whitebit")
+# In ``info``, the side.
+_SIDE_FIELDS = ("positionSide", "posSide", "holdSide", "side", "direction", "positionDirection")
+SIDE_WORDS = {
+    **dict.fromkeys(("long", "buy", "bid"), "long"),
+    **dict.fromkeys(("short", "sell", "ask"), "short"),
+}
 
 
 class Holds(NamedTuple):
@@ -118,6 +154,34 @@ def venue_named(name: object) -> str | None:
     return UNLISTED if name in _UNLISTED else None
 
 
+def filled(position: Mapping[str, object], exchange: str) -> Mapping[str, object]:
+    """Return a position with what ccxt leaves empty and ``info`` tells.
+
+    Parameters
+    ----------
+    position
+        As ccxt returns it.
+    exchange
+        ccxt's id.
+
+    Returns
+    -------
+    mapping
+        The same, or a copy that tells more.
+    """
+    info, places = position.get("info"), IN_INFO.get(exchange, {})
+    if not places or not isinstance(info, Mapping):
+        return position
+    more = {name: info.get(place) for name, place in places.items() if position.get(name) is None}
+    return {**position, **more}
+
+
+def side_in(info: object) -> str | None:
+    """Return the side that an exchange's own row tells, ``None`` where it tells none."""
+    said = [str(info.get(name)).lower() for name in _SIDE_FIELDS] if isinstance(info, Mapping) else []
+    return next((SIDE_WORDS[word] for word in said if word in SIDE_WORDS), None)
+
+
 def mode_in(info: object) -> tuple[str, str] | None:
     """Return the mode that an exchange's own row tells, and the field that tells it.
 
@@ -146,4 +210,6 @@ def mode_in(info: object) -> tuple[str, str] | None:
         said = str(info.get(name)).lower()
         if said in ("true", "false"):
             return (mode if said == "true" else _OPPOSITE[mode]), name
+    if "positionAmt" in info and not any(name in info for name in _OF_BINANCE):
+        return "cross", "positionAmt without a margin type, as of a portfolio margin account,"
     return None

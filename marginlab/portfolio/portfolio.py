@@ -247,7 +247,9 @@ def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | 
     return venue_of(venue).contract(symbol, date=date)
 
 
-def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | None:
+def own_brackets(
+    ask: Asked, brackets: object, venue: str | None, multiplier: Mapping[str, float] | None = None
+) -> Brackets | None:
     """Return brackets of one's own, in whatever way they were given, None for none or, noted, for bad ones."""
     if brackets is None or brackets == "":
         return None
@@ -257,7 +259,7 @@ def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | 
         ask.refuse("brackets", f"must be JSON, or a symbol and a rate a line, not {brackets!r:.60}")
         return None
     try:
-        found = Brackets.read(brackets, venue=venue or "")
+        found = Brackets.read(brackets, venue=venue or "", multiplier=multiplier)
     except ArgumentError as refusal:
         ask.refuse("brackets", f"are refused: {refusal}")
         return None

@@ -298,12 +298,12 @@ CHANGED = [
     ({"symbol": "BTC/USDT:BTC", **UNRATED}, "symbol", "must be one whose brackets are known"),
     ({"symbol": "btc/usdt:usdt", **UNRATED}, "symbol", "must be one whose brackets are known"),
     ({"symbol": "ETH/USD:SOL"}, "symbol", "must settle in what it is quoted in, or in its coin"),
-    ({"side": None}, "side", "must be one of 'long', 'short', not None"),
-    ({"side": "buy"}, "side", "must be one of 'long', 'short', not 'buy'"),
+    ({"side": None, "unrealizedPnl": None}, "side", "must be one of 'long', 'short', not None"),
+    ({"side": "up"}, "side", "must be one of 'long', 'short', not 'up'"),
     ({"side": "LONG"}, "side", "must be one of"),
     ({"side": 1}, "side", "must be one of"),
     ({"side": ["long"]}, "side", "must be one of"),
-    ({"contracts": None}, "contracts", "must be given"),
+    ({"contracts": None, "markPrice": None}, "contracts", "must be given, or a notional and a markPrice that tell it"),
     ({"contracts": None, "notional": None}, "contracts", "must be given"),
     ({"contracts": -0.5}, "contracts", "must be 0 or more, not -0.5"),
     ({"contracts": "half"}, "contracts", "must be a number such as"),
@@ -325,7 +325,7 @@ CHANGED = [
     ({"entryPrice": NAN}, "entryPrice", "must be finite"),
     ({"markPrice": 0.0}, "markPrice", "must be greater than 0, not 0.0"),
     ({"markPrice": "?"}, "markPrice", "must be a number such as"),
-    ({"markPrice": None, "notional": None, "unrealizedPnl": None}, "markPrice", "must be given, or a notional"),
+    ({"markPrice": None, "notional": None, "unrealizedPnl": -1e6}, "markPrice", "must be given, or a notional"),
     ({"markPrice": None, "notional": 0, "unrealizedPnl": -1e6}, "markPrice", "must be given, or a notional"),
     ({"marginMode": "Cross"}, "marginMode", "must be one of"),
     ({"marginMode": 1}, "marginMode", "must be one of"),
@@ -383,6 +383,7 @@ WHOLE = [
         "must hold 1 to 500 open ones, not 0 (passed over: does not settle in EUR",
     ),
     (BINANCE, {"brackets": "BTCUSDT five"}, "brackets", "must be JSON"),
+    (BINANCE, {"marks": [1]}, "marks", "must be prices by symbol, not [1]"),
     (BINANCE, {"orders": {}}, "orders", "must be the list that fetch_open_orders returns, not {}"),
     (BINANCE, {"orders": "["}, "orders", "must be JSON, or what Python prints"),
     (BINANCE, {"orders": ["buy"]}, "orders, 1: order", "must have named fields"),
@@ -541,7 +542,7 @@ def test_positions_that_settle_differently_are_refused():
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    found = problems([{**BINANCE[0], "side": None, "entryPrice": 0}, BINANCE[1], {**BINANCE[1], "marginMode": "x"}])
+    found = problems([{**BINANCE[0], "side": "?", "entryPrice": 0}, BINANCE[1], {**BINANCE[1], "marginMode": "x"}])
     assert [(row, field) for row, field, _ in found] == [(0, "side"), (0, "entryPrice"), (2, "marginMode")]
 
 
