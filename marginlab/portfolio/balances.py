@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 from .. import _checks
 from .._checks import ArgumentError
-from .exchanges import BALANCE, CROSS_EQUITY, EQUITY, MONEY_FIELDS, TOTAL, Holds
+from .exchanges import ACCOUNT_FIELDS, BALANCE, EQUITY, MONEY_FIELDS, TOTAL, Holds
 from .portfolio import Asset
 from .reading import Asked, as_number
 from .told import Exchange, Fields, Remarks
@@ -72,11 +72,11 @@ def _read(
     known = _known(said.get("info"), currency, where.venue.name)
     if known is None and currency in totals:
         known = totals[currency], TOTAL.get(where.id, TOTAL.get(where.venue.name, BALANCE))
-        if where.venue.name not in MONEY_FIELDS:
+        if where.venue.name not in (*MONEY_FIELDS, *ACCOUNT_FIELDS):
             what = "with" if known[1].profit else "without"
             remarks.add(None, f"balance: the total of {currency} is taken as it is {what} unrealized profit")
     if known is None:
-        if not others:
+        if not totals:
             raise ArgumentError("balance", f"must tell {currency}, in which the positions settle: it does not")
         remarks.add(None, f"balance: no {currency}, in which the positions settle, so the wallet is 0")
         known = 0.0, Holds()
@@ -104,22 +104,17 @@ def _amount(name: str, value: object) -> float:
 
 def _known(info: object, currency: str, venue: str) -> tuple[float, Holds] | None:
     """Return an amount that the exchange's own reply tells, and what it holds."""
-    if venue == "hyperliquid":
-        return _hyperliquid(info)
+    for path, holds in ACCOUNT_FIELDS.get(venue, {}).items():
+        found = info
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if found is not None:
+            return _amount(f"info.{'.'.join(path)}", found), holds
     fields = MONEY_FIELDS.get(venue, {})
     for entry in _entries(info, currency):
         for name, holds in fields.items():
             if entry.get(name) not in (None, ""):
                 return _amount(f"info.{name}", entry[name]), holds
-    return None
-
-
-def _hyperliquid(info: object) -> tuple[float, Holds] | None:
-    """Return the equity of the pool, or of the whole account."""
-    for name, holds in (("crossMarginSummary", CROSS_EQUITY), ("marginSummary", EQUITY)):
-        part = info.get(name) if isinstance(info, Mapping) else None
-        if isinstance(part, Mapping) and part.get("accountValue") is not None:
-            return _amount(f"info.{name}.accountValue", part["accountValue"]), holds
     return None
 
 

@@ -23,7 +23,7 @@ from ..markets.venues import venue as venue_of
 from . import told
 from .balances import Positions, wallet_of
 from .exchanges import filled, venue_named
-from .portfolio import MOST_POSITIONS, OWN_RATE, Asset, Portfolio, own_brackets
+from .portfolio import MOST_POSITIONS, OWN_RATE, Asset, OrderAsked, Portfolio, own_brackets
 from .reading import Asked, EntryError, Problem, json_of, refused
 from .told import Exchange, Fields, Remarks
 
@@ -261,7 +261,7 @@ class _Reader:
         """Return the open orders that tie up margin."""
         found = []
         for i, one in enumerate(given):
-            ask = _OrderAsked(i, one, self.ask.problems)
+            ask = OrderAsked(i, one, self.ask.problems)
             if not isinstance(one, Mapping):
                 ask.refuse("order", f"must have named fields, not {one!r:.60}")
             elif not self.order_passed_over(ask):
@@ -322,14 +322,6 @@ class _Reader:
                 )
                 for one in refusal.problems
             ) from None
-
-
-class _OrderAsked(Asked):
-    """An order, asked as positions are; a refusal names it by its number."""
-
-    def refuse(self, field: str, reason: str) -> None:
-        """Note what is wrong."""
-        self.problems.append(Problem(None, f"orders, {cast(int, self.row) + 1}: {field}", reason))
 
 
 class _Markets(NamedTuple):

@@ -105,7 +105,12 @@ WALLET, BALANCE, CROSS_EQUITY = Holds(), Holds(isolated=True), Holds(profit=True
 EQUITY = Holds(profit=True, isolated=True, isolated_profit=True)
 # Where an exchange's own reply says what of a currency, the plainest first; what stands nearer to the wallet first.
 MONEY_FIELDS: Mapping[str, Mapping[str, Holds]] = {
-    "binance": {"crossWalletBalance": WALLET, "walletBalance": BALANCE, "balance": BALANCE},
+    "binance": {
+        "totalWalletBalance": WALLET,
+        "crossWalletBalance": WALLET,
+        "walletBalance": BALANCE,
+        "balance": BALANCE,
+    },
     "aster": {"crossWalletBalance": WALLET, "walletBalance": BALANCE, "balance": BALANCE},
     "bybit": {"walletBalance": BALANCE},
     "okx": {"cashBal": WALLET},
@@ -118,11 +123,16 @@ MONEY_FIELDS: Mapping[str, Mapping[str, Holds]] = {
     "phemex": {"accountBalanceRv": BALANCE},
     "deribit": {"balance": BALANCE, "equity": EQUITY},
 }
+# Where it says what of the whole account, as fields within fields.
+ACCOUNT_FIELDS: Mapping[str, Mapping[tuple[str, ...], Holds]] = {
+    "hyperliquid": {("crossMarginSummary", "accountValue"): CROSS_EQUITY, ("marginSummary", "accountValue"): EQUITY},
+    "dydx": {("equity",): EQUITY, ("subaccount", "equity"): EQUITY},
+}
 # What ccxt's ``total`` holds; elsewhere the balance.
 TOTAL = dict.fromkeys(
     (
         *("binance", "aster", "okx", "hyperliquid", "dydx", "bitget", "kucoin", "mexc", "htx", "deribit"),
-        *("derive", "paradex", "apex", "extended", "blofin"),
+        *("derive", "paradex", "apex", "extended", "blofin", "hibachi"),
     ),
     EQUITY,
 )

@@ -26,6 +26,10 @@ MOST_POSITIONS = 500
 OWN_RATE = "One rate for every size, which the position itself tells: brackets are not known."
 
 
+# Of an open order, as files call them.
+ORDER_FIELDS = ("symbol", "side", "size", "price", "mode", "leverage", "reduce_only")
+
+
 class Asset(NamedTuple):
     """What stands behind an account beside its wallet: an amount of another currency."""
 
@@ -167,6 +171,27 @@ class Portfolio:
             for one, mark, told in zip(self.positions, self.marks, said, strict=True)
         ]
 
+    def order_rows(self) -> list[dict[str, str | float | bool | None]]:
+        """Return the open orders as they would be entered.
+
+        Returns
+        -------
+        list of dict
+            One an order, with the keys of ``ORDER_FIELDS``.
+        """
+        return [
+            {
+                "symbol": one.contract.symbol,
+                "side": "sell" if one.size < 0 else "buy",
+                "size": abs(float(one.size)),
+                "price": float(one.price),
+                "mode": one.mode,
+                "leverage": None if one.leverage is None else float(one.leverage),
+                "reduce_only": one.reduce_only,
+            }
+            for one in self.orders
+        ]
+
     @classmethod
     def of_rows(
         cls,
@@ -179,7 +204,7 @@ class Portfolio:
         note: str = "",
         brackets: object = None,
         held: bool = False,
-        orders: Sequence[Order] = (),
+        orders: Sequence[Order | Mapping[str, object]] = (),
         collateral: Sequence[Asset] = (),
         remarks: Sequence[str] = (),
     ) -> Portfolio:
@@ -201,7 +226,9 @@ class Portfolio:
             Brackets of one's own: :class:`~marginlab.Brackets`, or what its `read` takes; ``None`` for none.
         held
             Whether the positions are there already: then nothing is refused for what could not be opened today.
-        orders, collateral, remarks
+        orders
+            Open orders, or one mapping an order with keys out of ``ORDER_FIELDS``.
+        collateral, remarks
             Of the account.
 
         Returns
@@ -227,17 +254,50 @@ class Portfolio:
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
         marks, told = _marks(asked, entries), [_told(one) for one in asked]
         kept = [position for position in entries if position is not None]
+        waiting = [_order(i, one, held_at, dated, own, problems) for i, one in enumerate(orders)]
         if not problems:
             ask.tried("contracts", lambda: check_alike([position.contract for position in kept]))
         if problems or cash is None:
             raise EntryError(problems)
-        more = (
-            tuple(orders),
-            tuple(collateral),
-            tuple(told) if any(one != Told() for one in told) else (),
-            tuple(remarks),
-        )
+        said = tuple(told) if any(one != Told() for one in told) else ()
+        more = tuple(filter(None, waiting)), tuple(collateral), said, tuple(remarks)
         return cls(venue, cash, tuple(kept), tuple(marks), dated, title, note, own, *more)
+
+
+class OrderAsked(Asked):
+    """An order, asked as positions are; a refusal names it by its number."""
+
+    def refuse(self, field: str, reason: str) -> None:
+        """Note what is wrong."""
+        self.problems.append(Problem(None, f"orders, {cast(int, self.row) + 1}: {field}", reason))
+
+
+def _order(
+    i: int,
+    given: Order | Mapping[str, object],
+    venue: str | None,
+    date: str | None,
+    own: Brackets | None,
+    problems: list[Problem],
+) -> Order | None:
+    """Return an open order, None for one that is, noted, no order."""
+    if isinstance(given, Order):
+        return given
+    ask, before = OrderAsked(i, given, problems), len(problems)
+    if not isinstance(given, Mapping):
+        ask.refuse("order", f"must have named fields, not {given!r:.60}")
+        return None
+    for name in given:
+        if name not in ORDER_FIELDS:
+            ask.refuse(str(name), f"is no field: they are {', '.join(ORDER_FIELDS)}")
+    symbol, side = cast(str, ask.given("symbol")), ask.word("side", ("buy", "sell"))
+    contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
+    size, price = (ask.number(name, _checks.positive) for name in ("size", "price"))
+    mode, leverage = ask.mode("mode", "cross"), ask.number("leverage", _checks.positive, needed=False)
+    if contract is None or size is None or price is None or len(problems) > before:
+        return None
+    signed, reduce_only = size if side == "buy" else -size, ask.given("reduce_only") or False
+    return ask.tried("order", lambda: Order(contract, signed, price, str(mode), leverage, cast(bool, reduce_only)))
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
