@@ -30,7 +30,7 @@ ROOMS = {
         "results state forced_closing actions orders deleveraging schedule engine ensembles",
         {"numpy", "tqdm"},
     ),
-    "portfolio": ("reading portfolio exchanges told balances ccxt files presets", {"numpy"}),
+    "portfolio": ("reading portfolio exchanges told balances ccxt files presets reconciled", {"numpy"}),
     "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
     "display": (
         "figures controls page widgets explorer screens entry form workbench",

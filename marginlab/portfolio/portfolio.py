@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 from .. import _checks
 from .._checks import ArgumentError
+from ..formatting import position_names
 from ..margin.account import Account, Position
 from ..margin.contracts import Contract, check_alike
 from ..margin.open_orders import Order
@@ -298,6 +299,11 @@ def _order(
         return None
     signed, reduce_only = size if side == "buy" else -size, ask.given("reduce_only") or False
     return ask.tried("order", lambda: Order(contract, signed, price, str(mode), leverage, cast(bool, reduce_only)))
+
+
+def marked_names(contracts: Sequence[Contract], sizes: Sequence[float]) -> list[str]:
+    """Return what positions are called, all different; a star marks those of which brackets are not known."""
+    return position_names([one.symbol + "*" * (one.note == OWN_RATE) for one in contracts], sizes)
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
