@@ -40,6 +40,8 @@ ROOMS = {
 # Files that need a kernel; all others draw pages without plotly's and ipywidgets' packages.
 BESIDE_A_KERNEL = {"display.entry", "display.form"}
 ORDER = [f"{room}.{file}".lstrip(".") for room, (files, _) in ROOMS.items() for file in files.split()]
+# Above all rooms: the command line.
+ORDER += ["__main__"]
 
 
 def path_of(module):

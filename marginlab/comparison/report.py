@@ -150,7 +150,7 @@ class Comparison:
         refused = [f"  {column.name}: {refusal}" for column in self.columns for refusal in column.refusals]
         parts = (
             _head(self),
-            *([self.reconciled] if self.reconciled else []),
+            *([] if self.reconciled is None else [self.reconciled]),
             self.position_table,
             self.account_table,
             "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),

@@ -117,11 +117,11 @@ class Reconciliation:
         if not self.lines:
             return "The venue says nothing of these positions that could be compared."
         n, off = len(self.lines), self.differing
-        agree = f"Of {n} figures that the venue tells, {n - len(off)} agree to within {percent(WITHIN, 1)}."
+        agree = f"{n - len(off)} of {n} figures that the venue tells agree with ours to within {percent(WITHIN, 1)}."
         if not off:
             return agree
         explained = sum(line.reason != UNEXPLAINED for line in off)
-        return f"{agree} Of the {len(off)} that differ, {explained} {'is' if explained == 1 else 'are'} explained."
+        return f"{agree} A likely reason was found for {explained} of the {len(off)} that differ."
 
     @property
     def table(self) -> Table:

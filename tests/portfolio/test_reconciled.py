@@ -46,7 +46,7 @@ def test_what_agrees_to_two_in_a_thousand_needs_no_reason():
     found = reconcile(from_ccxt([{**LONG, "liquidationPrice": 56_300.0}], venue="binance", wallet=800))
     assert [line.figure for line in found.lines] == ["liquidation price", "leverage"]
     assert found.differing == ()
-    assert found.sentence == "Of 2 figures that the venue tells, 2 agree to within 0.2%."
+    assert found.sentence == "2 of 2 figures that the venue tells agree with ours to within 0.2%."
     assert lines({**LONG, "liquidationPrice": 56_340.0}) == [("liquidation price", UNEXPLAINED)]
 
 
@@ -199,7 +199,9 @@ def test_a_price_where_we_have_none_differs():
 def test_it_prints_as_text_and_says_where_there_is_nothing():
     held = from_ccxt([{**LONG, "liquidationPrice": 56_224.9, "marginRatio": 0.029}], venue="binance", wallet=1_800)
     text = str(reconcile(held))
-    assert text.startswith("Of 3 figures that the venue tells, 1 agree to within 0.2%. Of the 2 that differ, ")
+    assert text.startswith(
+        "1 of 3 figures that the venue tells agree with ours to within 0.2%. A likely reason was found for "
+    )
     assert "≠ −8.93%  the wallet given holds the unrealized profit of 1,000.00" in text
     assert str(reconcile(preset("hedged-pair"))) == (
         "The venue says nothing of these positions that could be compared."
