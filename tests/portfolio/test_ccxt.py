@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from marginlab import Position, venue
+from marginlab import Order, Position, venue
 from marginlab.portfolio import EntryError, from_ccxt
 
 # What every position of ccxt has, where a venue says nothing of it.
@@ -561,3 +561,90 @@ def test_a_market_that_is_not_known_comes_with_its_brackets(symbol):
     assert found.positions[0].contract.tiers.rates == (0.01, 0.02)
     assert found.positions[1].contract == contract("binance", "ETHUSDT")
     assert problems([held], brackets={symbol: []})[0][:2] == (None, "brackets")
+
+
+@pytest.mark.parametrize("text", [json.dumps({"NEW/USDT:USDT": FETCHED, "OTHER/USDT:USDT": []}), "NEWUSDT 0.01"])
+def test_of_brackets_in_text_those_that_are_held_count(text):
+    held = {**BINANCE[0], "symbol": "NEW/USDT:USDT", "contracts": 100, "entryPrice": 2.0, "markPrice": 2.0}
+    assert imported([held], brackets=text).positions[0].contract.tiers.rates[0] == 0.01
+
+
+def test_brackets_that_count_contracts_are_worth_what_a_contract_of_the_position_is():
+    held = told("NEW/USDT:USDT", side="long", contracts=50, contractSize=0.01, entryPrice=2.0, marginMode="cross")
+    found = imported([held], venue="kucoinfutures", brackets={"NEW/USDT:USDT": FETCHED})
+    (one,) = found.positions
+    assert (one.size, one.contract.multiplier, one.contract.tiers.measured_in) == (50, 0.01, "contracts")
+
+
+# --- what is passed over, left out, and waits -------------------------------------------------------------------------
+
+SOUND = {**BINANCE[1], "contracts": 2.0}
+
+
+def test_spot_and_dated_contracts_are_passed_over_and_counted():
+    other = [SPOT, told("BTC/USDT:USDT-261225", contracts=1.0), told("BTC/USDT:USDT-261225-90000-C", contracts="1")]
+    found = imported([*other, SOUND, told("ETH/USDT:USDT", contracts="0.000"), told("ETH/USDT:USDT", notional=0)])
+    assert len(found.positions) == 1
+    assert found.remarks == (
+        "passed over: spot (position 1).",
+        "passed over: a delivery date or an option (positions 2 and 3).",
+    )
+
+
+@pytest.mark.parametrize("skip", ["BAD/USDT:USDT", ["BAD/USDT:USDT"], 2, [2], (2, "BAD/USDT:USDT")])
+def test_a_bad_position_is_left_out_on_purpose(skip):
+    bad = told("BAD/USDT:USDT", contracts="many")
+    assert {row for row, _, _ in problems([SOUND, bad])} == {1}
+    found = imported([SOUND, bad], skip=skip)
+    assert len(found.positions) == 1
+    assert found.remarks == ("left out, as skip says (position 2).",)
+
+
+def test_what_is_wrong_keeps_the_number_of_its_position_among_those_passed_over():
+    assert problems([SPOT, SOUND, {**SOUND, "markPrice": 2_500.0}])[0][:2] == (2, "markPrice")
+
+
+def test_open_orders_tie_up_margin_by_what_is_held_in_their_market():
+    orders = [
+        ASKED,
+        {**ASKED, "side": "sell", "remaining": None, "reduceOnly": True},
+        {**ASKED, "symbol": "ETH/USDT:USDT", "price": 2_000, "marginMode": "isolated"},
+        {**ASKED, "remaining": 0},
+        {**ASKED, "price": None},
+        {**ASKED, "triggerPrice": 55_000},
+        {**ASKED, "symbol": "BTC/USDT"},
+        {**ASKED, "symbol": "BTC/USDC:USDC"},
+        {**ASKED, "symbol": "BTC/USDT:USDT-261225"},
+    ]
+    found = imported([{**BINANCE[0], "marginMode": "cross"}, BINANCE[1]], orders=json.dumps(orders))
+    btc, eth = contract("binance", "BTCUSDT"), contract("binance", "ETHUSDT")
+    assert found.orders == (
+        Order(btc, 0.1, 60_000, leverage=10),
+        Order(btc, -0.1, 60_000, leverage=10, reduce_only=True),
+        Order(eth, 0.1, 2_000, mode="isolated"),
+    )
+    assert found.account.order_margin(found.marks) == pytest.approx(600 + 200 / 150)
+    assert found.remarks == (
+        "orders that wait for a trigger or have no price are passed over.",
+        "orders that are no perpetual's, or settle otherwise, are passed over.",
+    )
+
+
+def test_orders_count_contracts_as_the_positions_in_their_market_do():
+    order = {**ASKED, "symbol": "NEW/USDT:USDT", "price": 2, "amount": 5, "remaining": 5}
+    held = told("NEW/USDT:USDT", side="long", contracts=50, contractSize=10.0, entryPrice=2.0, marginMode="cross")
+    found = imported([{**held, "maintenanceMarginPercentage": 0.01}], orders=[order])
+    assert (found.positions[0].size, found.orders[0].size) == (500, 50)
+
+
+def test_both_kinds_of_contract_are_taken_one_at_a_time():
+    linear, coin = {**OKX[0], "leverage": 10}, OKX_COIN[0]
+    for settle, symbol in (("USDT", "ETH-USDT-SWAP"), ("BTC", "BTC-USD-SWAP")):
+        found = imported([linear, coin], venue="okx", settle=settle, balance={"total": {"USDT": 9_000, "BTC": 0.5}})
+        assert [one.contract.symbol for one in found.positions] == [symbol]
+
+
+def test_a_position_that_could_not_be_kept_is_told_by_its_own_field():
+    # A margin in cross is none, whatever it says; a mark that two positions do not share is.
+    ((row, field, _),) = problems([SPOT, *hedged({"markPrice": 60_000.0}, {"markPrice": 61_000.0})])
+    assert (row, field) == (2, "markPrice")

@@ -211,3 +211,19 @@ def test_it_prints_as_text_and_says_where_there_is_nothing():
 def test_only_a_portfolio_is_reconciled():
     with pytest.raises(ArgumentError, match="portfolio must be of the class Portfolio"):
         reconcile(json.loads("{}"))
+
+
+def test_what_nothing_explains_is_said_to_be_so_wherever_it_was_tried():
+    # At Bybit its older rules are tried as well; of maintenance, the rate that it tells is no reason.
+    assert reason({**ALONE, "liquidationPrice": 40_000.0}, where="bybit") == UNEXPLAINED
+    assert reason({**ALONE, "maintenanceMargin": 1_000.0}) == UNEXPLAINED
+    # A market without brackets has none of another date, nor one that was not listed then.
+    new = {**LONG, "symbol": "NEW/USDT:USDT", "maintenanceMarginPercentage": 0.02}
+    gone = {**LONG, "symbol": "1000BTTC/USDT:USDT", "entryPrice": 1.0, "markPrice": 1.0}
+    assert reason({**LONG, "liquidationPrice": 40_000.0}, new, gone) == UNEXPLAINED
+
+
+def test_what_cannot_be_worked_out_explains_nothing():
+    # With a fee of 0.05 % beside such a rate nothing would be left.
+    told = {**LONG, "symbol": "NEW/USDT:USDT", "maintenanceMarginPercentage": 0.9999, "leverage": 1}
+    assert ("liquidation price", UNEXPLAINED) in lines({**told, "liquidationPrice": 100.0})
