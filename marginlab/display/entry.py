@@ -132,7 +132,7 @@ class Entry:
 
     def __init__(self, start: Portfolio, changed: Callable[[Portfolio | None], None]) -> None:
         self.changed, self.quiet, self.note = changed, True, ""
-        self.kept: dict[str, object] = {}
+        self.origin: Portfolio | None = None
         self.own: Brackets | None = None
         named = [(venue(name).title, name) for name in (*venue_names(), UNLISTED)]
         self.fields = {
@@ -166,7 +166,7 @@ class Entry:
         """Set all fields to an account."""
         self.quiet = True
         self.note = portfolio.note
-        self.kept = {name: getattr(portfolio, name) for name in ("held", "orders", "collateral", "remarks")}
+        self.origin = portfolio
         for name, value in (
             ("title", portfolio.title),
             ("venue", portfolio.venue),
@@ -190,8 +190,16 @@ class Entry:
         said["brackets"] = self.own or said["brackets"]
         problems: Sequence[Problem] = ()
         try:
-            rows = [row.read() for row in self.rows]
-            self.portfolio = Portfolio.of_rows(rows, note=self.note, **said, **self.kept)
+            origin = self.origin
+            self.portfolio = Portfolio.of_rows(
+                [row.read() for row in self.rows],
+                note=self.note,
+                held=origin is not None and origin.held,
+                orders=() if origin is None else origin.orders,
+                collateral=() if origin is None else origin.collateral,
+                remarks=() if origin is None else origin.remarks,
+                **said,
+            )
         except EntryError as refusal:
             self.portfolio, problems = None, refusal.problems
         for name, field in self.fields.items():
@@ -238,7 +246,7 @@ class Entry:
         if self.quiet:
             return
         self.quiet = True
-        self.kept = {}
+        self.origin = None
         self._fit()
         left, entered = venue(change["old"]), venue(change["new"])
         for row in self.rows:

@@ -68,6 +68,8 @@ IN_INFO: Mapping[str, Mapping[str, str]] = {
 }
 # Exchanges that tell nothing of an isolated margin but its leverage.
 LEVERAGE_ALONE = ("krakenfutures",)
+# Exchanges whose ``initialMargin`` is the margin with the profit, where there is no ``collateral``.
+MARGIN_AS_INITIAL = ("hyperliquid",)
 # Exchanges whose ``maintenanceMargin`` is the margin with the profit: ccxt names it by its name there.
 MARGIN_AS_MAINTENANCE = ("bitmex",)
 # In what an exchange hands on as ``info``, where the mode of a position stands and how it reads.
@@ -84,7 +86,7 @@ INFO_FIRST = ("mexc",)
 # What a row of Binance tells of its mode; in a portfolio margin account, which has cross alone, it tells none of it.
 _OF_BINANCE = ("marginType", "isolated", "isolatedMargin", "isolatedWallet")
 # Exchanges that tell no side, but a size that is negative for a short.
-SIGNED = ("bequant", "bitcoincom", "fmfwio", "hitbtc", "whitebit")
+SIGNED = ("bequant", "bitcoincom", "fmfwio", "hitbtc", "hyperliquid", "whitebit")
 # In ``info``, the side.
 _SIDE_FIELDS = ("positionSide", "posSide", "holdSide", "side", "direction", "positionDirection")
 SIDE_WORDS = {

@@ -199,7 +199,7 @@ def from_csv(text: str) -> Portfolio:
         raise EntryError(problems)
     rows = [dict(zip(head, line, strict=True)) for line in lines]
     of_account = ("version", *ACCOUNT, *MORE)
-    account = {name: rows[0].get(name) for name in of_account} if rows else {}
+    account: dict[str, object] = {name: rows[0].get(name) for name in of_account} if rows else {}
     differing = [
         Problem(i, name, f"must be empty or as in the first row ({account[name]!r}), not {row[name]!r}")
         for i, row in enumerate(rows)
@@ -209,9 +209,9 @@ def from_csv(text: str) -> Portfolio:
     if differing:
         raise EntryError(differing)
     version = account.get("version")
-    _check_version(int(version) if version in map(str, VERSIONS) else version or None)
+    _check_version({str(one): one for one in VERSIONS}.get(str(version), version or None))
     for name in ("held", "orders", "collateral", "remarks"):
-        account[name] = _cell(name, account.get(name))
+        account[name] = _cell(name, cast("str | None", account.get(name)))
     return _entered([{name: row[name] for name in (*FIELDS, RATE, *TOLD) if name in row} for row in rows], account)
 
 

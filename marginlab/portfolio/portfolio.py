@@ -255,13 +255,16 @@ class Portfolio:
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
         marks, told = _marks(asked, entries), [_told(one) for one in asked]
         kept = [position for position in entries if position is not None]
-        waiting = [_order(i, one, held_at, dated, own, problems) for i, one in enumerate(orders)]
+        asked_for = (_order(i, one, held_at, dated, own, problems) for i, one in enumerate(orders))
+        waiting = [one for one in asked_for if one is not None]
         if not problems:
-            ask.tried("contracts", lambda: check_alike([position.contract for position in kept]))
+            ask.tried(
+                "contracts", lambda: check_alike([one.contract for one in kept] + [one.contract for one in waiting])
+            )
         if problems or cash is None:
             raise EntryError(problems)
         said = tuple(told) if any(one != Told() for one in told) else ()
-        more = tuple(filter(None, waiting)), tuple(collateral), said, tuple(remarks)
+        more = tuple(waiting), tuple(collateral), said, tuple(remarks)
         return cls(venue, cash, tuple(kept), tuple(marks), dated, title, note, own, *more)
 
 

@@ -22,6 +22,7 @@ from ..markets.venues import Venue
 from .exchanges import (
     INFO_FIRST,
     LEVERAGE_ALONE,
+    MARGIN_AS_INITIAL,
     MARGIN_AS_MAINTENANCE,
     ONE_MODE,
     SIDE_WORDS,
@@ -137,7 +138,10 @@ def size_of(ask: Asked, contract: Contract, contracts: float, remarks: Remarks) 
         remarks.add(ask.row, "contracts are not told: the size follows from notional and markPrice")
         return notional / unit
     plain = abs(contracts) / contract.multiplier
-    if abs(size * unit / notional - 1) > ANOTHER and abs(plain * unit / notional - 1) <= WHOLE:
+    entry = ask.number("entryPrice", _checks.positive, needed=False) or mark
+    worth = [size * float(contract.notional(1.0, price)) for price in (entry, mark)]
+    fits = any(abs(one / notional - 1) <= ANOTHER for one in worth)
+    if not fits and abs(plain * unit / notional - 1) <= WHOLE:
         remarks.add(ask.row, "contracts are coins or dollars already, as the notional tells: contractSize is left out")
         return plain
     return size
@@ -233,6 +237,9 @@ def prices_of(ask: Asked, said: Fields, remarks: Remarks) -> Fields | None:
         entry = _entry(ask, said, mark)
         if not entry > 0:
             ask.refuse("entryPrice", "must be given, or a notional or markPrice and an unrealizedPnl that tell it")
+    if mark is not None and entry is not None and entry > 0 and _is_no_price(said, entry, mark):
+        mark = said.price(abs(said.money["notional"] or 0.0))
+        remarks.add(ask.row, "markPrice is another: the one that notional and unrealizedPnl agree on is taken")
     if mark is None and ask.given("markPrice") is None and entry is not None and entry > 0:
         mark = _mark(said, entry)
         if np.isnan(mark) and not said.money["notional"] and not said.money["unrealizedPnl"]:
@@ -243,6 +250,21 @@ def prices_of(ask: Asked, said: Fields, remarks: Remarks) -> Fields | None:
     if entry is None or mark is None or not (entry > 0 and mark > 0):
         return None
     return replace(said, entry=entry, mark=mark)
+
+
+def _is_no_price(said: Fields, entry: float, mark: float) -> bool:
+    """Whether a mark is far from the price that both the notional and the profit tell."""
+    by_notional, by_profit = said.price(abs(said.money["notional"] or 0.0)), _by_profit(said, entry)
+    return abs(by_notional / mark - 1) > ANOTHER and abs(by_notional / by_profit - 1) <= ROUNDED
+
+
+def _by_profit(said: Fields, entry: float) -> float:
+    """Return the mark that follows from the profit; nan for none."""
+    profit = said.money["unrealizedPnl"]
+    if profit is None:
+        return np.nan
+    at_entry = float(said.contract.notional(said.size, entry))
+    return said.price(at_entry + float(said.contract.direction(said.size)) * profit)
 
 
 def _entry(ask: Asked, said: Fields, mark: float | None) -> float:
@@ -260,12 +282,7 @@ def _entry(ask: Asked, said: Fields, mark: float | None) -> float:
 
 def _mark(said: Fields, entry: float) -> float:
     """Return the mark that follows from the notional, or from the profit where the notional is that at entry."""
-    profit = said.money["unrealizedPnl"]
-    by_notional = said.price(abs(said.money["notional"] or 0.0))
-    at_entry = float(said.contract.notional(said.size, entry))
-    by_profit = np.nan
-    if profit is not None:
-        by_profit = said.price(at_entry + float(said.contract.direction(said.size)) * profit)
+    by_notional, by_profit = said.price(abs(said.money["notional"] or 0.0)), _by_profit(said, entry)
     is_entry = abs(by_notional - entry) <= 1e-9 * entry
     return by_profit if np.isnan(by_notional) or (is_entry and by_profit > 0) else by_notional
 
@@ -318,6 +335,8 @@ def readings_of(said: Fields, where: Exchange, leverage: float | None) -> dict[s
     margin, collateral = said.money["positionMargin"], said.money["collateral"]
     if where.id in MARGIN_AS_MAINTENANCE:
         collateral = said.money["maintenanceMargin"]
+    if where.id in MARGIN_AS_INITIAL and margin is None and collateral is None:
+        collateral = said.money["initialMargin"]
     profit = said.money["unrealizedPnl"]
     profit = said.profit() if profit is None else profit
     found = {} if margin is None else {"the positionMargin": margin}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from marginlab.portfolio import EntryError, from_ccxt
+from marginlab.portfolio import EntryError, from_ccxt, reconcile
 
 HERE = Path(__file__).parent
 POSITIONS, BALANCES = (
@@ -23,9 +23,11 @@ COUNTED = [one for one in POSITIONS if one["kind"] == "perpetual" and "contradic
 # Each output of each version counts.
 OUTPUTS = [(one, version, output) for one in COUNTED for versions, output in one["parsed"] for version in versions]
 # Refused, and rightly: what the row does not tell, and what to pass instead.
-REFUSED = {"bydfi-1": "marginMode", "defx-1": "marginMode", "toobit-1": "marginMode", "vertex-2": "contracts"}
-# Read otherwise than by hand: the profit holds funding, which only the exchange's own row tells.
-OTHERWISE = {"paradex-1": "mark"}
+REFUSED = {"bydfi-1": "marginMode", "toobit-1": "marginMode", "vertex-2": "contracts"}
+# Read otherwise than by hand: a profit that holds funding, and a collateral that one release had with the profit.
+OTHERWISE = {"paradex-1": "mark", "gate-7": "margin"}
+# What a wallet by hand leaves aside is an isolated position there, and elsewhere the profit of the pool.
+ALONE = ("hyperliquid-2",)
 
 
 def brackets(record, symbol):
@@ -45,17 +47,16 @@ def brackets(record, symbol):
 
 
 def account(record, output):
-    """Return the account of one position, with brackets and a balance, by the rules of its day."""
+    """Return the account of one position, with brackets and a balance; and the mode, where only the owner knows it."""
     symbol = output["symbol"]
     money = {"total": {symbol.partition(":")[2].partition("-")[0] or "USDT": 10_000.0}}
     held = {**output, "info": record["raw"]}
-    date = (output.get("datetime") or "")[:10] or None
     return from_ccxt(
         [held],
         venue=record["exchange"],
         balance=money,
         brackets=brackets(record, symbol) if "true" in record else None,
-        date=date,
+        margin_mode="cross" if "true" in record and record["true"]["mode_from"] == "account" else None,
     )
 
 
@@ -94,7 +95,7 @@ def test_nineteen_of_twenty_perpetual_positions_come_in_as_they_are_by_hand(caps
             assert (record["id"], found) == (record["id"], REFUSED.get(record["id"]))
         else:
             wrong = as_by_hand(record, found)
-            assert (record["id"], wrong) == (record["id"], [OTHERWISE[record["id"]]] if wrong else [])
+            assert (record["id"], wrong) == (record["id"], [OTHERWISE.get(record["id"])] if wrong else [])
             came[record["exchange"]] += not wrong
     with capsys.disabled():
         n, exchanges = len(OUTPUTS), len({record["exchange"] for record, _, _ in OUTPUTS})
@@ -134,6 +135,12 @@ def test_the_liquidation_price_is_the_venues_own_where_everything_is_told(capsys
     assert sum(near.values()) >= 0.9 * len(near), farthest
 
 
+def test_the_others_are_explained():
+    (record, output) = next(one for one in TOLD_ALL if one[0]["id"] == "phemex-2")
+    (line,) = (one for one in reconcile(account(record, output)).differing if one.figure == "liquidation price")
+    assert line.reason.startswith("maintenance is taken at the ")
+
+
 @pytest.mark.parametrize("record", [one for one in BALANCES if "contradicts" not in one], ids=lambda one: one["id"])
 def test_the_wallet_is_that_by_hand(record):
     true = record["true"]
@@ -144,6 +151,8 @@ def test_the_wallet_is_that_by_hand(record):
     profit = (true["equity"] or true["wallet"]) - true["wallet"]
     held = {"symbol": f"X/{currency}:{currency}", "side": "long", "contracts": 1e-3, "entryPrice": 1e9}
     held |= {"markPrice": 1e9 + profit / 1e-3, "marginMode": "cross", "maintenanceMarginPercentage": 0.01}
+    if record["id"] in ALONE:
+        held |= {"markPrice": 1e9, "marginMode": "isolated", "positionMargin": profit}
     for _, output in record["parsed"]:
         if "raises" in output:
             continue

@@ -229,6 +229,7 @@ def test_files_of_version_1_are_read(read, text):
         (changed(held=1), "held", "must be true or false, not 1"),
         (changed(held="yes"), "held", "must be true or false, not 'yes'"),
         (changed(orders={}), "orders", "must be a list, not {}"),
+        (changed(orders=[{**BID, "symbol": "BTCUSDC"}]), "contracts", "must be one or more of one kind and currency"),
         (changed(orders=[5]), "orders, 1: order", "must have named fields, not 5"),
         (changed(orders=[{**BID, "price": 0}]), "orders, 1: price", "must be greater than 0"),
         (changed(orders=[{**BID, "kind": "limit"}]), "orders, 1: kind", "is no field: they are symbol, side"),

@@ -217,6 +217,8 @@ def test_what_nothing_explains_is_said_to_be_so_wherever_it_was_tried():
     # At Bybit its older rules are tried as well; of maintenance, the rate that it tells is no reason.
     assert reason({**ALONE, "liquidationPrice": 40_000.0}, where="bybit") == UNEXPLAINED
     assert reason({**ALONE, "maintenanceMargin": 1_000.0}) == UNEXPLAINED
+    plain = {**ALONE, "maintenanceMarginPercentage": 0.01, "liquidationPrice": 40_000.0}
+    assert reason(plain, where="bitfinex") == UNEXPLAINED
     # A market without brackets has none of another date, nor one that was not listed then.
     new = {**LONG, "symbol": "NEW/USDT:USDT", "maintenanceMarginPercentage": 0.02}
     gone = {**LONG, "symbol": "1000BTTC/USDT:USDT", "entryPrice": 1.0, "markPrice": 1.0}

@@ -77,6 +77,13 @@ def test_hyperliquid_has_it_and_calls_it_the_initial_margin():
     assert found.account.liquidation_price(found.marks) == pytest.approx([91_139.24], abs=0.005)
 
 
+def test_an_older_ccxt_had_no_collateral_there():
+    told = {"symbol": "BTC/USDC:USDC", "contracts": 0.01, "contractSize": None, "entryPrice": 100_000.0, "side": None}
+    money = {"initialMargin": 200.0, "notional": 1_100.0, "unrealizedPnl": 100.0}
+    found = held(venue="hyperliquid", money={"wallet": 50}, **told, **money, markPrice=None, marginMode="isolated")
+    assert (found.positions[0].margin, found.positions[0].size) == (100, 0.01)
+
+
 # --- the leverage -----------------------------------------------------------------------------------------------
 
 
@@ -174,6 +181,17 @@ def test_an_entry_follows_from_what_the_position_cost():
 def test_a_notional_at_entry_is_not_taken_for_one_at_the_mark():
     assert held(markPrice=None, notional=6_000.0, unrealizedPnl=100.0).marks == (61_000,)
     assert held(markPrice=None, notional=6_000.0).marks == (60_000,)
+
+
+def test_a_mark_that_is_no_price_gives_way_to_the_one_that_the_money_tells():
+    value = held(contracts=1, contractSize=0.001, markPrice=61.0, notional=61.0, unrealizedPnl=1.0)
+    assert value.marks == (61_000,)
+    assert value.remarks == (
+        "markPrice is another: the one that notional and unrealizedPnl agree on is taken (position 1).",
+    )
+    # Where these two do not agree on one, the mark is what it says.
+    assert held(contracts=1, contractSize=0.001, markPrice=61.0, notional=61.0, unrealizedPnl=5.0).marks == (61,)
+    assert held(contracts=1, contractSize=0.001, markPrice=61.0, notional=61.0).marks == (61,)
 
 
 def test_a_mark_that_nothing_tells_is_the_entry_or_comes_from_the_caller():
