@@ -19,7 +19,7 @@ from ..margin.rules import Rules
 from ..markets.events import event_names
 from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
-from ..portfolio.portfolio import OWN_RATE
+from ..portfolio.portfolio import what_a_star_means
 from ..portfolio.reconciled import Reconciliation
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
@@ -264,13 +264,8 @@ def results_rows(comparison: Comparison) -> Iterator[ResultRow]:
 def _head(one: Comparison) -> str:
     n = len(one.symbols)
     held = f"{n} position{'s' if n > 1 else ''} at {one.venue.title}"
-    star = f"\n* {OWN_RATE}" if _starred(one) else ""
+    star = what_a_star_means(one.account.contracts)
     return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}{star}"
-
-
-def _starred(one: Comparison) -> bool:
-    """Whether the names of some positions have a star, as brackets of theirs are not known."""
-    return any(contract.note == OWN_RATE for contract in one.account.contracts)
 
 
 def _positions(one: Comparison) -> Table:
@@ -302,7 +297,7 @@ def _positions(one: Comparison) -> Table:
         for column in one.columns
         for i, name in enumerate(one.names)
     ]
-    caption = f"Every position, held in three ways{f' (* {OWN_RATE})' if _starred(one) else ''}"
+    caption = f"Every position, held in three ways{what_a_star_means(one.account.contracts)}"
     return Table(caption, head, rows, names=("account", "position"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, cast
@@ -24,7 +24,7 @@ from .reading import FIELDS, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_t
 # In a file and in a program; a form holds fewer.
 MOST_POSITIONS = 500
 # What a contract says whose brackets nobody knows: tables mark it with a star.
-OWN_RATE = "One rate for every size, which the position itself tells: brackets are not known."
+OWN_RATE = "one rate for every size, which the position itself tells: brackets are not known"
 
 
 # Of an open order, as files call them.
@@ -307,6 +307,11 @@ def _order(
 def marked_names(contracts: Sequence[Contract], sizes: Sequence[float]) -> list[str]:
     """Return what positions are called, all different; a star marks those of which brackets are not known."""
     return position_names([one.symbol + "*" * (one.note == OWN_RATE) for one in contracts], sizes)
+
+
+def what_a_star_means(contracts: Iterable[Contract]) -> str:
+    """Return what a caption adds where the names of some positions have a star; nothing where none has."""
+    return f" (* {OWN_RATE})" if any(one.note == OWN_RATE for one in contracts) else ""
 
 
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:

@@ -24,7 +24,7 @@ from ..margin.rules import MAINTENANCE_AT, Convention
 from ..margin.tiers import Tiers
 from ..markets.venues import Venue
 from ..markets.venues import venue as venue_of
-from .portfolio import Portfolio, Told, marked_names
+from .portfolio import Portfolio, Told, marked_names, what_a_star_means
 
 FIGURES = ("liquidation price", "maintenance margin", "margin ratio", "leverage")
 # Differences up to this share are none.
@@ -102,9 +102,12 @@ class Reconciliation:
     ----------
     lines
         One a figure that the venue tells, in order of the positions.
+    note
+        What the caption of the table adds.
     """
 
     lines: tuple[Line, ...]
+    note: str = ""
 
     @property
     def differing(self) -> tuple[Line, ...]:
@@ -128,7 +131,12 @@ class Reconciliation:
         """Every figure, what differs marked with ≠."""
         head = ("position", "figure", "venue says", "we say", "difference", "likely reason")
         rows = [line.shown() for line in self.lines]
-        return Table("What the venue says, and what we say", head, rows, names=("position", "figure", "likely reason"))
+        return Table(
+            f"What the venue says, and what we say{self.note}",
+            head,
+            rows,
+            names=("position", "figure", "likely reason"),
+        )
 
     def __str__(self) -> str:
         return f"{self.sentence}\n\n{self.table}" if self.lines else self.sentence
@@ -180,7 +188,7 @@ def reconcile(portfolio: Portfolio) -> Reconciliation:
         for figure, theirs in zip(FIGURES, told, strict=True)
         if theirs is not None
     ]
-    return Reconciliation(_with_reasons(lines, portfolio))
+    return Reconciliation(_with_reasons(lines, portfolio), what_a_star_means(ours.account.contracts))
 
 
 class _Figures:

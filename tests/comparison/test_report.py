@@ -161,7 +161,8 @@ def test_what_is_assumed_is_marked_in_every_table():
     found = compare(one.account, one.marks, venue=one.venue)
     text = str(found)
     assert "plainest convention assumed*" in text
-    assert "* One rate for every size, which the position itself tells: brackets are not known." in text
+    assert "(* one rate for every size, which the position itself tells: brackets are not known)" in text
     assert all("NEW/USDT:USDT*" in row for row in [found.names, *(row[:2] for row in found.position_table.rows)])
-    assert "(* One rate for every size" in found.position_table.caption
+    assert "(* one rate for every size" in found.position_table.caption
+    assert "(* one rate for every size" in reconcile(one).table.caption
     assert "*" not in str(of("one-20x-bet"))

@@ -303,7 +303,7 @@ def test_two_readings_that_differ_are_refused_with_both():
 def test_a_market_without_brackets_takes_the_positions_own_rate_and_says_so(fields, rate):
     found = held(symbol="NEW/USDT:USDT", **fields)
     assert found.positions[0].contract.tiers.rates == (rate,)
-    assert found.positions[0].contract.note.startswith("One rate for every size, which the position itself tells")
+    assert found.positions[0].contract.note.startswith("one rate for every size, which the position itself tells")
     assert "(*)" in found.remarks[-1]
 
 
