@@ -27,6 +27,8 @@ from .portfolio import MOST_POSITIONS, OWN_RATE, Asset, OrderAsked, Portfolio, o
 from .reading import Asked, EntryError, Problem, json_of, refused
 from .told import Exchange, Fields, Remarks
 
+# So many rows are looked at: exchanges return those of all their markets, most of them closed.
+MOST_ROWS = 10_000
 # BTC/USDT:USDT, and BTC/USD:BTC-251226 for a contract with a delivery date.
 _SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+):([^/:\s-]+)(-\S+)?")
 _SPOT = re.compile(r"[^/:\s]+/[^/:\s]+")
@@ -414,6 +416,8 @@ def _listed(field: str, payload: object, called: str) -> Sequence[Mapping[str, o
     said = _said(field, payload)
     if not isinstance(said, list | tuple):
         raise refused(field, f"must be the list that {called} returns, not {said!r:.60}")
+    if len(said) > MOST_ROWS:
+        raise refused(field, f"must be at most {MOST_ROWS:,} rows, not {len(said):,}")
     return said
 
 

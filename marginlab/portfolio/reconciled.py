@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -31,8 +30,8 @@ FIGURES = ("liquidation price", "maintenance margin", "margin ratio", "leverage"
 WITHIN = 2e-3
 # Wallets that follow from different figures are one if they are so near, as a share of what the pool holds.
 SAME_WALLET = 2e-3
-# So many older sets of brackets are tried.
-DATES = 40
+# So many older sets of brackets are tried of an account of up to so many positions, and fewer of a larger one.
+DATES, POSITIONS = 40, 20
 # A taker's fee where the venue's is not known.
 USUAL_FEE = 5e-4
 DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "DAI")
@@ -343,7 +342,8 @@ def _other_brackets(
     symbols = {account.contracts[line.position].symbol for line in off} & set(venue.symbols)
     dates = {table.date for symbol in symbols for table in venue.history(symbol)}
     own = () if portfolio.brackets is None else portfolio.brackets.symbols
-    for date in islice(sorted(dates, reverse=True), DATES):
+    few = max(DATES * POSITIONS // max(len(account.contracts), POSITIONS), 1)
+    for date in islice(sorted(dates, reverse=True), few):
         contracts = [_dated(venue, contract, date) for contract in account.contracts]
         if contracts != list(account.contracts):
             words = f"{'the venue’s own ' if symbols & set(own) else ''}brackets of {date}"
@@ -382,7 +382,7 @@ def _flat(contract: Contract, rate: float | None) -> Contract:
 
 def _other_wallet(portfolio: Portfolio, account: Account, marks: Floats) -> Iterator[tuple[str, Account]]:
     """Yield the account with the wallet on which two figures of the pool agree."""
-    wallets = np.array([*_wallets(portfolio, account, marks)])
+    wallets = _wallets(portfolio, account, marks)
     pool = ~account.isolated
     scale = SAME_WALLET * max(float(account.notional(marks)[pool].sum()), 1e-300)
     if wallets.size < 2 or np.ptp(wallets) > scale:
@@ -394,27 +394,28 @@ def _other_wallet(portfolio: Portfolio, account: Account, marks: Floats) -> Iter
     yield words, replace(account, wallet=wallet)
 
 
-def _wallets(portfolio: Portfolio, account: Account, marks: Floats) -> Iterator[float]:
-    """Yield the wallet that each figure of a cross position implies: one a market, and one a ratio."""
+def _wallets(portfolio: Portfolio, account: Account, marks: Floats) -> Floats:
+    """Return the wallet that each figure of a cross position implies: one a market, and one a ratio."""
     seen: set[Contract] = set()
-    for i, told in enumerate(portfolio.told):
+    told: list[tuple[int, Floats, float]] = []
+    for i, said in enumerate(portfolio.told):
         contract = account.contracts[i]
         if account.isolated[i] or contract in seen:
             continue
         seen.add(contract)
-        pooled = partial(_pooled, account, i)
-        if told.liquidation_price is not None and told.liquidation_price > 0:
-            legs = [one == contract for one in account.contracts]
-            there = np.where(legs, told.liquidation_price, marks)
-            yield pooled(there, 1.0)
-        if told.margin_ratio is not None and told.margin_ratio > 0:
-            yield pooled(marks, told.margin_ratio)
-
-
-def _pooled(account: Account, i: int, marks: Floats, ratio: float) -> float:
-    """Return the wallet with which a cross position has this margin ratio at the marks."""
-    needed, there = account.position_requirement(marks)[i], account.position_equity(marks)[i]
-    return float(needed / ratio - (there - account.wallet))
+        if said.liquidation_price is not None and said.liquidation_price > 0:
+            there = marks.copy()
+            there[account.rows_of[contract]] = said.liquidation_price
+            told.append((i, there, 1.0))
+        if said.margin_ratio is not None and said.margin_ratio > 0:
+            told.append((i, marks, said.margin_ratio))
+    if len(told) < 2:
+        return np.zeros(0)
+    # With that wallet the pool has this margin ratio at these marks.
+    rows, columns = np.arange(len(told)), [i for i, _, _ in told]
+    at = np.array([where for _, where, _ in told])
+    needed, there = account.position_requirement(at)[rows, columns], account.position_equity(at)[rows, columns]
+    return np.asarray(needed / np.array([ratio for *_, ratio in told]) - (there - account.wallet))
 
 
 def _told_otherwise(portfolio: Portfolio, line: Line) -> str:

@@ -360,6 +360,7 @@ WHOLE = [
     ("5", {}, "positions", "must be the list that fetch_positions returns, not '5'"),
     (None, {}, "positions", "must be the list that fetch_positions returns, not None"),
     ([], {}, "positions", "must hold 1 to 500 open ones, not 0"),
+    ([{}] * 10_001, {}, "positions", "must be at most 10,000 rows, not 10,001"),
     (BINANCE[:1] * 501, {}, "positions", "must hold 1 to 500 open ones, not 501"),
     ('[{"symbol": "BTC/USDT:USDT", "symbol": "ETH/USDT:USDT"}]', {}, "symbol", "must be given once"),
     (BYBIT[1:], {}, "positions", "must hold 1 to 500 open ones, not 0"),
