@@ -30,7 +30,7 @@ ROOMS = {
         "results pockets state conversion forced_closing actions orders deleveraging schedule engine ensembles",
         {"numpy", "tqdm"},
     ),
-    "portfolio": ("reading assets portfolio ccxt files presets", {"numpy"}),
+    "portfolio": ("reading assets portfolio exchanges told balances ccxt files presets reconciled", {"numpy"}),
     "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
     "display": (
         "figures controls page widgets explorer screens entry form workbench",
@@ -40,6 +40,8 @@ ROOMS = {
 # Files that need a kernel; all others draw pages without plotly's and ipywidgets' packages.
 BESIDE_A_KERNEL = {"display.entry", "display.form"}
 ORDER = [f"{room}.{file}".lstrip(".") for room, (files, _) in ROOMS.items() for file in files.split()]
+# Above all rooms: the command line.
+ORDER += ["__main__"]
 
 
 def path_of(module):

@@ -12,12 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from .._typing import Bools, Floats
-from ..formatting import position_names
 from ..margin import opening
 from ..margin.account import Account
 from ..margin.legs import TOWARD
 from ..margin.market_move import liquidation_move
 from ..markets.venues import Venue
+from ..portfolio.portfolio import marked_names
 
 MODE_COLUMNS = ("as entered", "all cross", "all isolated")
 
@@ -193,7 +193,7 @@ class Snapshot:
 
 def names_of(account: Account) -> list[str]:
     """Return what each position is called where it must not be taken for another."""
-    return position_names([contract.symbol for contract in account.contracts], account.size.tolist())
+    return marked_names(account.contracts, account.size.tolist())
 
 
 def columns_of(account: Account, marks: Floats, venue: Venue) -> tuple[Snapshot, ...]:

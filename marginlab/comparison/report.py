@@ -17,8 +17,10 @@ from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_rati
 from ..margin.account import Account
 from ..margin.rules import Rules
 from ..markets.events import event_names
-from ..markets.venues import Venue, venue_names
+from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
+from ..portfolio.portfolio import what_a_star_means
+from ..portfolio.reconciled import Reconciliation
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .scenarios import Replay, StressMap, replay, stress_map
@@ -47,12 +49,15 @@ class Comparison:
         Whose convention and rules are used.
     columns
         The account as entered, all cross and all isolated, in this order.
+    reconciled
+        What the venue itself says of it, beside what we say; ``None`` where it was not asked.
     """
 
     account: Account
     marks: Floats
     venue: Venue
     columns: tuple[Snapshot, ...]
+    reconciled: Reconciliation | None = None
 
     def column(self, name: str) -> Snapshot:
         """Return one column by its name.
@@ -146,6 +151,7 @@ class Comparison:
         refused = [f"  {column.name}: {refusal}" for column in self.columns for refusal in column.refusals]
         parts = (
             _head(self),
+            *([] if self.reconciled is None else [self.reconciled]),
             self.position_table,
             self.account_table,
             "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),
@@ -155,7 +161,14 @@ class Comparison:
         return "\n\n".join(map(str, parts))
 
 
-def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None = None) -> Comparison:
+def compare(
+    account: Account,
+    marks: ArrayLike,
+    *,
+    venue: str,
+    date: str | None = None,
+    reconciled: Reconciliation | None = None,
+) -> Comparison:
     """Return an account as it is, all cross and all isolated, side by side.
 
     Parameters
@@ -165,9 +178,11 @@ def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None 
     marks
         Where prices are now, shape (n,).
     venue
-        Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`.
+        Key of the venue whose rules liquidate, one of :func:`~marginlab.venue_names`, or ``"other"``.
     date
         Of these rules; ``None`` for today's.
+    reconciled
+        What :func:`~marginlab.portfolio.reconcile` says of the same account, to stand beside the rest.
 
     Returns
     -------
@@ -205,11 +220,13 @@ def compare(account: Account, marks: ArrayLike, *, venue: str, date: str | None 
         raise ArgumentError(
             "account", f"must hold open positions, each with a size other than 0, not {account.size.tolist()}"
         )
-    where, at = venue_of(_checks.one_of("venue", venue, venue_names()), date=date), account.as_marks(marks)
+    where, at = venue_of(venue_key("venue", venue), date=date), account.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(account.contracts)}), not of shape {at.shape}")
+    if reconciled is not None:
+        _checks.instance("reconciled", reconciled, Reconciliation)
     at = at.copy()
-    return Comparison(account, at, where, columns_of(account, at, where))
+    return Comparison(account, at, where, columns_of(account, at, where), reconciled)
 
 
 def results_csv(comparison: Comparison) -> str:
@@ -224,17 +241,34 @@ def results_csv(comparison: Comparison) -> str:
     -------
     str
         A value is empty where a price or a move does not exist. The part is ``position``, ``account``, ``refusal``,
-        ``event``, ``closing`` (by force), ``shock`` or ``finding``.
+        ``event``, ``closing`` (by force), ``shock``, ``finding`` or ``reconciliation``.
+    """
+    return as_csv(RESULTS, results_rows(comparison))
+
+
+def results_rows(comparison: Comparison) -> Iterator[ResultRow]:
+    """Return what a comparison found, one figure a row.
+
+    Parameters
+    ----------
+    comparison
+        What :func:`compare` found.
+
+    Returns
+    -------
+    iterator of tuple
+        Each with part, column, of, figure and value, as in :func:`results_csv`.
     """
     _checks.instance("comparison", comparison, Comparison)
-    parts = (_snapshots, _events, _shocks, _findings)
-    return as_csv(RESULTS, chain.from_iterable(part(comparison) for part in parts))
+    parts = (_snapshots, _events, _shocks, _findings, _reconciled)
+    return chain.from_iterable(part(comparison) for part in parts)
 
 
 def _head(one: Comparison) -> str:
     n = len(one.symbols)
     held = f"{n} position{'s' if n > 1 else ''} at {one.venue.title}"
-    return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}{_behind(one)}"
+    star = what_a_star_means(one.account.contracts)
+    return f"{held}, equity {as_amount(one.columns[0].equity)} {one.currency}{_behind(one)}{star}"
 
 
 def _behind(one: Comparison) -> str:
@@ -276,7 +310,8 @@ def _positions(one: Comparison) -> Table:
         for column in one.columns
         for i, name in enumerate(one.names)
     ]
-    return Table("Every position, held in three ways", head, rows, names=("account", "position"))
+    caption = f"Every position, held in three ways{what_a_star_means(one.account.contracts)}"
+    return Table(caption, head, rows, names=("account", "position"))
 
 
 def _account(one: Comparison) -> Table:
@@ -349,3 +384,10 @@ def _findings(found: Comparison) -> Iterator[ResultRow]:
     for finding in found.findings:
         for name in ("cross", "isolated", "by", "better", "gives_up", "claim"):
             yield "finding", "", finding.question, name, getattr(finding, name)
+
+
+def _reconciled(found: Comparison) -> Iterator[ResultRow]:
+    for line in found.reconciled.lines if found.reconciled else ():
+        of = f"{line.position + 1} {line.name}"
+        for column, value in (("venue", line.theirs), ("as entered", line.ours), ("likely reason", line.reason)):
+            yield "reconciliation", column, of, line.figure, value

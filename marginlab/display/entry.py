@@ -15,11 +15,15 @@ from ..margin.contracts import Contract
 from ..margin.rules import MODES
 from ..markets.brackets import symbols_like
 from ..markets.own_brackets import Brackets, is_text
-from ..markets.venues import venue, venue_names
-from ..portfolio.portfolio import MOST_POSITIONS, Portfolio, contract_of
-from ..portfolio.reading import SIDES, EntryError, Problem, as_text
+from ..markets.venues import UNLISTED, venue, venue_names
+from ..portfolio.portfolio import Portfolio, contract_of
+from ..portfolio.reading import SIDES, TOLD, EntryError, Problem, as_text
 
+# So many positions fit in a form; a file and a program hold more.
+MOST_IN_FORM = 20
 NEWEST = "newest"
+# What is said of a position by the venue holds as long as these are as they were.
+OF_THE_TOLD = ("symbol", "side", "size", "entry")
 # What ipywidgets calls with the old and the new value of an input.
 Changed = Callable[[Mapping[str, str]], None]
 UNITS = {"size": "size", "worth at entry": "notional"}
@@ -79,6 +83,8 @@ class Row:
         )
         remove.on_click(lambda _: removed(self))
         self.rest = ipywidgets.HTML()
+        self.told: dict[str, str | float | None] = {}
+        self.told_of: dict[str, str] = {}
         fields = ipywidgets.Box(
             [*(field.widget for field in self.fields.values()), remove],
             layout={"flex_flow": "row wrap", "align_items": "flex-start"},
@@ -87,11 +93,12 @@ class Row:
             [fields, self.rest], layout={"border": "1px solid rgba(128, 128, 128, 0.4)", "padding": "0.5em"}
         )
 
-    def read(self) -> dict[str, str]:
-        """Return what the fields say, as `Portfolio.of_rows` takes it."""
+    def read(self) -> dict[str, object]:
+        """Return what the fields say, as `Portfolio.of_rows` takes it, and what the venue said of that position."""
         said = {name: field.input.value for name, field in self.fields.items()}
+        told = self.told if {name: said[name] for name in OF_THE_TOLD} == self.told_of else {}
         amount, unit = said.pop("size"), UNITS[said.pop("unit")]
-        return {**said, unit: amount}
+        return {**said, unit: amount, **told}
 
     def show(self, row: Mapping[str, str | float | None]) -> None:
         """Set the fields to a position, as `Portfolio.rows` gives it."""
@@ -101,6 +108,8 @@ class Row:
             else:
                 value = row[name]
                 field.input.value = value if isinstance(value, str) else as_text(value)
+        self.told = {name: row[name] for name in TOLD if name in row}
+        self.told_of = {name: self.fields[name].input.value for name in OF_THE_TOLD}
 
     def complain(self, problems: Sequence[Problem]) -> None:
         """Say beside each field what is wrong with it."""
@@ -124,8 +133,9 @@ class Entry:
 
     def __init__(self, start: Portfolio, changed: Callable[[Portfolio | None], None]) -> None:
         self.changed, self.quiet, self.note = changed, True, ""
+        self.origin: Portfolio | None = None
         self.own: Brackets | None = None
-        named = [(venue(name).title, name) for name in venue_names()]
+        named = [(venue(name).title, name) for name in (*venue_names(), UNLISTED)]
         self.fields = {
             "title": Field(ipywidgets.Text, "Name", self._edited, "15em", continuous_update=False),
             "venue": Field(ipywidgets.Dropdown, "Venue", self._moved, "12em", options=named),
@@ -156,7 +166,7 @@ class Entry:
     def show(self, portfolio: Portfolio) -> None:
         """Set all fields to an account, and read what they say then, whatever that is."""
         with self._as_one():
-            self.note = portfolio.note
+            self.note, self.origin = portfolio.note, portfolio
             for name, value in (
                 ("title", portfolio.title),
                 ("venue", portfolio.venue),
@@ -178,7 +188,16 @@ class Entry:
         said["brackets"] = self.own or said["brackets"]
         problems: Sequence[Problem] = ()
         try:
-            self.portfolio = Portfolio.of_rows([row.read() for row in self.rows], note=self.note, **said)
+            origin = self.origin
+            self.portfolio = Portfolio.of_rows(
+                [row.read() for row in self.rows],
+                note=self.note,
+                held=origin is not None and origin.held,
+                orders=() if origin is None else origin.orders,
+                collateral=() if origin is None else origin.collateral,
+                remarks=() if origin is None else origin.remarks,
+                **said,
+            )
         except EntryError as refusal:
             self.portfolio, problems = None, refusal.problems
         for name, field in self.fields.items():
@@ -233,6 +252,7 @@ class Entry:
         if self.quiet:
             return
         with self._as_one():
+            self.origin = None
             self._fit()
             left, entered = venue(change["old"]), venue(change["new"])
             for row in self.rows:
@@ -245,6 +265,7 @@ class Entry:
                     alike = sorted(likes, key=partial(self._unlike, entered.name, market))
                 field.options = known
                 field.value = next(iter(alike), None)
+                row.told = {}
 
     def _unlike(self, name: str, market: Contract, symbol: str) -> tuple[bool, bool]:
         """Return how a contract differs from the one before: in its name, and in what it settles in."""
@@ -271,4 +292,4 @@ class Entry:
     def _hold(self, rows: list[Row]) -> None:
         self.rows = rows
         self.held.children = [row.widget for row in rows]
-        self.add.disabled = len(rows) >= MOST_POSITIONS
+        self.add.disabled = len(rows) >= MOST_IN_FORM

@@ -23,9 +23,10 @@ from ..portfolio.ccxt import from_ccxt
 from ..portfolio.files import from_csv, from_json, to_csv, to_json
 from ..portfolio.portfolio import Portfolio
 from ..portfolio.presets import preset, preset_names
-from ..portfolio.reading import EntryError
+from ..portfolio.reading import EntryError, refused
+from ..portfolio.reconciled import reconcile
 from . import screens
-from .entry import WRONG, Entry
+from .entry import MOST_IN_FORM, WRONG, Entry
 from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
@@ -168,6 +169,7 @@ class AccountForm:
             "Crashes": Panel([screens.crashed], {"event": _menu("Crash", _events())}),
             "Chance": self.monte_carlo,
             "Which mode": Panel([screens.which_mode], {}),
+            "Venue says": Panel([screens.reconciled], {}),
         }
         self.status = ipywidgets.HTML()
         self.picture = _menu("Save figures as", ("png", "svg"))
@@ -196,8 +198,11 @@ class AccountForm:
         self.status.value = WRONG.format(STALE)
         if portfolio is None:
             return
+        told = reconcile(portfolio) if portfolio.told else None
         try:
-            found = compare(portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date)
+            found = compare(
+                portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date, reconciled=told
+            )
             files = [
                 _file("account.json", "application/json", to_json(portfolio)),
                 _file("account.csv", "text/csv", to_csv(portfolio)),
@@ -220,31 +225,45 @@ class AccountForm:
         """Return the place to paste an account."""
         way = _menu("It is", (*WAYS, PASTED))
         mode = _menu("Mode, where it tells none", {"refuse it": None, **{mode: mode for mode in MODES}})
-        text = ipywidgets.Textarea(
-            description="Text", layout={"width": "100%", "height": "8em"}, placeholder='[{"symbol": "BTC/USDT:USDT", …'
+        text, balance = (
+            ipywidgets.Textarea(description=label, layout={"width": "100%", "height": height}, placeholder=example)
+            for label, height, example in (
+                ("Text", "8em", '[{"symbol": "BTC/USDT:USDT", …'),
+                ("Balance", "4em", '{"info": …, "total": {"USDT": …'),
+            )
         )
         read, said = ipywidgets.Button(description="Read it"), ipywidgets.HTML()
 
         def taken(_button: ipywidgets.Button) -> None:
             said.value = ""
             fields = {name: field.input.value for name, field in self.entry.fields.items()}
+            money = {"balance": balance.value} if balance.value.strip() else {"wallet": fields["wallet"]}
             try:
                 if way.value == PASTED:
-                    kept = from_ccxt(text.value, venue=fields["venue"], wallet=fields["wallet"], margin_mode=mode.value)
+                    own = self.entry.own or None
+                    kept = from_ccxt(text.value, venue=fields["venue"], margin_mode=mode.value, brackets=own, **money)
                 else:
                     kept = WAYS[way.value](text.value)
+                if len(kept.positions) > MOST_IN_FORM:
+                    many = f"must be 1 to {MOST_IN_FORM} in the form, not {len(kept.positions)}"
+                    raise refused("positions", f"{many}; the library and the command line take more")
             except EntryError as refusal:
                 wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())
                 said.value = WRONG.format(f"Nothing is taken over:<ul>{wrong}</ul>")
                 return
             self.entry.show(kept)
             shown = self.entry.portfolio == kept and not self.status.value
-            said.value = "Taken over." if shown else WRONG.format(STALE)
+            remarks = "".join(f"<li>{escape(one)}</li>" for one in kept.remarks)
+            taken_over = f"Taken over.{f'<ul>{remarks}</ul>' if remarks else ''}"
+            said.value = taken_over if shown else WRONG.format(STALE)
 
         read.on_click(taken)
-        self.pasted = {"way": way, "mode": mode, "text": text, "read": read, "said": said}
-        note = ipywidgets.HTML("<p>Venue and wallet of ccxt's positions are those of the fields below.</p>")
-        inside = ipywidgets.VBox([way, mode, note, text, read, said])
+        self.pasted = {"way": way, "mode": mode, "text": text, "balance": balance, "read": read, "said": said}
+        note = ipywidgets.HTML(
+            "<p>Of ccxt's positions the venue is that of the fields below, and the wallet too where no balance is "
+            "pasted.</p>"
+        )
+        inside = ipywidgets.VBox([way, mode, note, text, balance, read, said])
         return ipywidgets.Accordion([inside], titles=("Paste an account",), selected_index=None)
 
     def _out(self) -> ipywidgets.Box:

@@ -19,6 +19,7 @@ from ..comparison.monte_carlo import Chances
 from ..comparison.report import Comparison
 from ..comparison.scenarios import Replay
 from ..formatting import Table, as_amount, as_move, as_ratio, as_size, day, listed, moved, percent
+from ..portfolio.reconciled import Reconciliation
 from . import figures
 
 # In the order in which they are drawn: the account as entered lies on top of the one it equals.
@@ -306,6 +307,42 @@ def _worth(one: Snapshot) -> str:
     if one.equity > 0:
         return f"positions worth {one.account_leverage:,.1f} times as much"
     return f"positions worth {as_amount(float(one.account.notional(one.marks).sum()))}"
+
+
+def reconciled(found: Comparison) -> Screen:
+    """Return what the venue itself says of the account, beside what we say.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        The figure shows by how much each figure differs, as a share of the venue's; the table has them all with the
+        likely reason.
+    """
+    said = found.reconciled or Reconciliation(())
+    names = [_wrapped(f"{line.name}, {line.figure}") for line in said.lines]
+    off = np.array([line.difference for line in said.lines])
+    differs = np.array([line.differs for line in said.lines], dtype=bool)
+    traces = [
+        figures.bars(style, names, np.where(which, off, 0.0).tolist(), name, flat=True)
+        for style, name, which in (
+            (figures.MEASURED, "agrees", ~differs),
+            (figures.LIQUIDATION, "differs", differs & np.isfinite(off)),
+        )
+    ]
+    figure = figures.chart(
+        traces,
+        x="what we say, from what the venue says",
+        y="figure",
+        height=200 + 42 * len(names),
+        barmode="overlay",
+        **NAMES_DOWN,
+    )
+    return Screen(figure, said.sentence, said.table)
 
 
 def _nearest(one: Snapshot) -> str:

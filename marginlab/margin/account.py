@@ -45,6 +45,9 @@ class Position:
     margin
         Isolated only: what is set aside now, without profit; below 0 where profit was taken out or funding paid from
         it. If left out, the initial margin at entry.
+    held
+        Whether it is there already: then nothing is refused of it for what could not be opened today, such as a
+        leverage that its bracket allowed once.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Position:
     mode: str = "cross"
     leverage: float | None = None
     margin: float | None = None
+    held: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _checks.keep(self)
@@ -72,8 +76,10 @@ class Position:
             raise ArgumentError("size", "must not be 0")
         _checks.single("entry", self.entry, _checks.positive)
         _checks.one_of("mode", self.mode, MODES)
+        _checks.truth("held", self.held)
         if self.leverage is not None:
             _checks.single("leverage", self.leverage, _checks.positive)
+        if self.leverage is not None and not self.held:
             _raise(opening.leverage_refusal(self.leverage, *self._limits()))
         if self.mode == "cross":
             if self.margin is not None:

@@ -21,6 +21,7 @@ from .brackets import size_named
 
 Row = Mapping[str, object]
 DEDUCTIONS = ("continuous", "none")
+OF_YOUR_OWN = "Brackets of your own."
 # BTC/USDT:USDT, which says what a contract settles in; a delivery date may follow.
 _UNIFIED = re.compile(r"([^/]+)/([^:]+):([^-]+)(-.+)?")
 _QUOTED = re.compile(r".+?[-_]?(USDT|USDC|BUSD|USD1|FDUSD)")
@@ -242,7 +243,7 @@ class _Market(NamedTuple):
         kind, currency = _settled(self.symbol, asked.kind or self.kind)
         tiers = _of_market(self.symbol, partial(_tiers, found, form))
         multiplier = _multiplier(self.symbol, asked, form)
-        return Contract(self.symbol, tiers, kind, multiplier, asked.currency or currency, note="Brackets of your own.")
+        return Contract(self.symbol, tiers, kind, multiplier, asked.currency or currency, note=OF_YOUR_OWN)
 
 
 class _Bracket(NamedTuple):
@@ -484,7 +485,7 @@ class _Kept:
     KNOWN = (
         *("symbol", "rate", "floors", "rates", "deductions", "max_leverage", "cap", "measured_in", "cut_off", "growth"),
     )
-    MORE = ("kind", "multiplier", "currency", "underlying")
+    MORE = ("kind", "multiplier", "currency", "underlying", "note")
 
     def __init__(self, row: object) -> None:
         self.symbol = _name(_field(row, "symbol"))
@@ -503,15 +504,16 @@ class _Kept:
         tiers = _of_market(symbol, self._tiers)
         kind, currency = _settled(symbol, asked.kind or cast(str | None, row.get("kind")))
         multiplier = _number(f"{symbol}: multiplier", row.get("multiplier"))
-        words = (asked.currency or row.get("currency") or currency, row.get("underlying") or "")
-        for name, word in zip(("currency", "underlying"), words, strict=True):
+        noted = row.get("note") or OF_YOUR_OWN
+        words = (asked.currency or row.get("currency") or currency, row.get("underlying") or "", noted)
+        for name, word in zip(("currency", "underlying", "note"), words, strict=True):
             if not isinstance(word, str):
                 raise ArgumentError(f"{symbol}: {name}", f"must be a name, not {shown(word)}")
         worth = _multiplier(symbol, asked, OKX._replace(measured_in="notional")) if multiplier is None else multiplier
-        currency, underlying = cast(tuple[str, str], words)
+        currency, underlying, note = cast(tuple[str, str, str], words)
         return _of_market(
             symbol,
-            lambda: Contract(symbol, tiers, kind, worth, currency, underlying, note="Brackets of your own."),
+            lambda: Contract(symbol, tiers, kind, worth, currency, underlying, note),
         )
 
     def _tiers(self) -> Tiers:
@@ -572,7 +574,8 @@ def _row(contract: Contract) -> dict[str, object]:
     if tiers.growth is not None:
         table["growth"] = asdict(tiers.growth)
     more = {"kind": contract.kind, "multiplier": contract.multiplier, "currency": contract.currency}
-    return {"symbol": contract.symbol, **table, **more, "underlying": contract.underlying}
+    note = {} if contract.note in ("", OF_YOUR_OWN) else {"note": contract.note}
+    return {"symbol": contract.symbol, **table, **more, "underlying": contract.underlying, **note}
 
 
 def _settled(symbol: str, kind: str | None) -> tuple[str, str]:

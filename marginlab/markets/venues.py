@@ -56,6 +56,15 @@ ASKED = {
 }
 # A fee of all symbols that are not named.
 EVERY = "*"
+# An exchange that is not among the venues: nothing is known of it, and the plainest is assumed.
+UNLISTED = "other"
+_PLAINEST: dict[str, Any] = {
+    "name": UNLISTED,
+    "title": "an exchange that is not listed here (plainest convention assumed*)",
+    "convention": [{"value": {}, "source": [], "date": "", "confidence": "C", "note": "Assumed."}],
+    "rules": [{"value": {"switching": "open"}, "source": [], "date": "", "confidence": "C", "note": "Assumed."}],
+    "states": {},
+}
 
 Value = TypeVar("Value")
 
@@ -185,7 +194,7 @@ class Venue:
         >>> [(said.value.maintenance_at, said.since) for said in venue("bybit").conventions]
         [('liquidation', '2025-09-02'), ('entry', '2024'), ('entry', '')]
         """
-        return tuple(map(_convention, _rows()[self.name]["convention"]))
+        return tuple(map(_convention, _row(self.name)["convention"]))
 
     def liquidation_fee(self, symbol: str) -> float | None:
         """Return the fee on what is closed by force in a symbol.
@@ -377,7 +386,7 @@ def venue(name: str, *, date: str | None = None) -> Venue:
     Parameters
     ----------
     name
-        One of `venue_names`.
+        One of `venue_names`; ``"other"`` for an exchange that is not among them, of which the plainest is assumed.
     date
         A day (``"2025-09-01"``), a month, which means its last day, or a year, likewise; ``None`` for today. Where
         nothing as old is known of its convention or rules, they are the oldest that are, and their note says so.
@@ -399,7 +408,12 @@ def venue(name: str, *, date: str | None = None) -> Venue:
     >>> venue("bybit", date="2025-08").convention.value.maintenance_at, venue("bybit").convention.value.maintenance_at
     ('entry', 'liquidation')
     """
-    return _venue(_checks.one_of("name", name, _rows()), None if date is None else last_day(date), date)
+    return _venue(venue_key("name", name), None if date is None else last_day(date), date)
+
+
+def venue_key(argument: str, name: object) -> str:
+    """Return a name that `venue` takes, or refuse it as the argument it was given for."""
+    return UNLISTED if name == UNLISTED else _checks.one_of(argument, name, _rows())
 
 
 def venue_names() -> tuple[str, ...]:
@@ -476,9 +490,13 @@ def _rows() -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in _data()["venues"]}
 
 
+def _row(name: str) -> dict[str, Any]:
+    return _PLAINEST if name == UNLISTED else _rows()[name]
+
+
 @cache
 def _venue(name: str, last: str | None, asked: str | None) -> Venue:
-    row = _rows()[name]
+    row = _row(name)
     fees = _sourced(row.get("fees"))
     how = _sourced(_at(row["rules"], last, asked))
     taker = {} if fees is None else {"trading_fee": fees.value["taker"]}

@@ -1,28 +1,39 @@
-"""Accounts as JSON and as CSV, there and back without loss.
+"""Accounts as JSON and as CSV, there and back without loss, in files that say their version.
 
 An account has these fields. Those in brackets may be left out, empty or ``null``; what stands for them then is
-said in :meth:`marginlab.portfolio.Portfolio.of_rows`.
+said in :meth:`marginlab.portfolio.Portfolio.of_rows`. Files of all older versions are read.
 
 ========================== =====================================================================================
+[``version``]              of the file: 2, or 1, which had no fields below from ``held`` on
 ``venue``, ``wallet``      key of the venue; cash beside the margins of isolated positions
-[``date``]                 of the bracket tables
+[``date``]                 of the bracket tables, and of how the venue counts
 [``title``], [``note``]    words
-[``brackets``]             of one's own, as :meth:`marginlab.Brackets.read` takes them; in CSV as JSON
+[``brackets``]             of one's own, as :meth:`marginlab.Brackets.read` takes them
 ``positions``              one or more, each with what follows
 ``symbol``, ``side``       contract; ``long`` or ``short``
 ``size`` or ``notional``   above 0: in the venue's unit, or what that is worth at entry
 ``entry``, [``mark``]      prices; both sides of a market have one mark
-[``mode``], [``margin``]   ``cross`` or ``isolated``; what is set aside in isolated mode
+[``mode``], [``margin``]   ``cross`` or ``isolated``; what is set aside in isolated mode, without profit
 [``leverage``]             the setting
 [``rate``]                 maintenance rate of a contract that nobody knows; written as ``brackets``
 [``collateral``]           of the account: other assets behind it, by their names; in CSV as JSON. Of each an amount,
                            or ``amount``, [``ratio``], [``price``], [``quoted_in``]; without a ratio it counts for
                            nothing
+[``held``]                 of the account: ``true`` if the positions were there already when it was written, so that
+                           nothing is refused for what could not be opened today
+[``orders``]               of the account: open orders, each with ``symbol``, ``side`` (``buy`` or ``sell``), ``size``,
+                           ``price``, [``mode``], [``leverage``], [``reduce_only``]
+[``remarks``]              of the account: how it was read, where an exchange did not say it plainly
+[``told_liquidation``]     of a position: the liquidation price that the venue itself says,
+[``told_maintenance``]     its maintenance margin,
+[``told_ratio``]           its requirement to its equity,
+[``told_leverage``]        and its leverage
 ========================== =====================================================================================
 
 In JSON it is one object::
 
-    {"venue": "binance",
+    {"version": 2,
+     "venue": "binance",
      "wallet": 12000,
      "positions": [{"symbol": "BTCUSDT",
                     "side": "long",
@@ -30,11 +41,11 @@ In JSON it is one object::
                     "entry": 77084.5}]}
 
 In CSV it is one table with a row a position; the fields of the account stand in the first row, and are empty or the
-same in the others::
+same in the others. What is no number or word is JSON there::
 
-    venue,wallet,symbol,side,size,entry
-    binance,12000,BTCUSDT,long,0.4,77084.5
-    ,,ETHUSDT,short,9,2421.4
+    version,venue,wallet,symbol,side,size,entry
+    2,binance,12000,BTCUSDT,long,0.4,77084.5
+    ,,,ETHUSDT,short,9,2421.4
 """
 
 from __future__ import annotations
@@ -52,16 +63,16 @@ from .._pasted import LONGEST
 from ..formatting import as_csv, of_cell
 from .assets import asset_rows
 from .portfolio import MOST_POSITIONS, Portfolio
-from .reading import FIELDS, RATE, EntryError, Problem, json_of, refused
+from .reading import FIELDS, RATE, TOLD, EntryError, Problem, json_of, refused
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)
 ACCOUNT = ("venue", "date", "wallet", "title", "note")
-# Written where there are any, and taken by both.
-BRACKETS = "brackets"
 # More columns than there are fields: each of them is told that it is none.
 MOST_COLUMNS = 100
-COLLATERAL = "collateral"
-CSV_COLUMNS = (*ACCOUNT, *(name for name in FIELDS if name != "notional"))
+# Written where there is anything to say: in CSV as JSON.
+MORE = ("brackets", "held", "orders", "collateral", "remarks")
+CSV_COLUMNS = ("version", *ACCOUNT, *(name for name in FIELDS if name != "notional"))
 
 
 def to_json(portfolio: Portfolio) -> str:
@@ -84,12 +95,8 @@ def to_json(portfolio: Portfolio) -> str:
     True
     """
     _checks.instance("portfolio", portfolio, Portfolio)
-    account = {name: getattr(portfolio, name) for name in ACCOUNT}
-    if portfolio.brackets is not None:
-        account[BRACKETS] = portfolio.brackets.rows()
-    if portfolio.collateral:
-        account[COLLATERAL] = asset_rows(portfolio.collateral)
-    return json.dumps({"version": VERSION, **account, "positions": portfolio.rows()}, ensure_ascii=False, indent=1)
+    account = {"version": VERSION, **{name: getattr(portfolio, name) for name in ACCOUNT}, **_more(portfolio)}
+    return json.dumps({**account, "positions": portfolio.rows()}, ensure_ascii=False, indent=1)
 
 
 def from_json(text: str) -> Portfolio:
@@ -119,12 +126,11 @@ def from_json(text: str) -> Portfolio:
         raise refused("file", f"must be JSON: {wrong}") from None
     if not isinstance(found, dict):
         raise refused("file", f"must be one object with the fields {_listed(('version', *ACCOUNT, 'positions'))}")
-    known = ("version", *ACCOUNT, BRACKETS, COLLATERAL)
+    known = ("version", *ACCOUNT, *MORE)
     unknown = [name for name in found if name not in (*known, "positions")]
     if unknown:
         raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
-    if found.get("version", VERSION) != VERSION:
-        raise refused("version", f"must be {VERSION}, not {shown(found['version'])}")
+    _check_version(found.get("version"))
     if not isinstance(found.get("positions"), list):
         raise refused("positions", f"must be a list, not {shown(found.get('positions'))}")
     return _entered(found["positions"], found)
@@ -147,18 +153,13 @@ def to_csv(portfolio: Portfolio) -> str:
     --------
     >>> from marginlab.portfolio import preset
     >>> print(to_csv(preset("funding-carry")).splitlines()[0])
-    venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin
+    version,venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin
     """
     _checks.instance("portfolio", portfolio, Portfolio)
-    account = {name: getattr(portfolio, name) for name in ACCOUNT}
-    columns = CSV_COLUMNS
-    if portfolio.brackets is not None:
-        columns = (*CSV_COLUMNS, BRACKETS)
-        account[BRACKETS] = json.dumps(portfolio.brackets.rows(), ensure_ascii=False)
-    if portfolio.collateral:
-        columns = (*columns, COLLATERAL)
-        account[COLLATERAL] = json.dumps(asset_rows(portfolio.collateral), ensure_ascii=False)
+    more = {name: json.dumps(value, ensure_ascii=False) for name, value in _more(portfolio).items()}
+    account = {"version": VERSION, **{name: getattr(portfolio, name) for name in ACCOUNT}, **more}
     rows = [{**(account if i == 0 else {}), **row} for i, row in enumerate(portfolio.rows())]
+    columns = (*CSV_COLUMNS, *(name for name in TOLD if any(name in row for row in rows)), *more)
     return as_csv(columns, ([row.get(name) for name in columns] for row in rows))
 
 
@@ -192,7 +193,7 @@ def from_csv(text: str) -> Portfolio:
     if len(head) > MOST_COLUMNS:
         raise refused("file", f"must have at most {MOST_COLUMNS} columns, not {len(head):,}")
     head = [name.strip() for name in head]
-    known = (*CSV_COLUMNS, "notional", RATE, BRACKETS, COLLATERAL)
+    known = (*CSV_COLUMNS, "notional", RATE, *TOLD, *MORE)
     told = f"is no column: they are {_listed(known)}"
     problems = [Problem(None, name, told) for name in head if name not in known]
     problems += [Problem(None, name, "must be one column, not several") for name in known if head.count(name) > 1]
@@ -204,8 +205,8 @@ def from_csv(text: str) -> Portfolio:
     if problems:
         raise EntryError(problems)
     rows = [{name: of_cell(cell) for name, cell in zip(head, line, strict=True)} for line in lines]
-    of_account = (*ACCOUNT, BRACKETS, COLLATERAL)
-    account = {name: rows[0].get(name) for name in of_account} if rows else {}
+    of_account = ("version", *ACCOUNT, *MORE)
+    account: dict[str, object] = {name: rows[0].get(name) for name in of_account} if rows else {}
     differing = [
         Problem(i, name, f"must be empty or as in the first row ({shown(account[name])}), not {shown(row[name])}")
         for i, row in enumerate(rows)
@@ -214,8 +215,28 @@ def from_csv(text: str) -> Portfolio:
     ]
     if differing:
         raise EntryError(differing)
-    said = {**account, COLLATERAL: _cell(COLLATERAL, account.get(COLLATERAL))}
-    return _entered([{name: row[name] for name in (*FIELDS, RATE) if name in row} for row in rows], said)
+    version = account.get("version")
+    _check_version({str(one): one for one in VERSIONS}.get(str(version), version or None))
+    for name in ("held", "orders", "collateral", "remarks"):
+        account[name] = _cell(name, cast("str | None", account.get(name)))
+    return _entered([{name: row[name] for name in (*FIELDS, RATE, *TOLD) if name in row} for row in rows], account)
+
+
+def _more(portfolio: Portfolio) -> dict[str, object]:
+    """Return the fields of an account that have something to say, beside those that all have."""
+    said = {
+        "brackets": [] if portfolio.brackets is None else portfolio.brackets.rows(),
+        "held": portfolio.held,
+        "orders": portfolio.order_rows(),
+        "collateral": asset_rows(portfolio.collateral),
+        "remarks": list(portfolio.remarks),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _check_version(version: object) -> None:
+    if version is not None and (isinstance(version, bool) or version not in VERSIONS):
+        raise refused("version", f"must be {' or '.join(map(str, VERSIONS))}, not {shown(version)}")
 
 
 def _cell(field: str, text: str | None) -> object:
@@ -241,9 +262,24 @@ def _entered(rows: Sequence[Mapping[str, object]], account: Mapping[str, object]
         date=date,
         title=title,
         note=note,
-        brackets=account.get(BRACKETS),
-        collateral=account.get(COLLATERAL),
+        brackets=account.get("brackets"),
+        collateral=account.get("collateral"),
+        held=_held(account.get("held")),
+        orders=cast("Sequence[Mapping[str, object]]", _list("orders", account.get("orders"))),
+        remarks=[_text("remarks", one) for one in _list("remarks", account.get("remarks"))],
     )
+
+
+def _held(value: object) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise refused("held", f"must be true or false, not {shown(value)}")
+    return bool(value)
+
+
+def _list(field: str, value: object) -> Sequence[object]:
+    if value is not None and not isinstance(value, list):
+        raise refused(field, f"must be a list, not {shown(value)}")
+    return value or ()
 
 
 def _text(field: str, value: object) -> str:

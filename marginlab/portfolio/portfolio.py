@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from .. import _checks
 from .._checks import ArgumentError
+from ..formatting import position_names
 from ..margin.account import Account, Position
 from ..margin.contracts import Contract, check_alike
+from ..margin.open_orders import Order
 from ..margin.opening import MARGIN_OR_LEVERAGE
 from ..margin.tiers import Tiers
 from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
-from ..markets.venues import venue_names
+from ..markets.venues import venue_key
 from .assets import Asset, asked_assets, collateral_of
-from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem, as_text
+from .reading import FIELDS, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_text
 
-MOST_POSITIONS = 8
+# In a file and in a program; a form holds fewer.
+MOST_POSITIONS = 500
+# What a contract says whose brackets nobody knows: tables mark it with a star.
+OWN_RATE = "one rate for every size, which the position itself tells: brackets are not known"
 # What a pool is counted in where all its contracts settle in assets beside the wallet.
 DOLLARS = "USD"
+# Of an open order, as files call them.
+ORDER_FIELDS = ("symbol", "side", "size", "price", "mode", "leverage", "reduce_only")
+
+
+class Told(NamedTuple):
+    """What the venue itself says of a position; ``None`` where it says nothing.
+
+    Attributes
+    ----------
+    liquidation_price, maintenance_margin, margin_ratio
+        Of the position, the last as requirement to equity.
+    leverage
+        The setting.
+    """
+
+    liquidation_price: float | None = None
+    maintenance_margin: float | None = None
+    margin_ratio: float | None = None
+    leverage: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +58,8 @@ class Portfolio:
     Parameters
     ----------
     venue
-        Key of the venue, one of :func:`~marginlab.venue_names`: its brackets, its convention and its rules.
+        Key of the venue, one of :func:`~marginlab.venue_names`: its brackets, its convention and its rules. ``"other"``
+        for an exchange that is not among them.
     wallet
         Cash beside the margins of isolated positions, in the account's currency.
     positions
@@ -48,8 +73,14 @@ class Portfolio:
         What it is, in words.
     brackets
         Brackets of one's own, which stand for the venue's where they have the symbol; ``None`` for none.
+    orders
+        Open orders, which tie up margin.
     collateral
         Other assets behind the cross positions. One whose ratio is not known counts for nothing.
+    told
+        What the venue itself says, one a position; empty where it says nothing.
+    remarks
+        How it was read, where that was not said plainly: what was assumed, worked out or passed over.
 
     Examples
     --------
@@ -69,20 +100,31 @@ class Portfolio:
     title: str = ""
     note: str = ""
     brackets: Brackets | None = field(default=None, repr=False)
-    collateral: tuple[Asset, ...] = ()
+    orders: tuple[Order, ...] = field(default=(), repr=False)
+    collateral: tuple[Asset, ...] = field(default=(), repr=False)
+    told: tuple[Told, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         _checks.keep(self)
-        _checks.one_of("venue", self.venue, venue_names())
+        venue_key("venue", self.venue)
         _checks.single("wallet", self.wallet)
         marks = _checks.positive("marks", self.marks)
-        object.__setattr__(self, "positions", _checks.instances("positions", self.positions, Position))
         object.__setattr__(self, "marks", tuple(np.atleast_1d(marks).tolist()))
-        object.__setattr__(self, "collateral", _checks.instances("collateral", self.collateral, Asset))
+        for name, kind in (
+            ("positions", Position),
+            ("orders", Order),
+            ("collateral", Asset),
+            ("told", Told),
+            ("remarks", str),
+        ):
+            object.__setattr__(self, name, _checks.instances(name, getattr(self, name), kind))
         if not 1 <= len(self.positions) <= MOST_POSITIONS:
             raise ArgumentError("positions", f"must be 1 to {MOST_POSITIONS}, not {len(self.positions)}")
         if len(self.marks) != len(self.positions):
             raise ArgumentError("marks", f"must be one a position ({len(self.positions)}), not {len(self.marks)}")
+        if self.told and len(self.told) != len(self.positions):
+            raise ArgumentError("told", f"must be one a position ({len(self.positions)}), not {len(self.told)}")
         for name in ("title", "note"):
             _checks.words(name, getattr(self, name))
         if self.brackets is not None:
@@ -93,12 +135,18 @@ class Portfolio:
                 raise ArgumentError(
                     "positions", f"must be in contracts of {self.venue}, which {symbol} as given is not"
                 )
+        # What is no order, and orders in contracts that settle otherwise, are refused here.
         self.account.as_marks(self.marks)
 
     @property
     def account(self) -> Account:
         """The account as the venue counts it, or counted it at the date."""
-        return _account(self.venue, self.date, self.wallet, self.positions, self.collateral)
+        return _account(self.venue, self.date, self.wallet, self.positions, self.orders, self.collateral)
+
+    @property
+    def held(self) -> bool:
+        """Whether the positions are there already, so that nothing is refused for what could not be opened today."""
+        return all(position.held for position in self.positions)
 
     @property
     def currency(self) -> str:
@@ -111,8 +159,9 @@ class Portfolio:
         Returns
         -------
         list of dict
-            One a position, with the keys of ``FIELDS`` but for the notional.
+            One a position, with the keys of ``FIELDS`` but for the notional, and with those of ``TOLD`` that are told.
         """
+        said = self.told or (Told(),) * len(self.positions)
         return [
             {
                 "symbol": one.contract.symbol,
@@ -123,8 +172,30 @@ class Portfolio:
                 "mode": one.mode,
                 "leverage": None if one.leverage is None else float(one.leverage),
                 "margin": None if one.margin is None else float(one.margin),
+                **{key: value for key, value in zip(TOLD, told, strict=True) if value is not None},
             }
-            for one, mark in zip(self.positions, self.marks, strict=True)
+            for one, mark, told in zip(self.positions, self.marks, said, strict=True)
+        ]
+
+    def order_rows(self) -> list[dict[str, str | float | bool | None]]:
+        """Return the open orders as they would be entered.
+
+        Returns
+        -------
+        list of dict
+            One an order, with the keys of ``ORDER_FIELDS``.
+        """
+        return [
+            {
+                "symbol": one.contract.symbol,
+                "side": "sell" if one.size < 0 else "buy",
+                "size": abs(float(one.size)),
+                "price": float(one.price),
+                "mode": one.mode,
+                "leverage": None if one.leverage is None else float(one.leverage),
+                "reduce_only": one.reduce_only,
+            }
+            for one in self.orders
         ]
 
     @classmethod
@@ -138,15 +209,18 @@ class Portfolio:
         title: str = "",
         note: str = "",
         brackets: object = None,
+        held: bool = False,
+        orders: Sequence[Order | Mapping[str, object]] = (),
         collateral: object = None,
+        remarks: Sequence[str] = (),
     ) -> Portfolio:
         """Return what a form or a file holds, or refuse all of it.
 
         Parameters
         ----------
         rows
-            One mapping a position, with keys out of ``FIELDS``; numbers as numbers or as text, ``None`` or ``""``
-            where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
+            One mapping a position, with keys out of ``FIELDS`` and ``TOLD``; numbers as numbers or as text, ``None`` or
+            ``""`` where nothing was entered. Needed are ``symbol``, ``side`` (``"long"`` or ``"short"``), ``entry`` and
             one of ``size`` and ``notional`` (at the entry), both above 0. The ``mark`` may be left out where
             another row in the symbol tells it, or where it is the entry; all rows in a symbol must agree. The
             ``mode`` is ``"cross"`` if left out, the ``leverage`` the limit of the bracket, and an isolated position's
@@ -156,10 +230,16 @@ class Portfolio:
             Of the account.
         brackets
             Brackets of one's own: :class:`~marginlab.Brackets`, or what its `read` takes; ``None`` for none.
+        held
+            Whether the positions are there already: then nothing is refused for what could not be opened today.
+        orders
+            Open orders, or one mapping an order with keys out of ``ORDER_FIELDS``.
         collateral
             Other assets: a mapping from their names to amounts, or to mappings with ``amount`` and, where they are
             known, ``ratio`` (a number, or ``floors`` and ``ratios`` as `CollateralRatio` has them), ``price`` and
             ``quoted_in``; or a sequence of `Asset`. An amount alone counts for nothing.
+        remarks
+            How it was read.
 
         Returns
         -------
@@ -173,47 +253,56 @@ class Portfolio:
         """
         problems: list[Problem] = []
         ask = Asked(None, {"venue": venue, "wallet": wallet, "date": date}, problems)
-        held_at = ask.word("venue", venue_names())
+        held_at = ask.tried("venue", lambda: venue_key("venue", ask.given("venue")))
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
         if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
             ask.refuse("positions", f"must be a list of positions, not {_checks.shown(rows)}")
         elif not 1 <= len(rows) <= MOST_POSITIONS:
             ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
-        for name, told in (("title", title), ("note", note)):
-            ask.tried(name, partial(_checks.words, name, told))
+        for name, words in (("title", title), ("note", note)):
+            ask.tried(name, partial(_checks.words, name, words))
         own = own_brackets(ask, brackets, held_at)
         if any(problem.field == "positions" for problem in problems):
             raise EntryError(problems)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
-        if held_at is not None:
-            own = _with_rates(asked, own, held_at)
-        entries = [_entered(one, held_at, dated, own) for one in asked]
-        marks = _marks(asked, entries)
-        held = tuple(position for position in entries if position is not None)
+        own = own if held_at is None else _with_rates(asked, own, held_at)
+        entries = [_entered(one, held_at, dated, own, held) for one in asked]
+        marks, told = _marks(asked, entries), [_told(one) for one in asked]
+        kept = tuple(position for position in entries if position is not None)
+        asked_for = (_order(i, one, held_at, dated, own, problems) for i, one in enumerate(orders))
+        waiting = tuple(one for one in asked_for if one is not None)
         behind = asked_assets(collateral, problems)
         if not problems and collateral_of(behind):
-            ask.tried("collateral", lambda: _account(venue, dated, cash or 0.0, held, behind))
+            ask.tried("collateral", lambda: _account(venue, dated, cash or 0.0, kept, waiting, behind))
         elif not problems:
-            ask.tried("contracts", lambda: check_alike([position.contract for position in held]))
+            ask.tried(
+                "contracts", lambda: check_alike([*(one.contract for one in kept), *(one.contract for one in waiting)])
+            )
         if problems or cash is None:
             raise EntryError(problems)
-        made = ask.tried(
-            "positions", lambda: cls(venue, cash, tuple(held), tuple(marks), dated, title, note, own, behind)
-        )
+        said = tuple(told) if any(one != Told() for one in told) else ()
+        more = waiting, behind, said, tuple(remarks)
+        made = ask.tried("positions", lambda: cls(venue, cash, kept, tuple(marks), dated, title, note, own, *more))
         if made is None:
             raise EntryError(problems)
         return made
 
 
 def _account(
-    venue: str, date: str | None, wallet: float, positions: Sequence[Position], collateral: Sequence[Asset]
+    venue: str,
+    date: str | None,
+    wallet: float,
+    positions: Sequence[Position],
+    orders: Sequence[Order],
+    collateral: Sequence[Asset],
 ) -> Account:
     """Return the account as the venue counts it, or counted it at the date."""
     return Account.of(
         positions,
         wallet=wallet,
         convention=venue_of(venue, date=date).convention.value,
+        orders=orders,
         collateral=collateral_of(collateral),
         currency=_currency(positions, collateral),
     )
@@ -225,6 +314,52 @@ def _currency(positions: Sequence[Position], collateral: Sequence[Asset]) -> str
     return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS)
 
 
+class OrderAsked(Asked):
+    """An order, asked as positions are; a refusal names it by its number."""
+
+    def refuse(self, field: str, reason: str) -> None:
+        """Note what is wrong."""
+        self.problems.append(Problem(None, f"orders, {cast(int, self.row) + 1}: {field}", reason))
+
+
+def _order(
+    i: int,
+    given: Order | Mapping[str, object],
+    venue: str | None,
+    date: str | None,
+    own: Brackets | None,
+    problems: list[Problem],
+) -> Order | None:
+    """Return an open order, None for one that is, noted, no order."""
+    if isinstance(given, Order):
+        return given
+    ask, before = OrderAsked(i, given, problems), len(problems)
+    if not isinstance(given, Mapping):
+        ask.refuse("order", f"must have named fields, not {_checks.shown(given)}")
+        return None
+    for name in given:
+        if name not in ORDER_FIELDS:
+            ask.refuse(str(name), f"is no field: they are {', '.join(ORDER_FIELDS)}")
+    symbol, side = cast(str, ask.given("symbol")), ask.word("side", ("buy", "sell"))
+    contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
+    size, price = (ask.number(name, _checks.positive) for name in ("size", "price"))
+    mode, leverage = ask.mode("mode", "cross"), ask.number("leverage", _checks.positive, needed=False)
+    if contract is None or size is None or price is None or len(problems) > before:
+        return None
+    signed, reduce_only = size if side == "buy" else -size, ask.given("reduce_only") or False
+    return ask.tried("order", lambda: Order(contract, signed, price, str(mode), leverage, cast(bool, reduce_only)))
+
+
+def marked_names(contracts: Sequence[Contract], sizes: Sequence[float]) -> list[str]:
+    """Return what positions are called, all different; a star marks those of which brackets are not known."""
+    return position_names([one.symbol + "*" * (one.note == OWN_RATE) for one in contracts], sizes)
+
+
+def what_a_star_means(contracts: Iterable[Contract]) -> str:
+    """Return what a caption adds where the names of some positions have a star; nothing where none has."""
+    return f" (* {OWN_RATE})" if any(one.note == OWN_RATE for one in contracts) else ""
+
+
 def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | None) -> Contract:
     """Return the contract of a symbol by brackets of one's own, or else by the venue's."""
     if brackets is not None and symbol in brackets.symbols:
@@ -232,7 +367,9 @@ def contract_of(venue: str, symbol: str, date: str | None, brackets: Brackets | 
     return venue_of(venue).contract(symbol, date=date)
 
 
-def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | None:
+def own_brackets(
+    ask: Asked, brackets: object, venue: str | None, multiplier: Mapping[str, float] | None = None
+) -> Brackets | None:
     """Return brackets of one's own, in whatever way they were given, None for none or, noted, for bad ones."""
     if brackets is None or (isinstance(brackets, str) and not brackets):
         return None
@@ -242,7 +379,7 @@ def own_brackets(ask: Asked, brackets: object, venue: str | None) -> Brackets | 
         ask.refuse("brackets", f"must be JSON, or a symbol and a rate a line, not {_checks.shown(brackets):.60}")
         return None
     try:
-        found = Brackets.read(brackets, venue=venue or "")
+        found = Brackets.read(brackets, venue=venue or "", multiplier=multiplier)
     except ArgumentError as refusal:
         ask.refuse("brackets", f"are refused: {refusal}")
         return None
@@ -286,15 +423,22 @@ def _marks(asked: Sequence[Asked], entries: Sequence[Position | None]) -> list[f
     return [known[symbol] for _, symbol, _ in rows]
 
 
-def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None) -> Position | None:
+def _told(ask: Asked) -> Told:
+    """Return what the venue says of a position; what is no number is noted."""
+    if not isinstance(ask.values, Mapping):
+        return Told()
+    return Told(*(ask.number(name, _checks.numbers, needed=False) for name in TOLD))
+
+
+def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | None, held: bool) -> Position | None:
     """Return a position, or None with what is wrong noted."""
     before = len(ask.problems)
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {_checks.shown(ask.values)}")
         return None
     for name in ask.values:
-        if name not in (*FIELDS, RATE):
-            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
+        if name not in (*FIELDS, RATE, *TOLD):
+            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE, *TOLD))}")
     symbol = cast(str, ask.given("symbol"))
     contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
     side, mode = ask.word("side", SIDES), ask.mode("mode", "cross")
@@ -311,7 +455,7 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
             ask.refuse("margin", MARGIN_OR_LEVERAGE)
             return None
     signed = size if side == "long" else -size
-    return ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin))
+    return ask.tried("size", lambda: Position(contract, signed, entry, mode, leverage, margin, held))
 
 
 def _size(ask: Asked, contract: Contract | None, entry: float | None) -> float | None:

@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 FIELDS = ("symbol", "side", "size", "notional", "entry", "mark", "mode", "leverage", "margin")
 # Of a position in a contract that nobody knows: its maintenance rate.
 RATE = "rate"
+# Of a position, what the venue itself says of it.
+TOLD = ("told_liquidation", "told_maintenance", "told_ratio", "told_leverage")
 SIDES = ("long", "short")
 # So many things that are wrong are told; whoever has more of them begins with these.
 MOST_TOLD = 20
@@ -104,7 +106,7 @@ class Asked:
         Where to note what is wrong.
     """
 
-    fields: tuple[str, ...] = (*FIELDS, RATE, "date")
+    fields: tuple[str, ...] = (*FIELDS, RATE, *TOLD, "date")
 
     def __init__(self, row: int | None, given: Mapping[str, object], problems: list[Problem]) -> None:
         self.row, self.values, self.problems = row, given, problems

@@ -9,7 +9,7 @@ import pytest
 
 from marginlab import Account, Collateral, Contract, Position, Tiers, event_names, venue
 from marginlab.comparison import compare, replay, results_csv, stress_map
-from marginlab.portfolio import preset, preset_names
+from marginlab.portfolio import from_ccxt, preset, preset_names, reconcile
 
 BTC = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50), currency="USDT")
 ONE = Account.of([Position(BTC, 1, 10_000, leverage=5)], wallet=3_000)
@@ -154,3 +154,34 @@ def test_of_collateral_nothing_is_said_where_there_is_none():
     found = compare(ONE, [10_000], venue="binance")
     assert (found.columns[0].collateral_worth, found.columns[0].collateral_counted) == (0, 0)
     assert "collateral" not in str(found) + results_csv(found)
+
+
+# --- what the venue says, and what is not known -----------------------------------------------------------------
+
+HELD = {"symbol": "NEW/USDT:USDT", "side": "long", "contracts": 5, "entryPrice": 100, "markPrice": 110, "leverage": 10}
+HELD |= {"marginMode": "cross", "maintenanceMarginPercentage": 0.02, "liquidationPrice": 90.0}
+
+
+def test_what_the_venue_says_stands_beside_what_we_say_in_text_and_in_results():
+    one = from_ccxt([HELD], venue="bitfinex", wallet=100)
+    told = reconcile(one)
+    found = compare(one.account, one.marks, venue=one.venue, reconciled=told)
+    assert str(told) in str(found)
+    rows = [row for row in csv.reader(results_csv(found).splitlines()) if row[0] == "reconciliation"]
+    assert [row[1] for row in rows] == ["venue", "as entered", "likely reason"] * 2
+    assert rows[0][2:] == ["1 NEW/USDT:USDT*", "liquidation price", "90.0"]
+    assert "reconciliation" not in results_csv(compare(one.account, one.marks, venue=one.venue))
+    with pytest.raises(ValueError, match="reconciled must be of the class Reconciliation"):
+        compare(one.account, one.marks, venue=one.venue, reconciled=str(told))
+
+
+def test_what_is_assumed_is_marked_in_every_table():
+    one = from_ccxt([HELD], venue="bitfinex", wallet=100)
+    found = compare(one.account, one.marks, venue=one.venue)
+    text = str(found)
+    assert "plainest convention assumed*" in text
+    assert "(* one rate for every size, which the position itself tells: brackets are not known)" in text
+    assert all("NEW/USDT:USDT*" in row for row in [found.names, *(row[:2] for row in found.position_table.rows)])
+    assert "(* one rate for every size" in found.position_table.caption
+    assert "(* one rate for every size" in reconcile(one).table.caption
+    assert "*" not in str(of("one-20x-bet"))

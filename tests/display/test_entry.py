@@ -104,14 +104,38 @@ def test_a_position_is_added_empty_and_can_be_removed(entry):
     assert entry.portfolio == PAIR
 
 
-def test_an_account_has_one_to_eight_positions(entry):
+def test_a_form_has_room_for_twenty_positions(entry):
     while not entry.add.disabled:
         entry.add.click()
-    assert len(entry.rows) == 8
-    for _ in range(8):
+    assert len(entry.rows) == 20
+    for _ in range(20):
         entry.rows[0].widget.children[0].children[-1].click()
     assert entry.portfolio is None
-    assert "positions must be 1 to 8, not 0" in entry.rest.value
+    assert "positions must be 1 to 500, not 0" in entry.rest.value
+
+
+TOLD = {**dict.fromkeys(("told_liquidation", "told_maintenance"), 100.0), "symbol": "BTCUSDT", "side": "long"} | {
+    "size": 0.5,
+    "entry": 60_000.0,
+    "leverage": 500,
+}
+HELD = Portfolio.of_rows([TOLD], venue="binance", wallet=5_000, held=True, remarks=["as it was read"])
+
+
+def test_what_an_exchange_said_stays_until_the_position_is_another(entry):
+    entry.show(HELD)
+    assert entry.portfolio == HELD
+    put(entry, 0, "mark", "61000")
+    assert entry.portfolio.told == HELD.told
+    put(entry, 0, "size", "0.4")
+    assert (entry.portfolio.told, entry.portfolio.held) == ((), True)
+
+
+def test_at_another_venue_nothing_that_was_said_holds(entry):
+    entry.show(HELD)
+    entry.fields["venue"].input.value = "okx"
+    put(entry, 0, "leverage", "10")
+    assert (entry.portfolio.told, entry.portfolio.held, entry.portfolio.remarks) == ((), False, ())
 
 
 @pytest.mark.parametrize("name", venue_names())

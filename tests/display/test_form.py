@@ -63,7 +63,7 @@ def test_what_cannot_be_is_said_and_the_last_account_that_could_stays(desk):
 
 
 def test_only_the_panel_in_sight_is_drawn(desk):
-    assert [bool(panel.lives) for name, panel in desk.panels.items() if name != "Chance"] == [True, False, False, False]
+    assert [bool(panel.lives) for name, panel in desk.panels.items() if name != "Chance"] == [True, *[False] * 4]
     desk.tabs.selected_index = 2
     assert desk.panels["Crashes"].lives
 
@@ -103,9 +103,31 @@ def test_an_account_is_pasted_as_it_was_saved(desk, way, write):
 
 
 def test_positions_of_an_exchange_are_pasted_beside_the_wallet_of_the_form(desk):
-    assert pasted(desk, PASTED, json.dumps([POSITION]), "cross") == "Taken over."
+    said = pasted(desk, PASTED, json.dumps([POSITION]), "cross")
+    assert said.startswith("Taken over.")
+    assert "marginMode is not told: cross, as margin_mode says (position 1)." in said
     held = desk.entry.portfolio
     assert (held.venue, held.wallet, held.positions[0].size, held.marks) == ("binance", 9_000, 0.3, (71_000,))
+
+
+def test_what_the_venue_says_stands_beside_what_we_say(desk):
+    told = POSITION | {"marginMode": "cross", "liquidationPrice": 60_000.0, "maintenanceMargin": 85.2}
+    desk.pasted["balance"].value = json.dumps({"total": {"USDT": 3_300.0}})
+    assert pasted(desk, PASTED, json.dumps([told])) == "Taken over."
+    # The total at Binance has the profit of 300 in it: (70,000 - 10,000) / 0.996.
+    assert desk.entry.portfolio.wallet == 3_000
+    desk.tabs.selected_index = list(desk.panels).index("Venue says")
+    words = desk.panels["Venue says"].lives[0].words.value
+    assert "2 of 3 figures that the venue tells agree" in unescape(words)
+    # Another figure that the venue tells is no longer compared once the position is another.
+    desk.entry.rows[0].fields["size"].input.value = "0.2"
+    assert "says nothing of these positions" in desk.panels["Venue says"].lives[0].words.value
+
+
+def test_more_than_the_form_has_room_for_are_refused(desk):
+    many = [POSITION | {"marginMode": "cross"}] * 21
+    said = pasted(desk, PASTED, json.dumps(many))
+    assert "positions must be 1 to 20 in the form, not 21; the library and the command line take more" in said
 
 
 def test_both_sides_of_a_market_are_pasted_and_told_apart(desk):

@@ -16,7 +16,7 @@ from marginlab.display import screens
 from marginlab.display.form import AccountForm
 from marginlab.display.page import rows_of, state_of
 from marginlab.formatting import MINUS, Link, as_amount, as_move
-from marginlab.portfolio import Portfolio, preset, preset_names
+from marginlab.portfolio import Portfolio, from_ccxt, preset, preset_names, reconcile
 
 from ..chapters import explorers_of, module_of
 from ..threads import in_a_script
@@ -275,3 +275,26 @@ def test_a_move_or_an_event_that_is_not_there_is_refused():
         screens.shocked(found, 0.05, SHOCK_GRID[0])
     with pytest.raises(ValueError, match=r"^event must be one of 'covid-2020'"):
         screens.crashed(found, "covid-2021")
+
+
+# --- what the venue says --------------------------------------------------------------------------------------------
+
+HELD = {"symbol": "BTC/USDT:USDT", "side": "long", "contracts": 0.2, "entryPrice": 60_000.0, "markPrice": 65_000.0}
+HELD |= {"marginMode": "cross", "leverage": 20, "liquidationPrice": 56_224.9, "maintenanceMargin": 52.0}
+
+
+def test_what_the_venue_says_is_drawn_as_what_ours_is_from_it():
+    one = from_ccxt([HELD], venue="binance", wallet=1_800)
+    told = reconcile(one)
+    screen = screens.reconciled(compare(one.account, one.marks, venue="binance", reconciled=told))
+    assert (screen.sentence, screen.table.rows) == (told.sentence, told.table.rows)
+    agrees, differs = screen.figure["data"]
+    assert (agrees["name"], differs["name"]) == ("agrees", "differs")
+    assert list(differs["x"]) == pytest.approx([told.lines[0].difference, 0, 0])
+    assert list(agrees["x"]) == pytest.approx([0, 0, 0])
+
+
+def test_of_an_account_that_no_venue_speaks_of_it_says_that():
+    screen = screens.reconciled(FOUND["hedged-pair"])
+    assert screen.sentence == "The venue says nothing of these positions that could be compared."
+    assert screen.table.rows == []

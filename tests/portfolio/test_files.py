@@ -16,12 +16,26 @@ from hypothesis import strategies as st
 
 from marginlab import venue, venue_names
 from marginlab.comparison import compare, results_csv
-from marginlab.portfolio import EntryError, Portfolio, files, from_csv, from_json, preset, preset_names, to_csv, to_json
+from marginlab.portfolio import (
+    EntryError,
+    Portfolio,
+    files,
+    from_ccxt,
+    from_csv,
+    from_json,
+    preset,
+    preset_names,
+    to_csv,
+    to_json,
+)
 
 WAYS = {"json": (to_json, from_json), "csv": (to_csv, from_csv)}
 every_way = pytest.mark.parametrize(("write", "read"), WAYS.values(), ids=WAYS)
 BET = preset("one-20x-bet")
-HEAD = "venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin"
+HEAD = "version,venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin"
+
+
+BID = {"symbol": "BTCUSDT", "side": "buy", "size": 0.1, "price": 50_000}
 
 
 def problems(read, text):
@@ -122,7 +136,7 @@ def test_json_is_one_object_for_people_to_read():
     assert list(found) == ["version", "venue", "date", "wallet", "title", "note", "positions"]
     assert found["wallet"] == 3_500
     assert list(found["positions"][0]) == ["symbol", "side", "size", "entry", "mark", "mode", "leverage", "margin"]
-    assert text.splitlines()[1] == ' "version": 1,'
+    assert text.splitlines()[1] == ' "version": 2,'
 
 
 def test_csv_has_a_row_a_position_and_says_once_whose_they_are():
@@ -130,9 +144,9 @@ def test_csv_has_a_row_a_position_and_says_once_whose_they_are():
     assert (text.count("\r\n"), text.count("\n")) == (3, 3)
     head, first, second = csv.reader(io.StringIO(text))
     assert ",".join(head) == HEAD
-    assert first[:4] == ["binance", "", "12000.0", "Hedged pair"]
-    assert second[:5] == [""] * 5
-    assert second[5:8] == ["ETHUSDT", "short", "9.0"]
+    assert first[:5] == ["2", "binance", "", "12000.0", "Hedged pair"]
+    assert second[:6] == [""] * 6
+    assert second[6:9] == ["ETHUSDT", "short", "9.0"]
 
 
 def test_csv_may_leave_out_what_has_a_meaning_when_left_out():
@@ -181,6 +195,47 @@ def test_json_has_collateral_by_the_names_of_assets_and_an_amount_alone_as_a_num
     assert "collateral" not in json.loads(to_json(BET))
 
 
+# An account as an exchange returned it: with an order, other assets, and a leverage that is no longer given.
+BTC = {"symbol": "BTC/USDT:USDT", "side": "long", "contracts": 0.5, "entryPrice": 60_000, "leverage": 500}
+NEW = {"symbol": "NEW/USDT:USDT", "side": "short", "contracts": 5, "entryPrice": 10, "markPrice": 9}
+HELD = from_ccxt(
+    [
+        {**BTC, "marginMode": None, "liquidationPrice": 50_000, "maintenanceMargin": 120, "marginRatio": 0.02},
+        {**NEW, "marginMode": "isolated", "positionMargin": 7, "maintenanceMarginPercentage": 0.01},
+    ],
+    venue="bybit",
+    balance={"total": {"USDT": 5_000, "BTC": 0.25}},
+    orders=[{"symbol": "BTC/USDT:USDT", "side": "sell", "price": 70_000, "amount": 0.5, "reduceOnly": True}],
+)
+
+
+@every_way
+def test_an_account_as_an_exchange_returned_it_comes_back_without_loss(write, read):
+    again = read(write(HELD))
+    assert again == HELD
+    assert (again.held, again.positions[0].leverage, again.orders[0].reduce_only) == (True, 500, True)
+    assert write(again) == write(HELD)
+    assert len(again.remarks) == 4
+    assert again.positions[1].contract.note == HELD.positions[1].contract.note != ""
+
+
+# As version 1 wrote them.
+FIRST_JSON = """{"version": 1, "venue": "binance", "date": "2025-10-10", "wallet": 5000.0, "title": "T", "note": "N",
+ "positions": [{"symbol": "BTCUSDT", "side": "short", "size": 0.5, "entry": 60000.0, "mark": 61000.0,
+ "mode": "isolated", "leverage": 10.0, "margin": 3000.0}]}"""
+FIRST_CSV = """venue,date,wallet,title,note,symbol,side,size,entry,mark,mode,leverage,margin
+binance,2025-10-10,5000.0,T,N,BTCUSDT,short,0.5,60000.0,61000.0,isolated,10.0,3000.0
+"""
+
+
+@pytest.mark.parametrize(("read", "text"), [(from_json, FIRST_JSON), (from_csv, FIRST_CSV)])
+def test_files_of_version_1_are_read(read, text):
+    found = read(text)
+    assert (found.title, found.note, found.date, found.wallet) == ("T", "N", "2025-10-10", 5_000)
+    assert (found.marks, found.positions[0].size, found.positions[0].margin) == ((61_000,), -0.5, 3_000)
+    assert (found.held, found.orders, found.collateral, found.told, found.remarks) == (False, (), (), (), ())
+
+
 # --- what is refused ------------------------------------------------------------------------------------------
 
 
@@ -193,9 +248,24 @@ def test_json_has_collateral_by_the_names_of_assets_and_an_amount_alone_as_a_num
         ("[]", "file", "must be one object with the fields version, venue, date, wallet, title, note, positions"),
         (None, "file", "must be text, not None"),
         ('{"venue": "binance", "venue": "okx"}', "venue", "must be given once"),
-        (changed(version=2), "version", "must be 1, not 2"),
+        (changed(version=3), "version", "must be 1 or 2, not 3"),
+        (changed(version=True), "version", "must be 1 or 2, not True"),
+        (changed(version="2"), "version", "must be 1 or 2, not '2'"),
+        (changed(held=1), "held", "must be true or false, not 1"),
+        (changed(held="yes"), "held", "must be true or false, not 'yes'"),
+        (changed(orders={}), "orders", "must be a list, not {}"),
+        (changed(orders=[{**BID, "symbol": "BTCUSDC"}]), "contracts", "must be one or more of one kind and currency"),
+        (changed(orders=[5]), "orders, 1: order", "must have named fields, not 5"),
+        (changed(orders=[{**BID, "price": 0}]), "orders, 1: price", "must be greater than 0"),
+        (changed(orders=[{**BID, "kind": "limit"}]), "orders, 1: kind", "is no field: they are symbol, side"),
+        (changed(orders=[{**BID, "symbol": "NO"}]), "orders, 1: symbol", "must be one of"),
+        (changed(orders=[{**BID, "reduce_only": 5}]), "orders, 1: order", "reduce_only must be True or False"),
+        (changed(collateral=[1]), "collateral", "must be amounts by currency, not [1]"),
+        (changed(collateral={"BTC": "half"}), "collateral, BTC", "must be a number such as"),
+        (changed(remarks="read"), "remarks", "must be a list, not 'read'"),
+        (changed(remarks=[5]), "remarks", "must be text, not 5"),
         (changed(positions={}), "positions", "must be a list, not {}"),
-        (changed(positions=[]), "positions", "must be 1 to 8, not 0"),
+        (changed(positions=[]), "positions", "must be 1 to 500, not 0"),
         (changed(owner="me"), "owner", "is no field: they are version, venue"),
         (changed(wallet=None), "wallet", "must be given"),
         (changed(wallet=float("nan")), "wallet", "must be finite, not nan"),
@@ -235,28 +305,32 @@ def test_a_position_in_json_is_refused_with_its_number(fields, field, reason):
     assert why.startswith(reason)
 
 
-ROW = "binance,,5000,,,BTCUSDT,long,0.5,60000,,,10,"
+ROW = "2,binance,,5000,,,BTCUSDT,long,0.5,60000,,,10,"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", (None, "file", "must be CSV with a head of venue, date")),
+        ("", (None, "file", "must be CSV with a head of version, venue, date")),
         (None, (None, "file", "must be text, not None")),
         (f'{HEAD}\n"{ROW}', (None, "file", "must be CSV with a head of")),
         (HEAD, (None, "venue", "must be one of 'binance'")),
         (f"{HEAD},owner\n{ROW},me", (None, "owner", f"is no column: they are {HEAD.replace(',', ', ')}, notional")),
         (f"{HEAD},size\n{ROW},1", (None, "size", "must be one column, not several")),
-        (f"{HEAD}\n{ROW},5", (0, "row", "must have 13 cells, as the head has, not 14")),
+        (f"{HEAD}\n{ROW},5", (0, "row", "must have 14 cells, as the head has, not 15")),
         (
-            f"{HEAD}\n{ROW}\nokx,,,,,BTCUSDT,long,1,60000,,,10,",
+            f"{HEAD}\n{ROW}\n,okx,,,,,BTCUSDT,long,1,60000,,,10,",
             (1, "venue", "must be empty or as in the first row ('binance'), not 'okx'"),
         ),
-        (f"{HEAD}\n{ROW}\n,,,,,BTCUSDT,long,x,60000,,,10,", (1, "size", "must be a number such as")),
+        (f"{HEAD}\n{ROW}\n,,,,,,BTCUSDT,long,x,60000,,,10,", (1, "size", "must be a number such as")),
+        (f"{HEAD}\n{ROW.replace('2', '3', 1)}", (None, "version", "must be 1 or 2, not '3'")),
+        (f"{HEAD},orders\n{ROW},5 bids", (None, "orders", "must be JSON, not '5 bids'")),
+        (f"{HEAD},held\n{ROW},yes", (None, "held", "must be JSON, not 'yes'")),
+        (f"{HEAD},told_ratio\n{ROW},high", (0, "told_ratio", "must be a number such as")),
         (f"{HEAD},collateral\n{ROW},half", (None, "collateral", "must be JSON, not 'half'")),
         (f'{HEAD},collateral\n{ROW},"{{""A"":1,""A"":2}}"', (None, "collateral, A", "must be given once")),
         (f"{HEAD}\n{ROW.replace('0.5', '')}", (0, "size", "must be given, or the notional")),
-        (f"{HEAD}\n{ROW.replace(',', ';')}", (0, "row", "must have 13 cells, as the head has, not 1")),
+        (f"{HEAD}\n{ROW.replace(',', ';')}", (0, "row", "must have 14 cells, as the head has, not 1")),
     ],
 )
 def test_csv_that_is_no_account_is_refused_with_row_field_and_reason(text, expected):
@@ -267,7 +341,7 @@ def test_csv_that_is_no_account_is_refused_with_row_field_and_reason(text, expec
 
 
 def test_all_that_is_wrong_in_a_file_is_said_at_once():
-    text = f"{HEAD}\n{ROW.replace('long', 'up')}\n,,,,,BTCUSDT,long,1,,,,0,"
+    text = f"{HEAD}\n{ROW.replace('long', 'up')}\n,,,,,,BTCUSDT,long,1,,,,0,"
     assert [(row, field) for row, field, _ in problems(from_csv, text)] == [(0, "side"), (1, "entry"), (1, "leverage")]
 
 

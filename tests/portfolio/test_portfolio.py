@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marginlab import ArgumentError, Brackets, Contract, Position, Tiers, venue, venue_names
 from marginlab.comparison import compare
 from marginlab.portfolio import Asset, EntryError, Portfolio, Problem
-from marginlab.portfolio.portfolio import FIELDS, MOST_POSITIONS
+from marginlab.portfolio.portfolio import FIELDS, MOST_POSITIONS, Told
 
 BTC = {"symbol": "BTCUSDT", "side": "long", "size": 0.5, "entry": 60_000, "leverage": 10}
 ETH = {
@@ -276,9 +276,9 @@ def test_contracts_that_settle_differently_cannot_share_an_account():
 
 
 @pytest.mark.parametrize("count", [0, MOST_POSITIONS + 1])
-def test_an_account_holds_one_to_eight_positions(count):
-    assert problems(*[BTC] * count) == [(None, "positions", f"must be 1 to 8, not {count}")]
-    assert len(entered(*[BTC] * MOST_POSITIONS).positions) == 8
+def test_an_account_holds_one_to_five_hundred_positions(count):
+    assert problems(*[BTC] * count) == [(None, "positions", f"must be 1 to 500, not {count}")]
+    assert len(entered(*[BTC] * MOST_POSITIONS).positions) == 500
 
 
 def test_a_size_that_is_missing_or_given_twice_is_asked_for_as_such():
@@ -293,10 +293,12 @@ def test_a_row_without_named_fields_is_refused():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"positions": ()}, "positions must be 1 to 8, not 0"),
+        ({"positions": ()}, "positions must be 1 to 500, not 0"),
         ({"positions": ("BTC",)}, "positions must be of the class Position, not 'BTC'"),
         ({"marks": (1.0, 2.0)}, r"marks must be one a position \(1\), not 2"),
         ({"marks": (0.0,)}, "marks must be greater than 0"),
+        ({"told": (Told(),) * 2}, r"told must be one a position \(1\), not 2"),
+        ({"orders": ("buy",)}, "orders must be of the class Order, not 'buy'"),
         ({"wallet": "5"}, "wallet must be a number"),
         ({"title": None}, "title must be text, not None"),
         ({"note": 5}, "note must be text, not 5"),
