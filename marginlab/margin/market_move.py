@@ -84,6 +84,31 @@ def liquidation_move(account: Account, marks: ArrayLike, *, beta: ArrayLike = 1.
     return np.where(reached & (account.size != 0), move + 0.0, np.nan)
 
 
+def spare_on_the_way(account: Account, marks: Floats, slope: Floats, far: Floats) -> Floats:
+    """Return what each position has to spare wherever that may be least on the way to a distance. Unchecked.
+
+    Parameters
+    ----------
+    account, marks
+        The account at the start; marks of shape (..., n).
+    slope
+        How fast each notional changes along the line, shape (n,); 0 for markets that stand still.
+    far
+        Up to which distance, shape (...), before any price ends.
+
+    Returns
+    -------
+    array
+        Shape (..., places, n): at both ends, and on either side of each edge between. Elsewhere it is not less, for
+        from edge to edge it is straight, or bends down.
+    """
+    far = np.asarray(far)[..., None]
+    edges = np.minimum(_edges(account, marks, slope)[0], far)
+    within = ROUNDING * (1 + edges)
+    places = np.concatenate([edges - within, edges + within, np.maximum(edges[..., :1], far)], axis=-1)
+    return _spare(account, marks, slope, np.clip(places, 0.0, far))
+
+
 def _first_failing(account: Account, marks: Floats, slope: Floats) -> Floats:
     """Return the first distance t >= 0 at which each position fails, ``inf`` if none does.
 
