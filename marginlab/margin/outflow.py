@@ -68,9 +68,11 @@ def withdrawable(
     one_account(account)
     prices, rules = account.as_marks(marks), venue_rules(rules)
     if position is None:
-        counts = replace(account.convention, profit_opens=False)
-        free = replace(account, convention=counts).free_margin(prices)
-        return _checks.plain(np.maximum(free, 0.0))
+        counts = replace(account, convention=replace(account.convention, profit_opens=False))
+        if account.convention.fee_at("bankruptcy"):
+            sets = prices.reshape(-1, prices.shape[-1])
+            return _checks.plain(np.reshape([_most_out_of_wallet(counts, one) for one in sets], prices.shape[:-1]))
+        return _checks.plain(np.maximum(counts.free_margin(prices), 0.0))
     row = open_row(account, position)
     if not account.isolated[row]:
         raise ArgumentError("position", "must be isolated: in cross nothing is set aside that could be taken out")
@@ -154,6 +156,16 @@ def _alone(account: Account, row: int) -> Account:
         orders=(),
         **{name: getattr(account, name)[row : row + 1] for name in ("size", "entry", "margin", "leverage")},
     )
+
+
+def _most_out_of_wallet(account: Account, marks: Floats) -> float:
+    """Return how much may leave the wallet where fees at bankruptcy, which move with it, are tied up."""
+    money = float(np.abs(account.wallet) + account.notional(marks).sum())
+
+    def free(amounts: Floats) -> Floats:
+        return np.asarray(replace(account, wallet=account.wallet - amounts).free_margin(marks))
+
+    return last_holding(free, places_among(np.empty(0), money)) or 0.0
 
 
 def _most_out_of(alone: Account, mark: Floats, rules: Rules) -> float:
