@@ -34,7 +34,7 @@ ROOMS = {
         {"numpy", "tqdm"},
     ),
     "portfolio": ("reading portfolio ccxt files presets", {"numpy"}),
-    "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
+    "comparison": ("modes needs scenarios findings report monte_carlo", {"numpy"}),
     "display": (
         "figures controls page widgets explorer screens entry form workbench",
         {"numpy", "plotly", "ipywidgets"},

@@ -21,7 +21,7 @@ from ..margin.rules import MODES
 from ..markets.events import event, event_names
 from ..portfolio.ccxt import from_ccxt
 from ..portfolio.files import from_csv, from_json, to_csv, to_json
-from ..portfolio.portfolio import Portfolio
+from ..portfolio.portfolio import MOST_POSITIONS, Portfolio
 from ..portfolio.presets import preset, preset_names
 from ..portfolio.reading import EntryError
 from . import screens
@@ -164,6 +164,7 @@ class AccountForm:
         self.monte_carlo = MonteCarloPanel()
         self.panels: dict[str, Panel | MonteCarloPanel] = {
             "Now": Panel([screens.distances, screens.free_margin], {}),
+            "What it takes": _what_it_takes(),
             "Shocks": Panel([screens.shocked], {"btc": _moves("BTC", -0.3), "rest": _moves("All others", -0.2)}),
             "Crashes": Panel([screens.crashed], {"event": _menu("Crash", _events())}),
             "Chance": self.monte_carlo,
@@ -254,6 +255,33 @@ class AccountForm:
         return ipywidgets.Box([self.files, make, self.results, self.picture], layout=line)
 
 
+def _what_it_takes() -> Panel:
+    """Return the panel of what to add or close, what there is room for, and what the next order does."""
+    places = {f"position {i + 1}": i for i in range(MOST_POSITIONS)}
+    return Panel(
+        [
+            lambda found, move, **_: screens.survival(found, move),
+            lambda found, rate, **_: screens.room(found, rate),
+            lambda found, position, order, **_: screens.next_order(found, order, position),
+        ],
+        {
+            "move": _moves("all markets", -0.3),
+            "rate": _choice("Funding a payment", screens.RATES),
+            "position": _choice("Next order in", places),
+            "order": _choice("Next order", screens.ORDERS),
+        },
+    )
+
+
+def _choice(label: str, options: Mapping[str, float]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(
+        options=list(options.items()),
+        description=label,
+        style={"description_width": "9em"},
+        layout={"width": "min(100%, 30em)"},
+    )
+
+
 def _menu(
     label: str, options: Mapping[str, str | None] | Sequence[str], start: str | None = None
 ) -> ipywidgets.Dropdown:
@@ -272,8 +300,8 @@ def _moves(label: str, start: float) -> ipywidgets.SelectionSlider:
     return ipywidgets.SelectionSlider(
         options=[(f"{move:+.0%}", move) for move in SHOCK_GRID],
         value=start,
-        description=f"Move of {label}" if label == "BTC" else label,
-        style={"description_width": "8em"},
+        description=label if label == "All others" else f"Move of {label}",
+        style={"description_width": "9em"},
         layout={"width": "min(100%, 30em)"},
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import event, event_names, simulate
+from marginlab import Trade, event, event_names, simulate
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -29,6 +29,9 @@ SETTINGS = {"model": "jumps", "volatility": 0.9, "days": 7}
 ON_PAGE = {
     "liquidated": {},
     "freedom": {},
+    "survived": {"move": -0.3},
+    "room": {"rate": "0.05%"},
+    "ordered": {"position": 2, "order": "close half"},
     "shocks": {"btc": -0.4, "rest": 0.2},
     "crash": {"event": "COVID crash, March 2020"},
     "chance": SETTINGS,
@@ -55,17 +58,20 @@ def in_form(desk, name, screen):
     place = {
         "liquidated": (0, 0),
         "freedom": (0, 1),
-        "shocks": (1, 0),
-        "crash": (2, 0),
-        "chance": (3, 0),
-        "mode": (4, 0),
+        "survived": (1, 0),
+        "room": (1, 1),
+        "ordered": (1, 2),
+        "shocks": (2, 0),
+        "crash": (3, 0),
+        "chance": (4, 0),
+        "mode": (5, 0),
     }
     tab, i = place[screen]
     desk.presets.value, desk.tabs.selected_index = name, tab
     panel = list(desk.panels.values())[tab]
     values = {**ON_PAGE[screen]}
-    if screen == "crash":
-        values = {"event": "covid-2020"}
+    values |= {"crash": {"event": "covid-2020"}, "room": {"rate": 0.0005}}.get(screen, {})
+    values |= {"position": 1, "order": -0.5} if screen == "ordered" else {}
     for key, value in values.items():
         panel.inputs[key].value = value
     if screen != "chance":
@@ -91,6 +97,9 @@ def test_the_form_the_page_and_compare_show_the_same(desk, name, screen):
     by_script = {
         "liquidated": lambda: screens.distances(found),
         "freedom": lambda: screens.free_margin(found),
+        "survived": lambda: screens.survival(found, -0.3),
+        "room": lambda: screens.room(found, 0.0005),
+        "ordered": lambda: screens.next_order(found, -0.5, 1),
         "shocks": lambda: screens.shocked(found, **ON_PAGE["shocks"]),
         "crash": lambda: screens.crashed(found, "covid-2020"),
         "chance": lambda: screens.by_chance(found, chances_of(found, paths=5_000, **SETTINGS)),
@@ -144,6 +153,59 @@ def test_what_is_free_is_equity_less_initial_margin(name):
         assert free[i] == pytest.approx(float(account.free_margin(found.marks)))
     assert numbers(sentence)[0] == pytest.approx(float(found.account.equity(found.marks)), abs=0.01)
     assert ("refuse nothing" in sentence) == (not any(column.refusals for column in found.columns))
+
+
+@every_preset
+@pytest.mark.parametrize("move", [-0.5, 0.3])
+def test_what_must_be_added_is_lacking_at_the_end_of_the_move_and_nothing_more(name, move):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, table = screens.survival(found, move)
+    shown = figure["data"][-1]
+    assert [trace["name"] for trace in figure["data"][:-1]] == list(screens.STYLES)
+    assert shown["x"] == [move] * 3
+    for needed, column in zip(shown["y"], found.columns, strict=True):
+        account, there = column.account, np.array(one.marks) * (1 + move)
+        lacking = np.maximum(account.position_requirement(there) - account.position_equity(there), 0)
+        pool = lacking[~account.isolated].max(initial=0)
+        # On the way a pool of both sides may lack more than at its end.
+        assert needed >= lacking[account.isolated].sum() + pool - 1e-6
+        if needed:
+            assert as_amount(needed) in sentence
+    assert [row[0] for row in table.rows if row[0]] == list(MODE_COLUMNS)
+    below = [row[2] for row in table.rows if row[3] == "nothing"]
+    assert all(amount.startswith(MINUS) or amount == "0.00" for amount in below)
+
+
+@every_preset
+def test_what_may_be_added_is_shown_in_money_and_told_in_sizes(name):
+    found = FOUND[name]
+    figure, sentence, table = screens.room(found, 0.0001)
+    for trace, need in zip(figure["data"], found.needs()[1:], strict=True):
+        assert np.allclose(trace["x"], found.account.notional(found.marks) * need.largest_size / found.account.size)
+    assert len(table.rows) == 3 * len(found.names)
+    assert ("funding alone takes nothing" in sentence) == any(
+        np.isnan(need.payments_to_liquidation).all() for need in found.needs()
+    )
+
+
+@every_preset
+@pytest.mark.parametrize(("name_of_order", "times"), screens.ORDERS.items())
+def test_the_next_order_is_shown_as_the_engine_fills_it(name, name_of_order, times):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, table = screens.next_order(found, times)
+    assert ("bought" in sentence) == (times * found.account.size[0] > 0), name_of_order
+    for i, column in enumerate(found.columns):
+        order = Trade(step=0, position=0, size=times * found.account.size[0])
+        rules, taken = found.rules, {"on_refusal": "record"}
+        end = simulate(column.account, [one.marks], rules=rules, actions=[order], **taken)
+        after = dict(row[1:2] + row[3:] for row in table.rows[9 * i : 9 * i + 9])
+        assert ("the venue would refuse it" in sentence) >= bool(end.refused)
+        if not end.refused and (end.liquidated < 0).all():
+            assert after["size"] == ("none" if end.size[0] == 0 else f"{end.size[0]:+,.10g}".replace("-", MINUS))
+            assert after["margin set aside"] == as_amount(end.margin[0])
+    away = [trace["x"] for trace in figure["data"]]
+    assert away[0] == [0.0] * 3
+    assert np.allclose(away[1], [column.distance[0] for column in found.columns], equal_nan=True)
 
 
 @every_preset
