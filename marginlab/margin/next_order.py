@@ -337,7 +337,7 @@ class _Fill(NamedTuple):
 
     def after(self, sizes: Floats) -> Account:
         """Return the account after each."""
-        share, rest = self._parts(sizes)
+        share, rest = parts_of(float(self.account.size[self.row]), sizes)
         reduced = closed(self.account, self.marks, self.row, share, self.fee)
         own = np.arange(len(self.marks)) == self.row
         price, held, rest = self.marks[self.row], reduced.size, np.where(own, rest[..., None], 0.0)
@@ -366,7 +366,7 @@ class _Fill(NamedTuple):
 
     def refusals(self, sizes: Floats, after: Account, *, strict: bool = False) -> list[opening.Refusals]:
         """Return what the venue refuses, rule by rule; strictly, without the doubt that rounding has the benefit of."""
-        share, rest = self._parts(sizes)
+        share, rest = parts_of(float(self.account.size[self.row]), sizes)
         account, marks, row = self.account, self.marks, self.row
         fee = self.fee * share * account.notional(marks)[row]
         # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
@@ -411,18 +411,6 @@ class _Fill(NamedTuple):
             opening.at_once_refusal(equity, need, counts, at_stake=doubt),
         )
 
-    def _parts(self, sizes: Floats) -> tuple[Floats, Floats]:
-        """Return which share of what is held each closes, and the signed size that it opens."""
-        held = self.account.size[self.row]
-        against = held * sizes < 0
-        left = held + sizes
-        # What rounding leaves of a position that is closed to the last is nothing.
-        left = np.where(against & (np.abs(left) <= ROUNDING * np.abs(held)), 0.0, left)
-        reduced = against & (left * held > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(reduced, np.abs(sizes / held), np.where(against, 1.0, 0.0))
-        return share, np.where(reduced, 0.0, np.where(against, left, sizes))
-
     def _value(self, sizes: Floats) -> Floats:
         """Return what sizes (..., n) are worth at the mark."""
         return replace(self.account, size=sizes).notional(self.marks)
@@ -436,9 +424,21 @@ class _Fill(NamedTuple):
         return value / np.minimum(opened.leverage, np.asarray(limit)[..., None])
 
 
+def parts_of(held: float, sizes: Floats) -> tuple[Floats, Floats]:
+    """Return which share of what is held orders (...) close, and the signed size that they open."""
+    against = held * sizes < 0
+    left = held + sizes
+    # What rounding leaves of a position that is closed to the last is nothing.
+    left = np.where(against & (np.abs(left) <= ROUNDING * np.abs(held)), 0.0, left)
+    reduced = against & (left * held > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(reduced, np.abs(sizes / held), np.where(against, 1.0, 0.0))
+    return share, np.where(reduced, 0.0, np.where(against, left, sizes))
+
+
 def _with_place(account: Account, order: Order, position: int | None) -> Account:
     """Return the account with a place for what an order opens, where it has none in that contract and mode."""
-    row = any_row(account, position or 0)
+    row = any_row(account, 0 if position is None else position)
     if position is not None:
         if account.contracts[row] != order.contract or account.mode[row] != order.mode:
             raise ArgumentError("position", f"must be in the contract and the mode of the order, not {position!r}")

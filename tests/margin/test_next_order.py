@@ -26,7 +26,7 @@ from marginlab import (
     what_if,
 )
 from tests.refusals import assert_refused
-from tests.strategies import accounts, hedged_accounts, size_of
+from tests.strategies import accounts, conventions, hedged_accounts, prices, size_of, together
 
 LIMITED = [
     Tiers([0, 20_000, 100_000], [0.01, 0.02, 0.05], max_leverage=[50, 20, 10], cap=500_000),
@@ -114,6 +114,34 @@ def test_the_largest_size_is_the_largest_that_the_engine_opens(drawn, fee, lever
     assert size == 0 or not refused(size)
     assert all(refused(size + more * times) for times in (1, 1e3, 1e6, 1e9))
     assert all(refused(2 * size + more * times) for times in (1, 1e9))
+
+
+@given(
+    st.sampled_from(LIMITED),
+    st.sampled_from(["linear", "inverse"]),
+    st.sampled_from(["cross", "isolated"]),
+    st.sampled_from([1.0, 10.0, 20.0, 50.0]),
+    st.floats(1, 200_000),
+    prices,
+    conventions() | together,
+)
+def test_the_largest_size_is_the_largest_that_opens_an_account(tiers, kind, mode, leverage, balance, price, convention):
+    contract = Contract("BTC", tiers, kind=kind)
+    place = Account(balance, [contract], [0.0], [price], mode=mode, convention=convention)
+    try:
+        size = largest_size(place, price, position=0, side="long", leverage=leverage)
+    except ArgumentError:
+        size = 0.0
+
+    def opened(size):
+        return Account.open(
+            [Position(contract, size, price, mode=mode, leverage=leverage)], balance=balance, convention=convention
+        )
+
+    assert size == 0 or opened(size).size == [size]
+    for more in (1e-9, 1e-3, 1.0):
+        with pytest.raises(ArgumentError):
+            opened(size + more * size_of(contract, balance * leverage, price))
 
 
 # By hand: rates, fees and leverages are powers of two
@@ -296,6 +324,7 @@ REFUSED = {
     "several accounts": (lambda: what_if(replace(MIXED, wallet=[1, 2]), ORDER, [128, 128]), "account", "(2,)"),
     "a position in another mode": (lambda: what_if(MIXED, ORDER, [128, 128], position=1), "position", "1"),
     "a position that is not there": (lambda: what_if(MIXED, ORDER, [128, 128], position=2), "position", "2"),
+    "no whole position": (lambda: what_if(MIXED, ORDER, [128, 128], position=0.0), "position", "0.0"),
     "a path of marks": (lambda: what_if(MIXED, ORDER, [[128, 128], [96, 96]]), "marks", "(2, 2)"),
     "marks of others": (lambda: what_if(MIXED, ORDER, [128]), "marks", "(1,)"),
     "nothing to reduce": (
