@@ -165,7 +165,7 @@ def survival(found: Comparison, move: float) -> Screen:
     of = dict(zip(MODE_COLUMNS, needs, strict=True))
     parts = [f"{named}, {_added(found, of[name])}" for name, named in _distinct(found)]
     sentence = f"To last through a common move of {moved(move)} this must be added: {'; '.join(parts)}."
-    caption = f"What it takes to last through a common move of {moved(move)}; below 0 is to spare"
+    caption = "What it takes to last through the move; below 0 is to spare"
     return Screen(figure, sentence, Table(caption, OF_SURVIVAL, survival_rows(found, needs), names=OF_SURVIVAL[:2]))
 
 
@@ -202,7 +202,7 @@ def room(found: Comparison, rate: float) -> Screen:
     )
     parts = [f"{named}, {_room(found, of[name])}" for name, named in _distinct(found)]
     sentence = f"At {percent(rate, 2)} of funding a payment: {'; '.join(parts)}."
-    caption = f"What there is room for, and the funding payment at {percent(rate, 2)} that liquidates"
+    caption = "What there is room for, and the funding payment that liquidates"
     return Screen(figure, sentence, Table(caption, OF_ROOM, room_rows(found, needs), names=OF_ROOM[:2]))
 
 
