@@ -34,7 +34,8 @@ OF_POSITIONS = (
 )
 # What a table of needs says of each position, after the account and its name.
 OF_SURVIVAL = ("account", "position", "margin to add", "size to close")
-OF_ROOM = ("account", "position", "largest to add", "may be taken out", "payments")
+OF_ROOM = ("account", "position", "largest to add", "may be taken out")
+OF_FUNDING = ("account", "position", "payments")
 OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
 # One row of them; a value is a number, or text.
 ResultRow = tuple[str, str, str, str, object]
@@ -346,13 +347,16 @@ def _account(one: Comparison) -> Table:
 
 def _needs_table(one: Comparison) -> Table:
     needs = one.needs()
-    both = zip(survival_rows(one, needs), room_rows(one, needs), strict=True)
+    parts = zip(*(rows(one, needs) for rows in (survival_rows, room_rows, funding_rows)), strict=True)
     caption = (
         f"What it takes to last through a common move of {as_move(MOVE)}, what there is room for, and the funding "
         f"payment at {percent(RATE, 2)} that liquidates"
     )
     return Table(
-        caption, (*OF_SURVIVAL, *OF_ROOM[2:]), [(*first, *rest[2:]) for first, rest in both], names=OF_SURVIVAL[:2]
+        caption,
+        (*OF_SURVIVAL, *OF_ROOM[2:], *OF_FUNDING[2:]),
+        [(*first, *room[2:], *paid[2:]) for first, room, paid in parts],
+        names=OF_SURVIVAL[:2],
     )
 
 
@@ -370,16 +374,24 @@ def survival_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ..
 
 
 def room_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ...]]:
-    """Return what there is room for, and how long funding takes: the rows of a table with the head `OF_ROOM`."""
+    """Return what there is room for: the rows of a table with the head `OF_ROOM`."""
     return [
         (
             *_named(one, c, i),
             _size(need.largest_size[i]),
             as_amount(need.withdrawable[i]) if need.account.isolated[i] else "none set aside",
-            "never" if np.isnan(need.payments_to_liquidation[i]) else f"{need.payments_to_liquidation[i]:,.0f}",
         )
         for c, need in enumerate(needs)
         for i in range(len(one.names))
+    ]
+
+
+def funding_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ...]]:
+    """Return how long funding takes: the rows of a table with the head `OF_FUNDING`."""
+    return [
+        (*_named(one, c, i), "never" if np.isnan(count) else f"{count:,.0f}")
+        for c, need in enumerate(needs)
+        for i, count in enumerate(need.payments_to_liquidation)
     ]
 
 

@@ -261,14 +261,15 @@ def _what_it_takes() -> Panel:
     return Panel(
         [
             lambda found, move, **_: screens.survival(found, move),
-            lambda found, rate, **_: screens.room(found, rate),
+            lambda found, **_: screens.room(found),
             lambda found, position, order, **_: screens.next_order(found, order, position),
+            lambda found, rate, **_: screens.funded(found, rate),
         ],
         {
             "move": _moves("all markets", -0.3),
-            "rate": _choice("Funding a payment", screens.RATES),
             "position": _choice("Next order in", places),
             "order": _choice("Next order", screens.ORDERS),
+            "rate": _choice("Funding a payment", screens.RATES),
         },
     )
 

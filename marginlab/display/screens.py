@@ -18,7 +18,7 @@ from .._typing import Bools, Floats
 from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
 from ..comparison.needs import Needs, to_add_at
-from ..comparison.report import OF_ROOM, OF_SURVIVAL, Comparison, room_rows, survival_rows
+from ..comparison.report import OF_FUNDING, OF_ROOM, OF_SURVIVAL, Comparison, funding_rows, room_rows, survival_rows
 from ..comparison.scenarios import Replay
 from ..formatting import (
     Table,
@@ -169,28 +169,25 @@ def survival(found: Comparison, move: float) -> Screen:
     return Screen(figure, sentence, Table(caption, OF_SURVIVAL, survival_rows(found, needs), names=OF_SURVIVAL[:2]))
 
 
-def room(found: Comparison, rate: float) -> Screen:
-    """Return how much more may be held, what may be taken out, and how long funding takes.
+def room(found: Comparison) -> Screen:
+    """Return how much more may be held, and what may be taken out.
 
     Parameters
     ----------
     found
         What :func:`~marginlab.comparison.compare` found.
-    rate
-        Of each funding payment, a fraction of notional that longs pay where it is positive.
 
     Returns
     -------
     Screen
         The figure has what can be added to each position at its mark, in money.
     """
-    needs = found.needs(rate=rate)
+    needs = found.needs()
     of = dict(zip(MODE_COLUMNS, needs, strict=True))
     names = list(found.names)
-    worth = [of[name].largest_notional for name in MODE_COLUMNS[1:]]
     traces = [
-        figures.bars(style, names, most, name, flat=True)
-        for style, most, name in zip((figures.CROSS, figures.ISOLATED), worth, MODE_COLUMNS[1:], strict=True)
+        figures.bars(style, names, of[name].largest_notional, name, flat=True)
+        for style, name in ((figures.CROSS, "all cross"), (figures.ISOLATED, "all isolated"))
     ]
     figure = figures.chart(
         traces,
@@ -198,12 +195,51 @@ def room(found: Comparison, rate: float) -> Screen:
         y="position",
         height=200 + 60 * len(names),
         barmode="group",
-        **{**NAMES_DOWN, "x_form": figures.MONEY},
+        **NAMES_DOWN | {"x_form": figures.MONEY},
     )
-    parts = [f"{named}, {_room(found, of[name])}" for name, named in _distinct(found)]
-    sentence = f"At {percent(rate, 2)} of funding a payment: {'; '.join(parts)}."
-    caption = "What there is room for, and the funding payment that liquidates"
-    return Screen(figure, sentence, Table(caption, OF_ROOM, room_rows(found, needs), names=OF_ROOM[:2]))
+    wallets = [f"{named}, {as_amount(of[name].wallet_withdrawable)}" for name, named in _distinct(found)]
+    most = max(range(len(names)), key=lambda i: of["as entered"].largest_notional[i])
+    sentence = (
+        f"At most {as_amount(of['as entered'].largest_notional[most])} {found.currency} of {names[most]} can be added "
+        f"as entered. So much of the wallet may be taken out, in {found.currency}: {'; '.join(wallets)}."
+    )
+    return Screen(
+        figure, sentence, Table("What there is room for", OF_ROOM, room_rows(found, needs), names=OF_ROOM[:2])
+    )
+
+
+def funded(found: Comparison, rate: float) -> Screen:
+    """Return how long it takes until funding alone liquidates each position.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    rate
+        Of each payment, a fraction of notional that longs pay where it is positive.
+
+    Returns
+    -------
+    Screen
+        The figure has no point where that never happens.
+    """
+    needs = found.needs(rate=rate)
+    of, names = dict(zip(MODE_COLUMNS, needs, strict=True)), list(found.names)
+    traces = [
+        figures.points(style, of[name].payments_to_liquidation, names, name, gaps=True, cliponaxis=False)
+        for name, style in STYLES.items()
+    ]
+    figure = figures.chart(
+        traces,
+        x="payments until it is liquidated",
+        y="position",
+        height=240 + 40 * len(names),
+        **NAMES_DOWN | {"x_form": figures.MONEY, "xaxis": {"rangemode": "tozero"}},
+    )
+    parts = [f"{named}, {_first_paid(found, of[name])}" for name, named in _distinct(found)]
+    sentence = f"At {percent(rate, 2)} of funding a payment, while no price moves: {'; '.join(parts)}."
+    caption = "With which payment each position is liquidated"
+    return Screen(figure, sentence, Table(caption, OF_FUNDING, funding_rows(found, needs), names=OF_FUNDING[:2]))
 
 
 def next_order(found: Comparison, times: float, position: int = 0) -> Screen:
@@ -427,18 +463,22 @@ def _added(found: Comparison, need: Needs) -> str:
     """Say what must be added, and what could be closed instead."""
     if not need.to_add:
         return "nothing"
-    helps = [name for name, size in zip(found.names, need.size_to_close, strict=True) if size and not np.isnan(size)]
-    instead = f", or {listed(helps, last='or')} closed in part" if helps else ", and closing helps nowhere"
-    return f"{as_amount(need.to_add)} {found.currency}{instead}"
+    helps = np.nan_to_num(need.size_to_close) != 0
+    isolated = need.account.isolated
+    instead = [
+        f"closing a part of {listed([found.names[i] for i in np.flatnonzero(which)], last='or')} would do for {whom}"
+        for whom, which in (("the pool", helps & ~isolated), ("itself", helps & isolated))
+        if which.any()
+    ] or ["closing helps nowhere"]
+    return f"{as_amount(need.to_add)} {found.currency} ({', '.join(instead)})"
 
 
-def _room(found: Comparison, need: Needs) -> str:
-    """Say what may leave, and when the first position is gone."""
-    first = need.payments_to_liquidation
-    taken = f"{as_amount(need.wallet_withdrawable)} {found.currency} may be taken out of the wallet"
-    if np.isnan(first).all():
-        return f"{taken}, and funding alone takes nothing"
-    return f"{taken}, and payment {np.nanmin(first):,.0f} is the last of {found.names[int(np.nanargmin(first))]}"
+def _first_paid(found: Comparison, need: Needs) -> str:
+    """Say which position funding takes first, and when."""
+    counts = need.payments_to_liquidation
+    if np.isnan(counts).all():
+        return "nothing is ever liquidated"
+    return f"{found.names[int(np.nanargmin(counts))]} is liquidated first, with payment {np.nanmin(counts):,.0f}"
 
 
 def _ordered(fill: WhatIf) -> str:

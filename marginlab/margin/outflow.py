@@ -128,7 +128,7 @@ def payments_to_liquidation(
     if rates.ndim > 1:
         raise ArgumentError("rate", f"must be one, or one a position, not of shape {rates.shape}")
     _checks.one_each(len(account.contracts), rate=rates)
-    failing = account.liquidatable(prices)
+    failing = _failing(account, prices)
     counts, paid, account = np.where(failing, 0.0, np.nan), 0, _without(account, failing)
     while account.size.any():
         wallet, margin, same = _paid(account, -np.sign(account.size) * account.notional(prices) * rates, pocket)
@@ -141,7 +141,7 @@ def payments_to_liquidation(
             account, paid = _after(account, wallet, margin, np.asarray(same)), paid + int(same)
             continue
         account, paid = _after(account, wallet, margin, np.asarray(count)), paid + count
-        failing = account.liquidatable(prices)
+        failing = _failing(account, prices)
         counts, account = np.where(failing, paid, counts), _without(account, failing)
     return counts
 
@@ -223,7 +223,7 @@ def _first_failing(account: Account, marks: Floats, wallet: float, margin: Float
     """Return with which payment the first position fails, up to a number of them; ``None`` for none of these."""
 
     def fails(counts: Floats) -> Bools:
-        return np.asarray(_after(account, wallet, margin, counts).liquidatable(marks).any(axis=-1))
+        return np.asarray(_failing(_after(account, wallet, margin, counts), marks).any(axis=-1))
 
     counts = np.unique(np.minimum(2.0 ** np.arange(54), most))
     failing = np.flatnonzero(fails(counts))
@@ -235,6 +235,11 @@ def _first_failing(account: Account, marks: Floats, wallet: float, margin: Float
         middle = (low + high) // 2
         low, high = (low, middle) if fails(np.array(float(middle))) else (middle, high)
     return high
+
+
+def _failing(account: Account, marks: Floats) -> Bools:
+    """Return what is liquidated if rounding goes as it should: with round numbers a payment often hits equality."""
+    return account.at_once_refusal(marks).where
 
 
 def _without(account: Account, gone: Bools) -> Account:

@@ -79,10 +79,10 @@ def test_each_input_of_what_it_takes_moves_its_own_screen(desk):
     desk.tabs.selected_index = 1
     panel = desk.panels["What it takes"]
     before = [live.words.value for live in panel.lives]
-    for i, (name, value) in enumerate({"move": -0.1, "rate": 0.001, "order": -1.0}.items()):
+    for i, (name, value) in {0: ("move", -0.1), 2: ("order", -1.0), 3: ("rate", 0.001)}.items():
         panel.inputs[name].value = value
         after = [live.words.value for live in panel.lives]
-        assert [one != other for one, other in zip(before, after, strict=True)] == [j == i for j in range(3)]
+        assert [one != other for one, other in zip(before, after, strict=True)] == [j == i for j in range(4)]
         before = after
     panel.inputs["position"].value = 1
     assert "of ETHUSDT sold" in panel.lives[2].words.value

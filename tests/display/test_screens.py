@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import Trade, event, event_names, simulate
+from marginlab import Trade, event, event_names, payments_to_liquidation, simulate
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -30,8 +31,9 @@ ON_PAGE = {
     "liquidated": {},
     "freedom": {},
     "survived": {"move": -0.3},
-    "room": {"rate": "0.05%"},
+    "room": {},
     "ordered": {"position": 2, "order": "close half"},
+    "funded": {"rate": "0.05%"},
     "shocks": {"btc": -0.4, "rest": 0.2},
     "crash": {"event": "COVID crash, March 2020"},
     "chance": SETTINGS,
@@ -61,6 +63,7 @@ def in_form(desk, name, screen):
         "survived": (1, 0),
         "room": (1, 1),
         "ordered": (1, 2),
+        "funded": (1, 3),
         "shocks": (2, 0),
         "crash": (3, 0),
         "chance": (4, 0),
@@ -70,7 +73,7 @@ def in_form(desk, name, screen):
     desk.presets.value, desk.tabs.selected_index = name, tab
     panel = list(desk.panels.values())[tab]
     values = {**ON_PAGE[screen]}
-    values |= {"crash": {"event": "covid-2020"}, "room": {"rate": 0.0005}}.get(screen, {})
+    values |= {"crash": {"event": "covid-2020"}, "funded": {"rate": 0.0005}}.get(screen, {})
     values |= {"position": 1, "order": -0.5} if screen == "ordered" else {}
     for key, value in values.items():
         panel.inputs[key].value = value
@@ -98,8 +101,9 @@ def test_the_form_the_page_and_compare_show_the_same(desk, name, screen):
         "liquidated": lambda: screens.distances(found),
         "freedom": lambda: screens.free_margin(found),
         "survived": lambda: screens.survival(found, -0.3),
-        "room": lambda: screens.room(found, 0.0005),
+        "room": lambda: screens.room(found),
         "ordered": lambda: screens.next_order(found, -0.5, 1),
+        "funded": lambda: screens.funded(found, 0.0005),
         "shocks": lambda: screens.shocked(found, **ON_PAGE["shocks"]),
         "crash": lambda: screens.crashed(found, "covid-2020"),
         "chance": lambda: screens.by_chance(found, chances_of(found, paths=5_000, **SETTINGS)),
@@ -179,13 +183,42 @@ def test_what_must_be_added_is_lacking_at_the_end_of_the_move_and_nothing_more(n
 @every_preset
 def test_what_may_be_added_is_shown_in_money_and_told_in_sizes(name):
     found = FOUND[name]
-    figure, sentence, table = screens.room(found, 0.0001)
+    figure, sentence, table = screens.room(found)
     for trace, need in zip(figure["data"], found.needs()[1:], strict=True):
         assert np.allclose(trace["x"], found.account.notional(found.marks) * need.largest_size / found.account.size)
     assert len(table.rows) == 3 * len(found.names)
-    assert ("funding alone takes nothing" in sentence) == any(
-        np.isnan(need.payments_to_liquidation).all() for need in found.needs()
-    )
+    for need in found.needs():
+        assert as_amount(need.wallet_withdrawable) in sentence
+
+
+@every_preset
+@pytest.mark.parametrize("rate", screens.RATES.values())
+def test_with_the_payment_shown_the_engine_liquidates(name, rate):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, _ = screens.funded(found, rate)
+    shown = {trace["name"]: trace["x"] for trace in figure["data"]}
+    for column in found.columns:
+        counts = shown[column.name]
+        first = np.nanmin(counts) if np.isfinite(counts).any() else 50
+        assert (f"with payment {first:,.0f}" in sentence) == bool(np.isfinite(counts).any())
+        # With round numbers a payment often leaves just as much as is needed: then the engine's rounding decides.
+        less, more = (nearly(column.account, one.marks, share) for share in (-1e-9, 1e-9))
+        earliest, latest = (
+            np.nan_to_num(payments_to_liquidation(account, one.marks, rate, rules=found.rules), nan=np.inf).min()
+            for account in (less, more)
+        )
+        steps = int(min(latest, 300))
+        end = simulate(column.account, np.tile(one.marks, (steps, 1)), rules=found.rules, funding=rate)
+        # Where the venue closes by parts the first of them is closed then.
+        closed = [entry.step + 1 for entry in end.ledger if entry.kind != "funding"]
+        assert earliest <= first <= latest or latest == np.inf
+        assert earliest <= closed[0] <= latest if closed else latest > steps
+
+
+def nearly(account, marks, share):
+    """Return an account with a little more in each pocket, as a share of its notional."""
+    more = share * account.notional(marks).sum()
+    return replace(account, wallet=account.wallet + more, margin=np.where(account.isolated, account.margin + more, 0))
 
 
 @every_preset

@@ -109,7 +109,7 @@ def test_the_largest_size_is_the_largest_that_the_engine_opens(drawn, fee, lever
     def refused(order):
         return filled(account, marks, Open(step=0, position=own, size=order, leverage=leverage), trading_fee=fee)[1]
 
-    money = abs(account.wallet) + account.notional(marks).sum()
+    money = abs(account.wallet) + account.notional(marks).sum() + 1e-3
     more = size_of(account.contracts[own], 1e-9 * money, marks[own]) * (1 if side == "long" else -1)
     assert size == 0 or not refused(size)
     assert all(refused(size + more * times) for times in (1, 1e3, 1e6, 1e9))

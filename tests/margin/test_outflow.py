@@ -146,6 +146,14 @@ def test_an_isolated_position_pays_out_of_its_margin_until_that_is_its_maintenan
     assert payments_to_liquidation(strictly, 128, 1 / 128).tolist() == [17]
 
 
+def test_round_numbers_hit_equality_and_rounding_does_not_decide():
+    # A tenth set aside, 0.4 % to be held, 0.01 % a payment: 960 of them leave just as much as is needed.
+    tenth = Position(Contract("BTC", Tiers.flat(0.004)), 0.5, 123_237.4, mode="isolated", leverage=10)
+    for at_equality, count in ((True, 960), (False, 961)):
+        account = Account.of([tenth], convention=Convention(at_equality=at_equality))
+        assert payments_to_liquidation(account, 123_237.4, 0.0001).tolist() == [count]
+
+
 def test_where_the_wallet_pays_first_it_lasts_as_much_longer_as_that_is_worth():
     account = Account.of([isolated(1, 128, 24)], wallet=10.5)
     rules = Rules(isolated_funding="wallet")
@@ -186,7 +194,7 @@ def test_a_pool_is_gone_with_its_wallet_and_the_others_pay_on():
 
 def test_a_rate_that_takes_longer_than_anyone_lives_takes_that_many_payments():
     account = Account.of([isolated(1, 128, 24)])
-    assert payments_to_liquidation(account, 128, 2.0**-47).tolist() == [2.0**44]
+    assert payments_to_liquidation(account, 128, 2.0**-47) == pytest.approx([2.0**44])
     assert np.isnan(payments_to_liquidation(account, 128, 1e-30)).all()
 
 
