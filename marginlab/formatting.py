@@ -160,6 +160,27 @@ def as_amount(value: float) -> str:
     return amount(_number("value", value)).replace("-", MINUS)
 
 
+def as_price(price: float) -> str:
+    """Write a price that need not exist.
+
+    Parameters
+    ----------
+    price
+        ``nan`` for none.
+
+    Returns
+    -------
+    str
+        As `as_amount` writes it, or ``"none"``.
+
+    Examples
+    --------
+    >>> as_price(54_221.1055), as_price(float("nan"))
+    ('54,221.11', 'none')
+    """
+    return "none" if np.isnan(price) else as_amount(price)
+
+
 def as_size(size: float) -> str:
     """Return a signed size, as many digits of it as it has, up to ten.
 

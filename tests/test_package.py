@@ -24,14 +24,18 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # from room to room and from file to file, for types too.
 ROOMS = {
     "": ("_typing _checks _pasted formatting", {"numpy"}),
-    "margin": ("tiers contracts collateral rules legs liquidation opening open_orders market_move account", {"numpy"}),
+    "margin": (
+        "tiers contracts collateral rules legs liquidation opening open_orders market_move account "
+        "surviving next_order outflow",
+        {"numpy"},
+    ),
     "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
     "simulation": (
         "results pockets state conversion forced_closing actions orders deleveraging schedule engine ensembles",
         {"numpy", "tqdm"},
     ),
     "portfolio": ("reading assets portfolio exchanges told balances ccxt files presets reconciled", {"numpy"}),
-    "comparison": ("modes scenarios findings report monte_carlo", {"numpy"}),
+    "comparison": ("modes needs scenarios findings report monte_carlo", {"numpy"}),
     "display": (
         "figures controls page widgets explorer screens entry form workbench",
         {"numpy", "plotly", "ipywidgets"},

@@ -3,6 +3,7 @@
 from .findings import Finding
 from .modes import Refusal, Snapshot
 from .monte_carlo import MODELS, Chances, Share, chances_of, chances_so_far
+from .needs import Needs
 from .report import Comparison, compare, results_csv
 from .scenarios import SHOCK_GRID, Loss, Replay, StressMap, replay, stress_map
 
@@ -13,6 +14,7 @@ __all__ = [
     "Comparison",
     "Finding",
     "Loss",
+    "Needs",
     "Refusal",
     "Replay",
     "Share",

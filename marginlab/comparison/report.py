@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats
-from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_ratio, as_size, listed
+from ..formatting import Table, as_amount, as_csv, as_leverage, as_move, as_price, as_ratio, as_size, listed, percent
 from ..margin.account import Account
+from ..margin.next_order import WhatIf, what_if
+from ..margin.open_orders import Order
 from ..margin.rules import Rules
 from ..markets.events import event_names
 from ..markets.venues import Venue, venue_key
@@ -23,6 +25,7 @@ from ..portfolio.portfolio import what_a_star_means
 from ..portfolio.reconciled import Reconciliation
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
+from .needs import MOVE, RATE, Needs, needs_of
 from .scenarios import Replay, StressMap, replay, stress_map
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
@@ -32,6 +35,10 @@ OF_POSITIONS = (
     *("effective_leverage", "margin_ratio", "fall", "rise"),
 )
 OF_COLLATERAL = ("collateral_worth", "collateral_counted")
+# What a table of needs says of each position, after the account and its name.
+OF_SURVIVAL = ("account", "position", "margin to add", "size to close")
+OF_ROOM = ("account", "position", "largest to add", "may be taken out")
+OF_FUNDING = ("account", "position", "payments")
 OF_ACCOUNT = ("equity", "free_margin", "worst_margin_ratio", "account_leverage", "first_fall", "first_rise")
 # One row of them; a value is a number, or text.
 ResultRow = tuple[str, str, str, str, object]
@@ -119,6 +126,61 @@ class Comparison:
         """Which mode loses less, by how much, and what it gives up."""
         return findings(self.columns, self.replays, self.rules)
 
+    def needs(self, *, move: float = MOVE, rate: float = RATE) -> tuple[Needs, ...]:
+        """Return what it would take in each mode, and what there is room for.
+
+        Parameters
+        ----------
+        move
+            The common move to last through, above -1.
+        rate
+            Of each funding payment, a fraction of notional that longs pay where it is positive.
+
+        Returns
+        -------
+        tuple of Needs
+            One a column, in their order.
+
+        Raises
+        ------
+        ArgumentError
+            For a move of -1 or below, and numbers that are not finite.
+        """
+        if _checks.single("move", move) <= -1:
+            raise ArgumentError("move", f"must be above -1, so that all prices stay above 0, not {move!r}")
+        return needs_of(self.columns, self.rules, move=move, rate=_checks.single("rate", rate))
+
+    def what_if(self, order: Order, *, position: int) -> tuple[WhatIf, ...]:
+        """Return what an order in one of the positions does in each mode.
+
+        Parameters
+        ----------
+        order
+            In the contract of the position. Its mode is that of the column.
+        position
+            Which position, from 0.
+
+        Returns
+        -------
+        tuple of WhatIf
+            One a column, in their order.
+        """
+        return tuple(
+            what_if(
+                one.account,
+                replace(order, mode=one.account.mode[position]),
+                self.marks,
+                position=position,
+                rules=self.rules,
+            )
+            for one in self.columns
+        )
+
+    @property
+    def need_table(self) -> Table:
+        """What every position would need, and has room for, in every column."""
+        return _needs_table(self)
+
     @property
     def position_table(self) -> Table:
         """Every position in every column."""
@@ -154,6 +216,7 @@ class Comparison:
             *([] if self.reconciled is None else [self.reconciled]),
             self.position_table,
             self.account_table,
+            self.need_table,
             "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),
             self.event_table,
             self.finding_table,
@@ -241,7 +304,7 @@ def results_csv(comparison: Comparison) -> str:
     -------
     str
         A value is empty where a price or a move does not exist. The part is ``position``, ``account``, ``refusal``,
-        ``event``, ``closing`` (by force), ``shock``, ``finding`` or ``reconciliation``.
+        ``need``, ``event``, ``closing`` (by force), ``shock``, ``finding`` or ``reconciliation``.
     """
     return as_csv(RESULTS, results_rows(comparison))
 
@@ -260,7 +323,7 @@ def results_rows(comparison: Comparison) -> Iterator[ResultRow]:
         Each with part, column, of, figure and value, as in :func:`results_csv`.
     """
     _checks.instance("comparison", comparison, Comparison)
-    parts = (_snapshots, _events, _shocks, _findings, _reconciled)
+    parts = (_snapshots, _needs, _events, _shocks, _findings, _reconciled)
     return chain.from_iterable(part(comparison) for part in parts)
 
 
@@ -300,9 +363,9 @@ def _positions(one: Comparison) -> Table:
             name,
             as_size(column.account.size[i]),
             as_amount(column.marks[i]),
-            _both(_price, column.liquidation_price[i], column.other_liquidation_price[i]),
+            _both(as_price, column.liquidation_price[i], column.other_liquidation_price[i]),
             _both(as_move, column.distance[i], column.other_distance[i]),
-            _price(column.bankruptcy_price[i]),
+            as_price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
             as_leverage(column.effective_leverage[i]),
             as_ratio(column.margin_ratio[i]),
@@ -326,6 +389,7 @@ def _account(one: Comparison) -> Table:
         ("fall that takes all", *(as_move(column.last_fall) for column in one.columns)),
         ("rise that takes the first", *(as_move(column.first_rise) for column in one.columns)),
         ("rise that takes all", *(as_move(column.last_rise) for column in one.columns)),
+        ("may be taken out", *(as_amount(need.wallet_withdrawable) for need in one.needs())),
     ]
     return Table("The account as a whole", ("account", *MODE_COLUMNS), rows, names=("account",))
 
@@ -340,8 +404,64 @@ def _collateral(one: Comparison) -> list[tuple[str, ...]]:
     ]
 
 
-def _price(price: float) -> str:
-    return "none" if np.isnan(price) else as_amount(price)
+def _needs_table(one: Comparison) -> Table:
+    needs = one.needs()
+    parts = zip(*(rows(one, needs) for rows in (survival_rows, room_rows, funding_rows)), strict=True)
+    caption = (
+        f"What it takes to last through a common move of {as_move(MOVE)}, what there is room for, and the funding "
+        f"payment at {percent(RATE, 2)} that liquidates"
+    )
+    return Table(
+        caption,
+        (*OF_SURVIVAL, *OF_ROOM[2:], *OF_FUNDING[2:]),
+        [(*first, *room[2:], *paid[2:]) for first, room, paid in parts],
+        names=OF_SURVIVAL[:2],
+    )
+
+
+def survival_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ...]]:
+    """Return what it takes to last through a move: the rows of a table with the head `OF_SURVIVAL`."""
+    return [
+        (
+            *_named(one, c, i),
+            as_amount(need.margin_to_survive[i]),
+            "no help" if np.isnan(need.size_to_close[i]) else _size(need.size_to_close[i]),
+        )
+        for c, need in enumerate(needs)
+        for i in range(len(one.names))
+    ]
+
+
+def room_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ...]]:
+    """Return what there is room for: the rows of a table with the head `OF_ROOM`."""
+    return [
+        (
+            *_named(one, c, i),
+            _size(need.largest_size[i]),
+            as_amount(need.withdrawable[i]) if need.account.isolated[i] else "none set aside",
+        )
+        for c, need in enumerate(needs)
+        for i in range(len(one.names))
+    ]
+
+
+def funding_rows(one: Comparison, needs: Sequence[Needs]) -> list[tuple[str, ...]]:
+    """Return how long funding takes: the rows of a table with the head `OF_FUNDING`."""
+    return [
+        (*_named(one, c, i), "never" if np.isnan(count) else f"{count:,.0f}")
+        for c, need in enumerate(needs)
+        for i, count in enumerate(need.payments_to_liquidation)
+    ]
+
+
+def _named(one: Comparison, column: int, row: int) -> tuple[str, str]:
+    """Return how a row of a table begins: the account, said once, and the position."""
+    return (one.columns[column].name if row == 0 else "", one.names[row])
+
+
+def _size(size: float) -> str:
+    """Write a size that was worked out, which nobody orders to its last digit."""
+    return as_size(float(f"{size:.6g}")) if size else "nothing"
 
 
 def _both(shown: Callable[[float], str], nearer: float, other: float) -> str:
@@ -357,6 +477,18 @@ def _snapshots(found: Comparison) -> Iterator[ResultRow]:
             yield "account", one.name, "", name, getattr(one, name)
         for refusal in one.refusals:
             yield "refusal", one.name, refusal.name, "reason", refusal.reason
+
+
+def _needs(found: Comparison) -> Iterator[ResultRow]:
+    for column, need in zip(found.columns, found.needs(), strict=True):
+        for i, position in enumerate(found.names):
+            of = f"{i + 1} {position}"
+            yield "need", column.name, of, f"margin_to_survive at {need.move:+g}", need.margin_to_survive[i]
+            yield "need", column.name, of, f"size_to_close at {need.move:+g}", need.size_to_close[i]
+            yield "need", column.name, of, "largest_size", need.largest_size[i]
+            yield "need", column.name, of, "withdrawable", need.withdrawable[i]
+            yield "need", column.name, of, f"payments_to_liquidation at {need.rate:+g}", need.payments_to_liquidation[i]
+        yield "need", column.name, "", "withdrawable", need.wallet_withdrawable
 
 
 def _events(found: Comparison) -> Iterator[ResultRow]:

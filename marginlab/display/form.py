@@ -21,7 +21,7 @@ from ..margin.rules import MODES
 from ..markets.events import event, event_names
 from ..portfolio.ccxt import from_ccxt
 from ..portfolio.files import from_csv, from_json, to_csv, to_json
-from ..portfolio.portfolio import Portfolio
+from ..portfolio.portfolio import MOST_POSITIONS, Portfolio
 from ..portfolio.presets import preset, preset_names
 from ..portfolio.reading import EntryError, refused
 from ..portfolio.reconciled import reconcile
@@ -165,6 +165,7 @@ class AccountForm:
         self.monte_carlo = MonteCarloPanel()
         self.panels: dict[str, Panel | MonteCarloPanel] = {
             "Now": Panel([screens.distances, screens.free_margin], {}),
+            "What it takes": _what_it_takes(),
             "Shocks": Panel([screens.shocked], {"btc": _moves("BTC", -0.3), "rest": _moves("All others", -0.2)}),
             "Crashes": Panel([screens.crashed], {"event": _menu("Crash", _events())}),
             "Chance": self.monte_carlo,
@@ -225,13 +226,8 @@ class AccountForm:
         """Return the place to paste an account."""
         way = _menu("It is", (*WAYS, PASTED))
         mode = _menu("Mode, where it tells none", {"refuse it": None, **{mode: mode for mode in MODES}})
-        text, balance = (
-            ipywidgets.Textarea(description=label, layout={"width": "100%", "height": height}, placeholder=example)
-            for label, height, example in (
-                ("Text", "8em", '[{"symbol": "BTC/USDT:USDT", …'),
-                ("Balance", "4em", '{"info": …, "total": {"USDT": …'),
-            )
-        )
+        text = _area("Text", "8em", '[{"symbol": "BTC/USDT:USDT", …')
+        balance = _area("Balance", "4em", '{"info": …, "total": {"USDT": …')
         read, said = ipywidgets.Button(description="Read it"), ipywidgets.HTML()
 
         def taken(_button: ipywidgets.Button) -> None:
@@ -244,9 +240,7 @@ class AccountForm:
                     kept = from_ccxt(text.value, venue=fields["venue"], margin_mode=mode.value, brackets=own, **money)
                 else:
                     kept = WAYS[way.value](text.value)
-                if len(kept.positions) > MOST_IN_FORM:
-                    many = f"must be 1 to {MOST_IN_FORM} in the form, not {len(kept.positions)}"
-                    raise refused("positions", f"{many}; the library and the command line take more")
+                _check_fits(kept)
             except EntryError as refusal:
                 wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())
                 said.value = WRONG.format(f"Nothing is taken over:<ul>{wrong}</ul>")
@@ -280,6 +274,46 @@ class AccountForm:
         return ipywidgets.Box([self.files, make, self.results, self.picture], layout=line)
 
 
+def _area(label: str, height: str, example: str) -> ipywidgets.Textarea:
+    """Return a place for text that is pasted."""
+    return ipywidgets.Textarea(description=label, layout={"width": "100%", "height": height}, placeholder=example)
+
+
+def _check_fits(kept: Portfolio) -> None:
+    """Refuse an account that has more positions than the form has room for."""
+    if len(kept.positions) > MOST_IN_FORM:
+        many = f"must be 1 to {MOST_IN_FORM} in the form, not {len(kept.positions)}"
+        raise refused("positions", f"{many}; the library and the command line take more")
+
+
+def _what_it_takes() -> Panel:
+    """Return the panel of what to add or close, what there is room for, and what the next order does."""
+    places = {f"position {i + 1}": i for i in range(MOST_POSITIONS)}
+    return Panel(
+        [
+            lambda found, move, **_: screens.survival(found, move),
+            lambda found, **_: screens.room(found),
+            lambda found, position, order, **_: screens.next_order(found, order, position),
+            lambda found, rate, **_: screens.funded(found, rate),
+        ],
+        {
+            "move": _moves("all markets", -0.3),
+            "position": _choice("Next order in", places),
+            "order": _choice("Next order", screens.ORDERS),
+            "rate": _choice("Funding a payment", screens.RATES),
+        },
+    )
+
+
+def _choice(label: str, options: Mapping[str, float]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(
+        options=list(options.items()),
+        description=label,
+        style={"description_width": "9em"},
+        layout={"width": "min(100%, 30em)"},
+    )
+
+
 def _menu(
     label: str, options: Mapping[str, str | None] | Sequence[str], start: str | None = None
 ) -> ipywidgets.Dropdown:
@@ -298,8 +332,8 @@ def _moves(label: str, start: float) -> ipywidgets.SelectionSlider:
     return ipywidgets.SelectionSlider(
         options=[(f"{move:+.0%}", move) for move in SHOCK_GRID],
         value=start,
-        description=f"Move of {label}" if label == "BTC" else label,
-        style={"description_width": "8em"},
+        description=label if label == "All others" else f"Move of {label}",
+        style={"description_width": "9em"},
         layout={"width": "min(100%, 30em)"},
     )
 

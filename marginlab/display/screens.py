@@ -7,6 +7,7 @@ out no margin of its own.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,24 @@ from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats
 from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
-from ..comparison.report import Comparison
+from ..comparison.needs import Needs, to_add_at
+from ..comparison.report import OF_FUNDING, OF_ROOM, OF_SURVIVAL, Comparison, funding_rows, room_rows, survival_rows
 from ..comparison.scenarios import Replay
-from ..formatting import Table, as_amount, as_move, as_ratio, as_size, day, listed, moved, percent
+from ..formatting import (
+    Table,
+    as_amount,
+    as_leverage,
+    as_move,
+    as_price,
+    as_ratio,
+    as_size,
+    day,
+    listed,
+    moved,
+    percent,
+)
+from ..margin.next_order import Standing, WhatIf
+from ..margin.open_orders import Order
 from ..portfolio.reconciled import Reconciliation
 from . import figures
 
@@ -26,6 +42,11 @@ from . import figures
 STYLES = dict(
     zip((*MODE_COLUMNS[1:], MODE_COLUMNS[0]), (figures.CROSS, figures.ISOLATED, figures.MEASURED), strict=True)
 )
+# Common moves at which it is asked what must be added.
+MOVES = np.linspace(-0.6, 0.6, 49)
+# Funding rates and orders that are offered, by what they are called.
+RATES = {percent(rate, 2): rate for rate in (0.0001, 0.0005, 0.001, -0.0001)}
+ORDERS = {"as much again": 1.0, "half as much again": 0.5, "close half": -0.5, "close it": -1.0, "turn it round": -2.0}
 # Losses at which it is asked how likely more is, as shares of the equity.
 LOSSES = np.linspace(-0.5, 1, 61)
 # Of a chart that says something of each of several names, one below the other.
@@ -115,6 +136,153 @@ def free_margin(found: Comparison) -> Screen:
         f"{'this: ' if refused else ''}{'; '.join(refused) or 'nothing'}."
     )
     return Screen(figure, sentence, found.account_table)
+
+
+def survival(found: Comparison, move: float) -> Screen:
+    """Return what must be added, or closed, for everything to last through a common move.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    move
+        The common move, above -1.
+
+    Returns
+    -------
+    Screen
+        The figure goes through all moves, beside the one given; the table is for that one.
+
+    Raises
+    ------
+    ArgumentError
+        For a move of -1 or below.
+    """
+    needs, marks = found.needs(move=move), found.marks
+    added = {one.name: to_add_at(one.account, marks, MOVES) for one in found.columns}
+    traces = [figures.line(style, MOVES, added[name], name) for name, style in STYLES.items()]
+    traces.append(figures.points(figures.MARK, [move] * len(needs), [one.to_add for one in needs], "here"))
+    figure = figures.chart(
+        traces, x="common move of all markets", y=f"to be added, {found.currency}", x_form=figures.PERCENT
+    )
+    of = dict(zip(MODE_COLUMNS, needs, strict=True))
+    parts = [f"{named}, {_added(found, of[name])}" for name, named in _distinct(found)]
+    sentence = f"To last through a common move of {moved(move)} this must be added: {'; '.join(parts)}."
+    caption = "What it takes to last through the move; below 0 is to spare"
+    return Screen(figure, sentence, Table(caption, OF_SURVIVAL, survival_rows(found, needs), names=OF_SURVIVAL[:2]))
+
+
+def room(found: Comparison) -> Screen:
+    """Return how much more may be held, and what may be taken out.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        The figure has what can be added to each position at its mark, in money.
+    """
+    needs = found.needs()
+    of = dict(zip(MODE_COLUMNS, needs, strict=True))
+    names = list(found.names)
+    traces = [
+        figures.bars(style, names, of[name].largest_notional, name, flat=True)
+        for style, name in ((figures.CROSS, "all cross"), (figures.ISOLATED, "all isolated"))
+    ]
+    figure = figures.chart(
+        traces,
+        x=f"largest addition, {found.currency} of notional",
+        y="position",
+        height=200 + 60 * len(names),
+        barmode="group",
+        **NAMES_DOWN | {"x_form": figures.MONEY},
+    )
+    wallets = [f"{named}, {as_amount(of[name].wallet_withdrawable)}" for name, named in _distinct(found)]
+    most = max(range(len(names)), key=lambda i: of["as entered"].largest_notional[i])
+    sentence = (
+        f"At most {as_amount(of['as entered'].largest_notional[most])} {found.currency} of {names[most]} can be added "
+        f"as entered. So much of the wallet may be taken out, in {found.currency}: {'; '.join(wallets)}."
+    )
+    return Screen(
+        figure, sentence, Table("What there is room for", OF_ROOM, room_rows(found, needs), names=OF_ROOM[:2])
+    )
+
+
+def funded(found: Comparison, rate: float) -> Screen:
+    """Return how long it takes until funding alone liquidates each position.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    rate
+        Of each payment, a fraction of notional that longs pay where it is positive.
+
+    Returns
+    -------
+    Screen
+        The figure has no point where that never happens.
+    """
+    needs = found.needs(rate=rate)
+    of, names = dict(zip(MODE_COLUMNS, needs, strict=True)), list(found.names)
+    traces = [
+        figures.points(style, of[name].payments_to_liquidation, names, name, gaps=True, cliponaxis=False)
+        for name, style in STYLES.items()
+    ]
+    figure = figures.chart(
+        traces,
+        x="payments until it is liquidated",
+        y="position",
+        height=240 + 40 * len(names),
+        **NAMES_DOWN | {"x_form": figures.MONEY, "xaxis": {"rangemode": "tozero"}},
+    )
+    parts = [f"{named}, {_first_paid(found, of[name])}" for name, named in _distinct(found)]
+    sentence = f"At {percent(rate, 2)} of funding a payment, while no price moves: {'; '.join(parts)}."
+    caption = "With which payment each position is liquidated"
+    return Screen(figure, sentence, Table(caption, OF_FUNDING, funding_rows(found, needs), names=OF_FUNDING[:2]))
+
+
+def next_order(found: Comparison, times: float, position: int = 0) -> Screen:
+    """Return what an order at the mark does to a position, before and after.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+    times
+        How much is ordered, as a multiple of what is held: 1 doubles it, -1 closes it, -2 turns it round.
+    position
+        Which position, from 0; the last one where there are fewer.
+
+    Returns
+    -------
+    Screen
+        The figure has the way to the liquidation price before and after.
+    """
+    row = min(position, len(found.names) - 1)
+    held = float(found.account.size[row])
+    order = Order(found.account.contracts[row], times * held, float(found.marks[row]))
+    fills = found.what_if(order, position=row)
+    mark = order.price
+    traces = [figures.points(figures.MARK, [0.0] * len(fills), MODE_COLUMNS, "mark", gaps=True)]
+    for style, name in ((figures.REQUIRED, "before"), (figures.LIQUIDATION, "after")):
+        away = [getattr(fill, name).liquidation_price / mark - 1 for fill in fills]
+        traces.append(figures.points(style, away, MODE_COLUMNS, name, gaps=True, cliponaxis=False))
+    figure = figures.chart(traces, x="from the mark to the liquidation price", y="account", height=360, **NAMES_DOWN)
+    of = dict(zip(MODE_COLUMNS, fills, strict=True))
+    parts = [f"{named}, {_ordered(of[name])}" for name, named in _distinct(found)]
+    done = f"{as_size(order.size)[1:]} of {found.names[row]} {'bought' if order.size > 0 else 'sold'}"
+    sentence = f"{done} at {as_amount(mark)}: {'; '.join(parts)}."
+    head = ("account", "what", "before", "after")
+    rows = [
+        (name if i == 0 else "", what, shown(fill.before), shown(fill.after))
+        for name, fill in of.items()
+        for i, (what, shown) in enumerate(OF_STANDING.items())
+    ]
+    return Screen(figure, sentence, Table("What the order does", head, rows, names=head[:2]))
 
 
 def shocked(found: Comparison, btc: float, rest: float) -> Screen:
@@ -343,6 +511,50 @@ def reconciled(found: Comparison) -> Screen:
         **NAMES_DOWN,
     )
     return Screen(figure, said.sentence, said.table)
+
+
+def _added(found: Comparison, need: Needs) -> str:
+    """Say what must be added, and what could be closed instead."""
+    if not need.to_add:
+        return "nothing"
+    helps = np.nan_to_num(need.size_to_close) != 0
+    isolated = need.account.isolated
+    instead = [
+        f"closing a part of {listed([found.names[i] for i in np.flatnonzero(which)], last='or')} would do for {whom}"
+        for whom, which in (("the pool", helps & ~isolated), ("itself", helps & isolated))
+        if which.any()
+    ] or ["closing helps nowhere"]
+    return f"{as_amount(need.to_add)} {found.currency} ({', '.join(instead)})"
+
+
+def _first_paid(found: Comparison, need: Needs) -> str:
+    """Say which position funding takes first, and when."""
+    counts = need.payments_to_liquidation
+    if np.isnan(counts).all():
+        return "nothing is ever liquidated"
+    return f"{found.names[int(np.nanargmin(counts))]} is liquidated first, with payment {np.nanmin(counts):,.0f}"
+
+
+def _ordered(fill: WhatIf) -> str:
+    """Say where the liquidation price and the free margin go."""
+    prices = [as_price(one.liquidation_price) for one in (fill.before, fill.after)]
+    free = [as_amount(one.free_margin) for one in (fill.before, fill.after)]
+    refused = f" (the venue would refuse it: {'; '.join(fill.refusals)})" if fill.refusals else ""
+    return f"liquidation goes from {prices[0]} to {prices[1]} and free margin from {free[0]} to {free[1]}{refused}"
+
+
+# What is shown of how a position stands, line by line.
+OF_STANDING: dict[str, Callable[[Standing], str]] = {
+    "size": lambda one: as_size(one.size) if one.size else "none",
+    "average entry": lambda one: as_amount(one.entry) if one.size else "none",
+    "margin set aside": lambda one: as_amount(one.margin),
+    "liquidation": lambda one: as_price(one.liquidation_price),
+    "common fall": lambda one: as_move(one.fall),
+    "common rise": lambda one: as_move(one.rise),
+    "free margin": lambda one: as_amount(one.free_margin),
+    "margin ratio": lambda one: as_ratio(one.margin_ratio),
+    "leverage": lambda one: as_leverage(one.effective_leverage),
+}
 
 
 def _nearest(one: Snapshot) -> str:

@@ -649,14 +649,28 @@ class Account:
         ArgumentError
             For a cross position with neither a leverage nor a limit in its bracket.
         """
-        prices, cross = self.as_marks(marks), ~self.isolated
-        pnl = np.where(cross, self.unrealized_pnl(prices), 0.0)
-        if self.collateral:
-            backing = self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
-        else:
-            backing = opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
+        prices = self.as_marks(marks)
         tied = self._required(self._tied(prices), prices).sum(axis=-1)
-        return _checks.plain(backing - tied - self.order_margin(prices))
+        return _checks.plain(self.opening_equity(prices) - tied - self.order_margin(prices))
+
+    def opening_equity(self, marks: ArrayLike) -> Numbers:
+        """Return what backs new cross positions, as the venue counts it: the pool, with its profits where they open.
+
+        Parameters
+        ----------
+        marks
+            Shape (..., n), above 0.
+
+        Returns
+        -------
+        float or array
+            In the account's currency, shape (...).
+        """
+        prices = self.as_marks(marks)
+        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(prices))
+        if self.collateral:
+            return self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
+        return opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
 
     def order_margin(self, marks: ArrayLike) -> Numbers:
         """Return what open orders tie up beside the positions.
@@ -719,7 +733,7 @@ class Account:
             Shape (..., n); ``inf`` where nothing is left.
         """
         prices = self.as_marks(marks)
-        return self._of_equity(self.pooled(self._of_pool(self.notional(prices), prices)), prices)
+        return self._of_equity(self.pooled(self.in_unit(self.notional(prices), prices)), prices)
 
     def liquidatable(self, marks: ArrayLike) -> Bools:
         """Return whether each position is liquidated at the marks.
@@ -850,7 +864,7 @@ class Account:
 
     def _at_stake(self, prices: Floats) -> Floats:
         """Return the money each position's fate hangs on, without signs, shape (..., n)."""
-        notional = self.pooled(self._of_pool(self.notional(prices), prices))
+        notional = self.pooled(self.in_unit(self.notional(prices), prices))
         cash = self._cash
         if self.collateral:
             cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
@@ -875,8 +889,56 @@ class Account:
         """Return money in what the positions settle in (..., n) in the account's currency, given all marks."""
         return column * self.assets.settlement_prices(marks) if self.collateral else column
 
-    def _of_pool(self, column: Floats, marks: Floats) -> Floats:
-        """Return a column (..., n) with that of the cross positions in the account's currency, given all marks."""
+    def paid(self, amounts: Floats) -> Account:
+        """Return the account once so much (..., n) has come into what each position settles in.
+
+        Parameters
+        ----------
+        amounts
+            Below 0 where it has left.
+
+        Returns
+        -------
+        Account
+            With another wallet, and other amounts of collateral.
+        """
+        settles = self.assets.settles_in
+        held = [
+            one.holding(one.amount + amounts[..., settles == i].sum(axis=-1)) for i, one in enumerate(self.collateral)
+        ]
+        return replace(self, wallet=self.wallet + amounts[..., settles < 0].sum(axis=-1), collateral=held)
+
+    def pocket(self, position: int) -> Numbers:
+        """Return how much there is of what a position settles in, positions apart, (...).
+
+        Parameters
+        ----------
+        position
+            Which one.
+
+        Returns
+        -------
+        float or array
+            The wallet, or the amount of an asset.
+        """
+        settles = int(self.assets.settles_in[position])
+        return self.wallet if settles < 0 else self.collateral[settles].amount
+
+    def in_unit(self, column: Floats, marks: Floats) -> Floats:
+        """Return money (..., n) in what each position's fate is counted in.
+
+        Parameters
+        ----------
+        column
+            In what each settles in.
+        marks
+            As `as_marks` returns them.
+
+        Returns
+        -------
+        array
+            Shape (..., n): of cross positions in the account's currency.
+        """
         return np.where(self.isolated, column, self._worth(column, marks)) if self.collateral else column
 
     def _of_positions(self, column: Floats) -> Floats:
@@ -924,7 +986,9 @@ class Account:
             spare[..., rows] = left[..., None]
         return spare
 
-    def spare(self, marks: Floats, *, maintenance_at: Floats | None = None, bankrupt: bool = False) -> Floats:
+    def spare(
+        self, marks: Floats, *, maintenance_at: Floats | None = None, bankrupt: bool = False, own: bool = False
+    ) -> Floats:
         """Return equity less requirement of what each position hangs on, (..., n), given all marks.
 
         Parameters
@@ -935,6 +999,8 @@ class Account:
             Where the maintenance margin is taken, if not there.
         bankrupt
             Whether nothing is required.
+        own
+            Whether that of an isolated position is told in what it settles in, and not in the account's currency.
 
         Returns
         -------
@@ -946,6 +1012,8 @@ class Account:
             at = marks if maintenance_at is None else maintenance_at
             needed = self.maintenance_margin(at) + self.closing_fee(marks)
             left = np.asarray(left - self.pooled(self._required(needed, marks)))
+        if own:
+            return left
         # In the account's currency what an isolated inverse position has is straight along a line of prices too.
         return np.where(self.isolated, self._worth(left, marks), left)
 

@@ -12,7 +12,7 @@ notionals are what goes straight.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,6 @@ from .rules import Convention
 FAR, HALVINGS = 1e30, 60
 
 
-@runtime_checkable
 class Held(Protocol):
     """What is asked of an :class:`~marginlab.Account`."""
 
@@ -86,7 +85,9 @@ class Held(Protocol):
     def of_market(self, column: Floats) -> Floats:
         """As there."""
 
-    def spare(self, marks: Floats, *, maintenance_at: Floats | None = None, bankrupt: bool = False) -> Floats:
+    def spare(
+        self, marks: Floats, *, maintenance_at: Floats | None = None, bankrupt: bool = False, own: bool = False
+    ) -> Floats:
         """As there."""
 
     def beside_pieces(self) -> Held:
@@ -140,7 +141,7 @@ def liquidation_move(account: Held, marks: ArrayLike, *, beta: ArrayLike = 1.0, 
     >>> print(f"{liquidation_move(account, [50_000.0])[0]:.4%}")
     -9.0909%
     """
-    if not isinstance(account, Held):
+    if not hasattr(account, "moving_together"):
         raise ArgumentError("account", f"must be of the class Account, not {shown(account)}")
     _checks.one_of("toward", toward, TOWARD)
     marks, beta = account.as_marks(marks), _as_beta(account, beta)
@@ -170,6 +171,34 @@ def _as_beta(account: Held, given: ArrayLike) -> Floats:
     if account.assets.all_inverse and ((beta != beta[0]).any() or beta[0] <= 0):
         raise ArgumentError("beta", f"must be one positive number for inverse contracts, not {beta.tolist()}")
     return beta
+
+
+def spare_on_the_way(account: Held, marks: Floats, slope: Floats, far: Floats) -> Floats:
+    """Return what each position has to spare wherever that may be least on the way to a distance. Unchecked.
+
+    Parameters
+    ----------
+    account, marks
+        The account at the start; marks of shape (..., n).
+    slope
+        How fast each column of marks changes along the line; 0 for what stands still.
+    far
+        Up to which distance, shape (...), before any price ends.
+
+    Returns
+    -------
+    array
+        In what each settles in, that of the pool in the account's currency, shape (..., places, n): at both ends, and
+        on either side of each edge between. Elsewhere it is not less, for from edge to edge it is straight, or bends
+        down.
+    """
+    far = np.asarray(far)[..., None]
+    edges = np.minimum(_edges(account, marks, slope)[0], far)
+    within = ROUNDING * (1 + edges)
+    places = np.concatenate([edges - within, edges + within, np.maximum(edges[..., :1], far)], axis=-1)
+    each, now = account.beside_pieces(), marks[..., None, :]
+    frozen = now if account.convention.maintenance_at == "mark" else None
+    return each.spare(_moved(account, now, slope, np.clip(places, 0.0, far)), maintenance_at=frozen, own=True)
 
 
 def first_failing(

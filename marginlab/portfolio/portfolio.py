@@ -13,7 +13,7 @@ from .. import _checks
 from .._checks import ArgumentError
 from ..formatting import position_names
 from ..margin.account import Account, Position
-from ..margin.contracts import Contract, check_alike
+from ..margin.contracts import Contract
 from ..margin.open_orders import Order
 from ..margin.opening import MARGIN_OR_LEVERAGE
 from ..margin.tiers import Tiers
@@ -256,10 +256,7 @@ class Portfolio:
         held_at = ask.tried("venue", lambda: venue_key("venue", ask.given("venue")))
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
-        if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
-            ask.refuse("positions", f"must be a list of positions, not {_checks.shown(rows)}")
-        elif not 1 <= len(rows) <= MOST_POSITIONS:
-            ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
+        _check_number(ask, rows)
         for name, words in (("title", title), ("note", note)):
             ask.tried(name, partial(_checks.words, name, words))
         own = own_brackets(ask, brackets, held_at)
@@ -270,23 +267,28 @@ class Portfolio:
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
         marks, told = _marks(asked, entries), [_told(one) for one in asked]
         kept = tuple(position for position in entries if position is not None)
-        asked_for = (_order(i, one, held_at, dated, own, problems) for i, one in enumerate(orders))
-        waiting = tuple(one for one in asked_for if one is not None)
+        waiting = _orders(orders, held_at, dated, own, problems)
         behind = asked_assets(collateral, problems)
-        if not problems and collateral_of(behind):
-            ask.tried("collateral", lambda: _account(venue, dated, cash or 0.0, kept, waiting, behind))
-        elif not problems:
-            ask.tried(
-                "contracts", lambda: check_alike([*(one.contract for one in kept), *(one.contract for one in waiting)])
-            )
+        if not problems:
+            # Contracts of one kind and currency, or all that they settle in among the collateral.
+            what = "collateral" if collateral_of(behind) else "contracts"
+            ask.tried(what, lambda: _account(venue, dated, cash or 0.0, kept, waiting, behind))
         if problems or cash is None:
             raise EntryError(problems)
         said = tuple(told) if any(one != Told() for one in told) else ()
-        more = waiting, behind, said, tuple(remarks)
-        made = ask.tried("positions", lambda: cls(venue, cash, kept, tuple(marks), dated, title, note, own, *more))
+        about = dated, title, note, own, waiting, behind, said, tuple(remarks)
+        made = ask.tried("positions", lambda: cls(venue, cash, kept, tuple(marks), *about))
         if made is None:
             raise EntryError(problems)
         return made
+
+
+def _check_number(ask: Asked, rows: object) -> None:
+    """Note what is no list of positions, or has too many or none of them."""
+    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+        ask.refuse("positions", f"must be a list of positions, not {_checks.shown(rows)}")
+    elif not 1 <= len(rows) <= MOST_POSITIONS:
+        ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
 
 
 def _account(
@@ -312,6 +314,18 @@ def _currency(positions: Sequence[Position], collateral: Sequence[Asset]) -> str
     """Return what contracts settle in that is not among the assets that count, or else dollars."""
     counted = [one.asset for one in collateral if one.ratio is not None]
     return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS)
+
+
+def _orders(
+    given: Sequence[Order | Mapping[str, object]],
+    venue: str | None,
+    date: str | None,
+    own: Brackets | None,
+    problems: list[Problem],
+) -> tuple[Order, ...]:
+    """Return the open orders that could be read; what is wrong with the others is noted."""
+    asked = (_order(i, one, venue, date, own, problems) for i, one in enumerate(given))
+    return tuple(one for one in asked if one is not None)
 
 
 class OrderAsked(Asked):

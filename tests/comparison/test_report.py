@@ -54,13 +54,16 @@ def test_what_takes_long_is_worked_out_once():
 
 def test_the_text_has_every_part_with_its_figures():
     found = of("october-2025")
-    head, positions, account, refused, events, table = str(found).split("\n\n")
+    head, positions, account, needs, refused, events, table = str(found).split("\n\n")
     assert head == "2 positions at Binance USD-M, equity 15,161.87 USDT"
     lines = positions.splitlines()
     assert lines[1].split()[:5] == ["as", "entered", "BTCUSDT", "+0.5", "123,237.40"]
     assert len(lines) == 1 + 3 * 2
     assert [line.split()[0] for line in account.splitlines()[1:]] == [
-        "wallet", "margins", "free", "margin", "leverage", "fall", "fall", "rise", "rise",
+        "wallet", "margins", "free", "margin", "leverage", "fall", "fall", "rise", "rise", "may",
+    ]  # fmt: skip
+    assert [line.split()[-1] for line in needs.splitlines()] == [
+        "payments", "961", "1,618", "1,269", "1,269", "960", "961",
     ]  # fmt: skip
     assert refused.splitlines()[1] == (
         "  all cross: Binance USD-M does not switch the mode of an open position: close it first"

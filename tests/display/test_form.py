@@ -64,15 +64,31 @@ def test_what_cannot_be_is_said_and_the_last_account_that_could_stays(desk):
 
 def test_only_the_panel_in_sight_is_drawn(desk):
     assert [bool(panel.lives) for name, panel in desk.panels.items() if name != "Chance"] == [True, *[False] * 4]
-    desk.tabs.selected_index = 2
+    desk.tabs.selected_index = 4
     assert desk.panels["Crashes"].lives
 
 
 def test_a_panel_follows_its_inputs(desk):
-    desk.tabs.selected_index = 1
+    desk.tabs.selected_index = 2
     panel = desk.panels["Shocks"]
     panel.inputs["btc"].value = 0.1
     assert "BTC +10%" in panel.lives[0].words.value
+
+
+def test_each_input_of_what_it_takes_moves_its_own_screen(desk):
+    desk.tabs.selected_index = 1
+    panel = desk.panels["What it takes"]
+    before = [live.words.value for live in panel.lives]
+    for i, (name, value) in {0: ("move", -0.1), 2: ("order", -1.0), 3: ("rate", 0.001)}.items():
+        panel.inputs[name].value = value
+        after = [live.words.value for live in panel.lives]
+        assert [one != other for one, other in zip(before, after, strict=True)] == [j == i for j in range(4)]
+        before = after
+    panel.inputs["position"].value = 1
+    assert "of ETHUSDT sold" in panel.lives[2].words.value
+    # Where there are fewer, the last one is meant.
+    panel.inputs["position"].value = 7
+    assert "of ETHUSDT sold" in panel.lives[2].words.value
 
 
 def test_figures_are_saved_as_the_reader_wants(desk):
@@ -164,7 +180,7 @@ def test_the_form_says_that_nothing_leaves_the_machine(desk):
 
 def test_nothing_is_drawn_or_saved_of_no_account(desk):
     desk.found = None
-    desk.tabs.selected_index = 4
+    desk.tabs.selected_index = 5
     desk.make.click()
     assert not desk.panels["Which mode"].lives
     assert not desk.results.value

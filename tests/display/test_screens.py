@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import event, event_names, simulate
+from marginlab import Trade, event, event_names, payments_to_liquidation, simulate
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -29,6 +30,10 @@ SETTINGS = {"model": "jumps", "volatility": 0.9, "days": 7}
 ON_PAGE = {
     "liquidated": {},
     "freedom": {},
+    "survived": {"move": -0.3},
+    "room": {},
+    "ordered": {"position": 2, "order": "close half"},
+    "funded": {"rate": "0.05%"},
     "shocks": {"btc": -0.4, "rest": 0.2},
     "crash": {"event": "COVID crash, March 2020"},
     "chance": SETTINGS,
@@ -55,17 +60,21 @@ def in_form(desk, name, screen):
     place = {
         "liquidated": (0, 0),
         "freedom": (0, 1),
-        "shocks": (1, 0),
-        "crash": (2, 0),
-        "chance": (3, 0),
-        "mode": (4, 0),
+        "survived": (1, 0),
+        "room": (1, 1),
+        "ordered": (1, 2),
+        "funded": (1, 3),
+        "shocks": (2, 0),
+        "crash": (3, 0),
+        "chance": (4, 0),
+        "mode": (5, 0),
     }
     tab, i = place[screen]
     desk.presets.value, desk.tabs.selected_index = name, tab
     panel = list(desk.panels.values())[tab]
     values = {**ON_PAGE[screen]}
-    if screen == "crash":
-        values = {"event": "covid-2020"}
+    values |= {"crash": {"event": "covid-2020"}, "funded": {"rate": 0.0005}}.get(screen, {})
+    values |= {"position": 1, "order": -0.5} if screen == "ordered" else {}
     for key, value in values.items():
         panel.inputs[key].value = value
     if screen != "chance":
@@ -91,6 +100,10 @@ def test_the_form_the_page_and_compare_show_the_same(desk, name, screen):
     by_script = {
         "liquidated": lambda: screens.distances(found),
         "freedom": lambda: screens.free_margin(found),
+        "survived": lambda: screens.survival(found, -0.3),
+        "room": lambda: screens.room(found),
+        "ordered": lambda: screens.next_order(found, -0.5, 1),
+        "funded": lambda: screens.funded(found, 0.0005),
         "shocks": lambda: screens.shocked(found, **ON_PAGE["shocks"]),
         "crash": lambda: screens.crashed(found, "covid-2020"),
         "chance": lambda: screens.by_chance(found, chances_of(found, paths=5_000, **SETTINGS)),
@@ -144,6 +157,88 @@ def test_what_is_free_is_equity_less_initial_margin(name):
         assert free[i] == pytest.approx(float(account.free_margin(found.marks)))
     assert numbers(sentence)[0] == pytest.approx(float(found.account.equity(found.marks)), abs=0.01)
     assert ("refuse nothing" in sentence) == (not any(column.refusals for column in found.columns))
+
+
+@every_preset
+@pytest.mark.parametrize("move", [-0.5, 0.3])
+def test_what_must_be_added_is_lacking_at_the_end_of_the_move_and_nothing_more(name, move):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, table = screens.survival(found, move)
+    shown = figure["data"][-1]
+    assert [trace["name"] for trace in figure["data"][:-1]] == list(screens.STYLES)
+    assert shown["x"] == [move] * 3
+    for needed, column in zip(shown["y"], found.columns, strict=True):
+        account, there = column.account, np.array(one.marks) * (1 + move)
+        lacking = np.maximum(account.position_requirement(there) - account.position_equity(there), 0)
+        pool = lacking[~account.isolated].max(initial=0)
+        # On the way a pool of both sides may lack more than at its end.
+        assert needed >= lacking[account.isolated].sum() + pool - 1e-6
+        if needed:
+            assert as_amount(needed) in sentence
+    assert [row[0] for row in table.rows if row[0]] == list(MODE_COLUMNS)
+    below = [row[2] for row in table.rows if row[3] == "nothing"]
+    assert all(amount.startswith(MINUS) or amount == "0.00" for amount in below)
+
+
+@every_preset
+def test_what_may_be_added_is_shown_in_money_and_told_in_sizes(name):
+    found = FOUND[name]
+    figure, sentence, table = screens.room(found)
+    for trace, need in zip(figure["data"], found.needs()[1:], strict=True):
+        assert np.allclose(trace["x"], found.account.notional(found.marks) * need.largest_size / found.account.size)
+    assert len(table.rows) == 3 * len(found.names)
+    for need in found.needs():
+        assert as_amount(need.wallet_withdrawable) in sentence
+
+
+@every_preset
+@pytest.mark.parametrize("rate", screens.RATES.values())
+def test_with_the_payment_shown_the_engine_liquidates(name, rate):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, _ = screens.funded(found, rate)
+    shown = {trace["name"]: trace["x"] for trace in figure["data"]}
+    for column in found.columns:
+        counts = shown[column.name]
+        first = np.nanmin(counts) if np.isfinite(counts).any() else 50
+        assert (f"with payment {first:,.0f}" in sentence) == bool(np.isfinite(counts).any())
+        # With round numbers a payment often leaves just as much as is needed: then the engine's rounding decides.
+        less, more = (nearly(column.account, one.marks, share) for share in (-1e-9, 1e-9))
+        earliest, latest = (
+            np.nan_to_num(payments_to_liquidation(account, one.marks, rate, rules=found.rules), nan=np.inf).min()
+            for account in (less, more)
+        )
+        steps = int(min(latest, 300))
+        end = simulate(column.account, np.tile(one.marks, (steps, 1)), rules=found.rules, funding=rate)
+        # Where the venue closes by parts the first of them is closed then.
+        closed = [entry.step + 1 for entry in end.ledger if entry.kind != "funding"]
+        assert earliest <= first <= latest or latest == np.inf
+        assert earliest <= closed[0] <= latest if closed else latest > steps
+
+
+def nearly(account, marks, share):
+    """Return an account with a little more in each pocket, as a share of its notional."""
+    more = share * account.notional(marks).sum()
+    return replace(account, wallet=account.wallet + more, margin=np.where(account.isolated, account.margin + more, 0))
+
+
+@every_preset
+@pytest.mark.parametrize(("name_of_order", "times"), screens.ORDERS.items())
+def test_the_next_order_is_shown_as_the_engine_fills_it(name, name_of_order, times):
+    one, found = preset(name), FOUND[name]
+    figure, sentence, table = screens.next_order(found, times)
+    assert ("bought" in sentence) == (times * found.account.size[0] > 0), name_of_order
+    for i, column in enumerate(found.columns):
+        order = Trade(step=0, position=0, size=times * found.account.size[0])
+        rules, taken = found.rules, {"on_refusal": "record"}
+        end = simulate(column.account, [one.marks], rules=rules, actions=[order], **taken)
+        after = dict(row[1:2] + row[3:] for row in table.rows[9 * i : 9 * i + 9])
+        assert ("the venue would refuse it" in sentence) >= bool(end.refused)
+        if not end.refused and (end.liquidated < 0).all():
+            assert after["size"] == ("none" if end.size[0] == 0 else f"{end.size[0]:+,.10g}".replace("-", MINUS))
+            assert after["margin set aside"] == as_amount(end.margin[0])
+    away = [trace["x"] for trace in figure["data"]]
+    assert away[0] == [0.0] * 3
+    assert np.allclose(away[1], [column.distance[0] for column in found.columns], equal_nan=True)
 
 
 @every_preset
