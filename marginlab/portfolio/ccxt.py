@@ -419,8 +419,8 @@ def _own_brackets(ask: Asked, brackets: object, where: Exchange | None, given: S
     rows = [one for one in given if isinstance(one, Mapping) and isinstance(one.get("symbol"), str)]
     held = {str(one["symbol"]): one.get("contractSize") for one in rows}
     sizes = {name: size for name, size in held.items() if isinstance(size, int | float) and size > 0}
-    if isinstance(said, Mapping) and any(name in held for name in said):
-        said = {name: tiers for name, tiers in said.items() if name in held or "/" not in str(name)}
+    if isinstance(said, Mapping):
+        said = {name: tiers for name, tiers in said.items() if name in held or "/" not in str(name)} or None
     return own_brackets(ask, said, None if where is None else where.venue.name, sizes)
 
 

@@ -72,10 +72,10 @@ LEVERAGE_ALONE = ("krakenfutures",)
 MARGIN_AS_INITIAL = ("hyperliquid",)
 # Exchanges whose ``maintenanceMargin`` is the margin with the profit: ccxt names it by its name there.
 MARGIN_AS_MAINTENANCE = ("bitmex",)
-# In what an exchange hands on as ``info``, where the mode of a position stands and how it reads.
+# In what an exchange hands on as ``info``, where the mode of a position stands and how it reads. Bybit's trade mode of
+# 0 tells nothing: a unified account has it in either.
 _MODE_FIELDS = ("marginMode", "marginType", "mgnMode", "margin_mode", "margin_type", "tradeMode", "openType")
 _MODE_WORDS = {"cross": "cross", "crossed": "cross", "isolated": "isolated", "fixed": "isolated"} | {
-    "0": "cross",
     "1": "isolated",
     "2": "cross",
 }

@@ -570,6 +570,10 @@ def test_of_brackets_in_text_those_that_are_held_count(text):
     assert imported([held], brackets=text).positions[0].contract.tiers.rates[0] == 0.01
 
 
+def test_brackets_of_other_markets_change_nothing():
+    assert imported(BINANCE, brackets={"OTHER/USDT:USDT": FETCHED}) == imported(BINANCE)
+
+
 def test_brackets_that_count_contracts_are_worth_what_a_contract_of_the_position_is():
     held = told("NEW/USDT:USDT", side="long", contracts=50, contractSize=0.01, entryPrice=2.0, marginMode="cross")
     found = imported([held], venue="kucoinfutures", brackets={"NEW/USDT:USDT": FETCHED})

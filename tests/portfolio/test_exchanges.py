@@ -56,6 +56,7 @@ def test_an_exchange_without_a_row_takes_the_plainest_convention_and_says_so():
         ({"marginMode": "crossed"}, "cross"),
         ({"mgnMode": "ISOLATED"}, "isolated"),
         ({"openType": 2}, "cross"),
+        ({"tradeMode": 0}, None),
         ({"crossMode": False}, "isolated"),
         ({"isIsolated": True}, "isolated"),
         ({"isolated": "maybe"}, None),
