@@ -256,12 +256,8 @@ class Portfolio:
         held_at = ask.tried("venue", lambda: venue_key("venue", ask.given("venue")))
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
-        _check_number(ask, rows)
-        for name, words in (("title", title), ("note", note)):
-            ask.tried(name, partial(_checks.words, name, words))
         own = own_brackets(ask, brackets, held_at)
-        if any(problem.field == "positions" for problem in problems):
-            raise EntryError(problems)
+        _check_rows(ask, rows, title=title, note=note)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
         own = own if held_at is None else _with_rates(asked, own, held_at)
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
@@ -283,12 +279,16 @@ class Portfolio:
         return made
 
 
-def _check_number(ask: Asked, rows: object) -> None:
-    """Note what is no list of positions, or has too many or none of them."""
+def _check_rows(ask: Asked, rows: object, **words: object) -> None:
+    """Note words that are none; refuse at once what is no list of positions, or has too many or none of them."""
+    for name, said in words.items():
+        ask.tried(name, partial(_checks.words, name, said))
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
         ask.refuse("positions", f"must be a list of positions, not {_checks.shown(rows)}")
     elif not 1 <= len(rows) <= MOST_POSITIONS:
         ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
+    if any(problem.field == "positions" for problem in ask.problems):
+        raise EntryError(ask.problems)
 
 
 def _account(

@@ -77,11 +77,10 @@ class Pockets:
         return np.asarray(cash + (gained if profit else np.minimum(gained, 0.0)))
 
     def counted(self, held: Floats, marks: Floats) -> Floats:
-        """Return what the pool counts for, (k,), given what is held in each pocket."""
+        """Return what a pool with collateral counts for, (k,), given what is held in each pocket."""
         result = held[0]
-        if self.mixed:
-            for one in self.assets.counted(held[1:].T, self.prices(marks)[1:].T).T:
-                result = result + one
+        for one in self.assets.counted(held[1:].T, self.prices(marks)[1:].T).T:
+            result = result + one
         return np.asarray(result)
 
     def sold(self, held: Floats, marks: Floats) -> Floats:

@@ -41,6 +41,7 @@ def test_unless_told_otherwise_a_venue_takes_over_charges_nothing_and_pays_for_e
         "withdrawal_leaves": 0.0,
         "leverage_in_cross": "any",
         "leverage_in_isolated": "any",
+        "conversion": {"above": INF, "with_losses": False, "order": "lowest haircut", "fee": 0.0, "fees": {}},
     }
 
 

@@ -255,6 +255,16 @@ def test_a_liquidation_fee_and_what_is_forfeited_reach_the_fund_in_the_account_s
     assert outcome.fund == pytest.approx(0.5 * outcome.fees[0] * 55_000)
 
 
+def test_each_of_many_accounts_may_hold_its_own_amount():
+    amounts = np.array([0.0, 0.05, 0.2])
+    many = held(Position(BTC, 1, 60_000), wallet=5_000, collateral=[Collateral("BTC", amounts, 0.9)])
+    whole = simulate(many, [[55_000], [52_000]])
+    assert whole.liquidated[:, 0].tolist() == [0, 1, -1]
+    for amount, liquidated, left in zip(amounts, whole.liquidated, whole.assets, strict=True):
+        alone = simulate(replace(many, collateral=[many.collateral[0].holding(amount)]), [[55_000], [52_000]])
+        assert (alone.liquidated, alone.assets) == (liquidated, left)
+
+
 # --- what a venue converts ------------------------------------------------------------------------------------
 
 THREE = [
