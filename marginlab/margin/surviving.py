@@ -74,7 +74,8 @@ def margin_to_survive(
     Notes
     -----
     Where brackets have no deductions, or both sides of a market are held, a price on the way may be the worst one:
-    then that decides.
+    then that decides. A closing fee at bankruptcy moves with what stands behind a position; in cross so do those of
+    the other positions, which their liquidation prices hold still: there equity meets requirement at the price asked.
 
     Examples
     --------
@@ -185,7 +186,7 @@ def size_for_liquidation_price(account: Account, marks: ArrayLike, *, position: 
     ------
     ArgumentError
         As in :func:`margin_to_survive`; and where no size does: none fails up to there, or every one, or brackets
-        let the liquidation price jump past it.
+        let the liquidation price jump past it, or in cross a closing fee at bankruptcy that moves with it.
 
     Examples
     --------

@@ -63,7 +63,7 @@ def test_the_text_has_every_part_with_its_figures():
         "wallet", "margins", "free", "margin", "leverage", "fall", "fall", "rise", "rise", "may",
     ]  # fmt: skip
     assert [line.split()[-1] for line in needs.splitlines()] == [
-        "payments", "961", "1,618", "1,269", "1,269", "960", "961",
+        "payments", "961", "1,618", "1,269", "1,269", "961", "961",
     ]  # fmt: skip
     assert refused.splitlines()[1] == (
         "  all cross: Binance USD-M does not switch the mode of an open position: close it first"
