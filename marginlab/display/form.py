@@ -31,6 +31,7 @@ from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
 STALE = "What stands above cannot be shown. Below stands the last account that could."
+EARLIER = "The settings have changed: what stands below was drawn with those before."
 WAYS = {"JSON": from_json, "CSV": from_csv}
 PASTED = "positions from ccxt"
 PATHS = (5_000, 20_000)
@@ -91,6 +92,8 @@ class MonteCarloPanel:
         self.progress = ipywidgets.IntProgress(0, min=0, max=PATHS[-1], layout={"width": "min(100%, 20em)"})
         self.said = ipywidgets.HTML()
         self.shown = ipywidgets.VBox([])
+        for one in self.inputs.values():
+            one.observe(lambda _: self.changed(), names="value")
         self.run.on_click(lambda _: self.begin())
         self.stop.on_click(lambda _: self.end("Stopped: what follows is of the paths drawn so far."))
         line = ipywidgets.Box([self.run, self.stop, self.progress], layout={"flex_flow": "row wrap"})
@@ -107,6 +110,11 @@ class MonteCarloPanel:
             self.picture, self.live = picture, None
             if self.known is not None:
                 self.show(found, self.known)
+
+    def changed(self) -> None:
+        """Say that what is shown, or still being drawn, is not of the settings that stand there now."""
+        if self.known is not None or self.task is not None:
+            self.end(WRONG.format(EARLIER))
 
     def begin(self) -> None:
         """Begin to draw paths: beside a kernel between its other work, in a script at once."""

@@ -109,3 +109,24 @@ def test_what_cannot_be_drawn_is_said():
     in_a_script(trials.run.click)
     assert "correlation" in trials.said.value
     assert trials.known is None
+
+
+def test_what_was_drawn_with_other_settings_is_said_to_be_so(trials):
+    trials.inputs["paths"].value = 5_000
+    assert trials.said.value == ""  # nothing is drawn yet
+    in_a_script(trials.run.click)
+    assert trials.said.value == ""
+    trials.inputs["volatility"].value = 1.2
+    assert "drawn with those before" in trials.said.value
+    in_a_script(trials.run.click)
+    assert trials.said.value == ""
+
+
+def test_paths_of_other_settings_are_drawn_no_further(trials):
+    async def work():
+        trials.run.click()
+        trials.inputs["volatility"].value = 1.2
+        return trials.task
+
+    assert beside_a_kernel(work) is None
+    assert "drawn with those before" in trials.said.value
