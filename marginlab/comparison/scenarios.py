@@ -116,7 +116,7 @@ class Loss:
     position, symbol, kind, size, price
         As in the :class:`~marginlab.LedgerEntry`.
     amount
-        What it cost, negative: profit or loss realised, less fee and impact.
+        What it cost, negative: profit or loss realised, less fee and impact, in what the position settles in.
     """
 
     time: np.datetime64
@@ -193,7 +193,7 @@ class Replay:
         Returns
         -------
         float
-            In the contracts' currency.
+            In the account's currency.
         """
         left = float(self._outcome(column).equity)
         return self.start[column] - left

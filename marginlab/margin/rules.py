@@ -227,8 +227,8 @@ class Rules:
     close
         How a position is closed as a whole. ``"takeover"``: the venue takes it over at the
         bankruptcy price, so the trader forfeits what is left of the margin; the insurance fund
-        keeps it or pays what is missing. In cross that means the pool: all of its positions and
-        the wallet. ``"market"``: it is closed in the market, and the trader keeps what is left.
+        keeps it or pays what is missing. In cross that means the pool: all of its positions,
+        the wallet and all collateral. ``"market"``: it is closed in the market, and the trader keeps what is left.
     part
         What is tried first, in the market. ``"whole"``: nothing. ``"share"``: `share` of the size
         held when this liquidation began, again and again. ``"bracket"``: down by `brackets`
@@ -255,7 +255,8 @@ class Rules:
         the market, without impact. No fee for it is documented, so none is charged.
     takeover_below
         Equity at or below this share of the requirement is taken over even where `close` says market,
-        and forfeited. At 0 or below a position is taken over in any case.
+        and forfeited. At 0 or below a position is taken over in any case; with
+        collateral, where nothing would be left if all of it were sold.
     liquidation_fee, fund_share
         Fee on notional closed by force, a fraction of it, never more than is left; and the share of
         the fee that goes to the insurance fund rather than to the venue.

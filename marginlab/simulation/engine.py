@@ -56,7 +56,8 @@ def simulate(
     account
         What is held before the first step: n positions, or K accounts of n positions each. A size of
         0 is a place for a position to be opened later. Its open orders tie up margin on the way; they are not filled.
-        With collateral every step is looked at.
+        With collateral every step is looked at; a margin then comes out of what its position settles in, and as much
+        as there is of that, for it is not borrowed.
     prices
         Marks, above 0: one path (T, n), an ensemble (K, T, n), or an iterator of steps of shape (n,) or (K, n),
         of which only a few are in memory at a time. Step 0 is the first price after the start. Of an account with
