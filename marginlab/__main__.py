@@ -87,6 +87,7 @@ def _parser() -> _Parser:
     add("--orders", help="a file of what fetch_open_orders returns")
     add("--margin-mode", help="cross or isolated, where a position tells none")
     add("--settle", help="the currency in which the positions to take settle")
+    add("--multi-asset", action="store_true", help="the venue counts several assets in one pool")
     add("--skip", action="append", default=[], help="a position to leave out: its symbol, or its number from 1")
     add("--date", help="of the brackets and of how the venue counts")
     form = parser.add_mutually_exclusive_group()
@@ -113,6 +114,7 @@ def _portfolio(asked: argparse.Namespace) -> Portfolio:
         orders=() if asked.orders is None else _read(asked.orders),
         margin_mode=asked.margin_mode,
         settle=asked.settle,
+        multi_asset=asked.multi_asset,
         skip=[int(one) if one.isdecimal() else one for one in asked.skip],
         date=asked.date,
     )

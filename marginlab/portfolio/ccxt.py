@@ -12,6 +12,8 @@ from functools import partial
 from typing import NamedTuple, cast
 
 from .. import _checks
+from .._checks import ArgumentError
+from ..margin.collateral import CollateralRatio
 from ..margin.contracts import Contract
 from ..margin.open_orders import Order
 from ..margin.tiers import Tiers
@@ -23,7 +25,7 @@ from . import told
 from .assets import Asset
 from .balances import Positions, wallet_of
 from .exchanges import filled, venue_named
-from .portfolio import MOST_POSITIONS, OWN_RATE, OrderAsked, Portfolio, own_brackets
+from .portfolio import DOLLARS, MOST_POSITIONS, OWN_RATE, OrderAsked, Portfolio, own_brackets
 from .reading import Asked, EntryError, Problem, objects_of, refused
 from .told import Exchange, Fields, Remarks
 
@@ -57,6 +59,7 @@ def from_ccxt(
     margin_mode: str | None = None,
     marks: Mapping[str, float] | None = None,
     settle: str | None = None,
+    multi_asset: bool = False,
     skip: Iterable[str | int] = (),
     date: str | None = None,
 ) -> Portfolio:
@@ -91,6 +94,10 @@ def from_ccxt(
     settle
         Of positions that settle in several currencies, those to take, such as ``"USDT"``; the others are passed over
         and counted.
+    multi_asset
+        Whether the venue counts several assets in one pool, as in a unified account or in multi-assets mode: then the
+        other currencies of the balance count at the venue's ratio, where that and their price are known, and
+        positions may settle in any of them.
     skip
         Positions to leave out on purpose: their symbols, or their numbers from 1, as refusals name them.
     date
@@ -138,7 +145,7 @@ def from_ccxt(
     own = _own_brackets(ask, brackets, where, given)
     if where is None:
         raise EntryError(problems)
-    reader = _Reader(ask, _Markets(where.venue, date, own), where, Remarks())
+    reader = _Reader(ask, _Markets(where.venue, date, own), where, _checks.truth("multi_asset", multi_asset))
     reader.read(_marked(ask, given, marks), _skipped(ask, given, skip), settle)
     if problems:
         raise EntryError(problems)
@@ -153,14 +160,15 @@ def from_ccxt(
 class _Reader:
     """Reads positions, one after the other, and keeps what it found of them."""
 
-    def __init__(self, ask: Asked, markets: _Markets, where: Exchange, remarks: Remarks) -> None:
-        self.ask, self.markets, self.where, self.remarks = ask, markets, where, remarks
+    def __init__(self, ask: Asked, markets: _Markets, where: Exchange, multi_asset: bool) -> None:
+        self.ask, self.markets, self.where, self.multi_asset = ask, markets, where, multi_asset
+        self.remarks = Remarks()
         self.rows: list[told.Row] = []
         self.numbers: list[int] = []
         self.contracts: list[Contract] = []
         self.with_mark: list[bool] = []
         self.sizes: dict[object, float | None] = {}
-        self.behind = Positions()
+        self.behind: dict[str, Positions] = {}
 
     def read(self, given: Sequence[Mapping[str, object]], skipped: set[int], settle: str | None) -> None:
         """Take in all positions that are open perpetuals; what is wrong with one is noted."""
@@ -238,7 +246,8 @@ class _Reader:
         self.contracts.append(said.contract)
         self.with_mark.append(ask.given("markPrice") is not None)
         self.sizes[ask.given("symbol")] = ask.number("contractSize", _checks.positive, needed=False)
-        self.behind = self.behind.and_one(said, cast(float, row["margin"]) if row["mode"] == "isolated" else None)
+        margin, currency = cast(float, row["margin"]) if row["mode"] == "isolated" else None, said.contract.currency
+        self.behind[currency] = self.behind.get(currency, Positions()).and_one(said, margin)
 
     def check(self) -> None:
         """Refuse no position, more than there is room for, and what settles in several currencies."""
@@ -250,14 +259,41 @@ class _Reader:
         settled: dict[str, int] = {}
         for one, number in zip(self.contracts, self.numbers, strict=True):
             settled.setdefault(one.currency, number)
-        if len(settled) > 1:
+        if len(settled) > 1 and not self.multi_asset:
             listed = ", ".join(f"{name} (position {number + 1})" for name, number in settled.items())
-            reason = f"must settle in one currency, not in {listed}: settle= says which to take"
-            raise refused("positions", reason)
+            either = "settle= says which to take, multi_asset=True that the venue counts them in one pool"
+            raise refused("positions", f"must settle in one currency, not in {listed}: {either}")
 
     def money(self) -> tuple[float, tuple[Asset, ...]] | None:
         """Return the wallet and the assets beside it."""
-        return wallet_of(self.ask, self.contracts[0].currency, self.where, self.behind, self.remarks)
+        if not self.multi_asset:
+            (currency,) = self.behind
+            return wallet_of(self.ask, currency, self.where, self.behind[currency], self.remarks)
+        # What prices are in comes first: that is what the pool is counted in.
+        quoted = [one.currency for one in self.contracts if one.kind == "linear"]
+        own = quoted[0] if quoted else DOLLARS
+        found = wallet_of(self.ask, own, self.where, self.behind.get(own, Positions()), self.remarks)
+        if found is None:
+            return None
+        amounts = {one.asset: one.amount for one in found[1]}
+        for currency, positions in self.behind.items():
+            if currency != own:
+                beside = wallet_of(self.ask, currency, self.where, positions, self.remarks)
+                amounts[currency] = 0.0 if beside is None else beside[0]
+        return found[0], tuple(self.counted(name, amount) for name, amount in amounts.items())
+
+    def counted(self, name: str, amount: float) -> Asset:
+        """Return an asset with what counts of it, where that and its price are known."""
+        known, followed = _ratio(self.where.venue, name), any(one.underlying == name for one in self.contracts)
+        if not followed and name not in _DOLLARS:
+            self.remarks.add(None, f"{name} counts for nothing: no position tells its price")
+            return Asset(name, amount)
+        if known is None and name not in self.behind:
+            self.remarks.add(None, f"{name} counts for nothing: its collateral ratio is not known here")
+            return Asset(name, amount)
+        if known is None:
+            self.remarks.add(None, f"{name} counts in full: its collateral ratio is not known here")
+        return Asset(name, amount, known or CollateralRatio.flat(1), None if followed else 1.0)
 
     def orders(self, given: Sequence[Mapping[str, object]]) -> list[Order]:
         """Return the open orders that tie up margin."""
@@ -291,7 +327,7 @@ class _Reader:
         """Whether an order ties up nothing that is known here."""
         symbol = ask.given("symbol")
         match = _SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
-        settled = match is not None and match.group(3) != self.contracts[0].currency
+        settled = match is not None and match.group(3) not in self.behind
         if (isinstance(symbol, str) and _SPOT.fullmatch(symbol)) or (match and match.group(4)) or settled:
             self.remarks.add(None, "orders that are no perpetual's, or settle otherwise, are passed over")
         elif ask.given("price") is None or ask.given("triggerPrice") or ask.given("stopPrice"):
@@ -324,6 +360,16 @@ class _Reader:
                 )
                 for one in refusal.problems
             ) from None
+
+
+def _ratio(venue: Venue, asset: str) -> CollateralRatio | None:
+    """Return how much of an asset counts at a venue, ``None`` where that is not known, or not of its date."""
+    if venue.name == UNLISTED:
+        return None
+    try:
+        return venue.collateral_ratio(asset).value
+    except ArgumentError:
+        return None
 
 
 class _Markets(NamedTuple):

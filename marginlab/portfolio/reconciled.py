@@ -302,11 +302,12 @@ def _other_money(portfolio: Portfolio, account: Account, marks: Floats) -> Itera
 
 
 def _worth(portfolio: Portfolio) -> float:
-    """Return what other assets are worth in full, as far as that is known: dollars, and coins that have a mark."""
+    """Return what assets that do not count are worth, as far as that is known: dollars, and coins that have a mark."""
     held = zip(portfolio.account.contracts, portfolio.marks, strict=True)
     prices = {contract.underlying: mark for contract, mark in held if contract.kind == "linear"}
     prices |= dict.fromkeys(DOLLARS, 1.0) if portfolio.currency in DOLLARS else {}
-    return float(sum(one.amount * prices.get(one.asset, 0.0) for one in portfolio.collateral))
+    left = (one for one in portfolio.collateral if one.ratio is None)
+    return float(sum(one.amount * prices.get(one.asset, 0.0) for one in left))
 
 
 def _other_conventions(account: Account, venue: Venue) -> Iterator[Try]:

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from marginlab import Order, Position, venue
-from marginlab.portfolio import EntryError, from_ccxt
+from marginlab import ArgumentError, Order, Position, venue
+from marginlab.portfolio import EntryError, from_ccxt, from_json, to_json
 
 # What every position of ccxt has, where a venue says nothing of it.
 UNTOLD = dict.fromkeys(
@@ -653,3 +653,55 @@ def test_a_position_that_could_not_be_kept_is_told_by_its_own_field():
     # A margin in cross is none, whatever it says; a mark that two positions do not share is.
     ((row, field, _),) = problems([SPOT, *hedged({"markPrice": 60_000.0}, {"markPrice": 61_000.0})])
     assert (row, field) == (2, "markPrice")
+
+
+# --- several assets in one pool ----------------------------------------------------------------------------------
+
+TWO_SETTLED = [
+    {"symbol": "BTC/USDT:USDT", "side": "long", "contracts": 1, "entryPrice": 60_000, "markPrice": 60_000},
+    {"symbol": "BTC/USD:BTC", "side": "short", "contracts": 30_000, "entryPrice": 60_000, "markPrice": 60_000},
+]
+TWO_SETTLED = [
+    {**one, "contractSize": 1, "marginMode": "cross", "leverage": 10, "maintenanceMarginPercentage": 0.005}
+    for one in TWO_SETTLED
+]
+POOL = {"total": {"USDT": 1_000, "BTC": 0.2, "XRP": 5, "USDC": 10}}
+
+
+def test_in_a_pool_of_several_assets_they_count_at_the_venues_ratio_and_positions_settle_in_any_of_them():
+    found = from_ccxt(TWO_SETTLED, venue="bybit", balance=POOL, multi_asset=True)
+    assert (found.wallet, found.currency) == (1_000, "USDT")
+    btc, xrp, usdc = found.collateral
+    assert (btc.amount, btc.ratio) == (0.2, venue("bybit").collateral_ratio("BTC").value)
+    assert (xrp.ratio, usdc.ratio) == (None, None)
+    assert "XRP counts for nothing: no position tells its price." in found.remarks
+    assert "USDC counts for nothing: its collateral ratio is not known here." in found.remarks
+    assert found.account.equity(found.marks) == pytest.approx(13_000)
+    # The coin that is left after the short has paid counts at 98 %, and what is owed of it in full.
+    price = found.account.liquidation_price(found.marks)[0]
+    held = 0.2 + -30_000 * (1 / 60_000 - 1 / price)
+    counted = held * price * (0.98 if held > 0 else 1)
+    required = found.account.requirement([price, price]) @ [1, price]
+    assert 1_000 + (price - 60_000) + counted == pytest.approx(required)
+    assert from_json(to_json(found)) == found
+
+
+def test_where_all_contracts_are_a_coins_own_the_pool_is_counted_in_dollars():
+    found = from_ccxt(TWO_SETTLED[1:], venue="bybit", balance=POOL, multi_asset=True)
+    assert (found.wallet, found.account.currency) == (0, "USD")
+    assert {one.asset: one.amount for one in found.collateral}["USDT"] == 1_000
+
+
+def test_a_currency_that_positions_settle_in_counts_in_full_where_its_ratio_is_not_known():
+    found = from_ccxt(TWO_SETTLED, venue="bitfinex", balance={"total": {"USDT": 1_000}}, multi_asset=True)
+    assert found.collateral[0].ratio.ratios == (1,)
+    assert "BTC counts in full: its collateral ratio is not known here." in found.remarks
+
+
+def test_what_settles_in_several_currencies_is_refused_unless_they_are_one_pool():
+    with pytest.raises(EntryError, match="must settle in one currency, not in USDT"):
+        from_ccxt(TWO_SETTLED, venue="bybit", balance=POOL)
+    with pytest.raises(ArgumentError, match="multi_asset must be True or False, not 'yes'"):
+        from_ccxt(TWO_SETTLED, venue="bybit", balance=POOL, multi_asset="yes")
+    with pytest.raises(EntryError, match="balance must be given"):
+        from_ccxt(TWO_SETTLED, venue="bybit", multi_asset=True)
