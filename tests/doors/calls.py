@@ -68,6 +68,7 @@ RIGHT: dict[str, Any] = {
     "accounts": {"as entered": ACCOUNT},
     "amount": 500.0,
     "argument": "size",
+    "asset": "BTC",
     "at_step": 1,
     "backing": 1_000.0,
     "balance": 9_000.0,
@@ -133,6 +134,7 @@ RIGHT: dict[str, Any] = {
     "rows": [("cross", "0")],
     "seed": 1,
     "share": 0.5,
+    "side": "long",
     "size": 0.5,
     "sizes": [1, -1],
     "speed_per_year": 50.0,
@@ -146,6 +148,7 @@ RIGHT: dict[str, Any] = {
     "target": 0.1,
     "text": "",
     "tiers": BTC.tiers,
+    "times": 0.5,
     "time": np.datetime64("2021-05-19T04:00"),
     "title": "What is it?",
     "to": "volatility.ipynb",
@@ -165,6 +168,10 @@ RIGHT: dict[str, Any] = {
 }
 RIGHT_OF: dict[tuple[str, str], Any] = {
     ("Account", "entry"): MARKS,
+    ("CollateralRatio", "floors"): [0, 10],
+    ("CollateralRatio", "ratios"): [0.95, 0.9],
+    ("EventRecord.path", "symbol"): "BTC",
+    ("EventRecord.funding", "symbol"): "BTC",
     ("Account", "margin"): [0.0, 600.0],
     ("Account", "mode"): ["cross", "isolated"],
     ("Account", "size"): [0.2, -2],
@@ -190,13 +197,21 @@ RIGHT_OF: dict[tuple[str, str], Any] = {
     ("chart", "y"): "money",
     ("event", "name"): "may-2021",
     ("Table.with_links", "column"): "mode",
-    ("from_ccxt", "payload"): [SENT],
+    ("from_ccxt", "positions"): [SENT],
+    ("from_ccxt", "wallet"): 1_000.0,
     ("from_csv", "text"): portfolio.to_csv(PAIR),
     ("from_json", "text"): portfolio.to_json(PAIR),
     ("here", "cross"): 1,
     ("here", "isolated"): 2,
     ("here", "x"): 1,
+    ("Account.paid", "amounts"): np.array([100.0, -50.0]),
+    ("Comparison.what_if", "order"): marginlab.Order(FOUND.account.contracts[0], 0.1, FOUND.marks[0], leverage=10),
+    ("event_record", "name"): "aug-2024",
+    ("ladder", "orders"): [marginlab.Order(BTC, 0.1, 58_000, leverage=10)],
     ("listed", "names"): ["BTC", "ETH"],
+    ("margin_to_survive", "price"): 55_000.0,
+    ("size_to_close", "price"): 58_000.0,
+    ("what_if", "order"): marginlab.Order(BTC, 0.1, 58_000, leverage=10),
     ("panels", "x"): "time",
     ("position_names", "symbols"): ["BTCUSDT", "ETHUSDT"],
     ("preset", "name"): "hedged-pair",
@@ -212,6 +227,9 @@ INSTANCES: dict[str, Any] = {
     "Comparison": FOUND,
     "Contract": BTC,
     "Convention": marginlab.Convention(),
+    "Conversion": marginlab.Conversion(),
+    "CollateralRatio": marginlab.CollateralRatio.flat(0.95),
+    "EventRecord": marginlab.event_record("aug-2024"),
     "Event": marginlab.event("may-2021"),
     "Explorer": display.explore(drawn, title="What is it?", number=[1, 2]),
     "Ledger": marginlab.Ledger(),
@@ -332,7 +350,7 @@ def _shown() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield what the page of the package shows that can be called, methods bound to something."""
     text = PAGE.read_text(encoding="utf-8")
     for kind, name, more in re.findall(r"^\.\. auto(\w+):: (\S+)\n((?:   :.*\n)*)", text, re.MULTILINE):
-        if kind == "module":
+        if kind == "module" and ":members:" in more:
             for one, function in vars(_at(name)).items():
                 own = getattr(function, "__module__", "") == name and not one.startswith("_")
                 if own and inspect.isfunction(function):
