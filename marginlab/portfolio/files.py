@@ -48,7 +48,7 @@ from .._checks import ArgumentError, shown
 from .._pasted import LONGEST
 from ..formatting import as_csv, of_cell
 from .portfolio import MOST_POSITIONS, Portfolio
-from .reading import FIELDS, RATE, EntryError, Problem, json_of, refused
+from .reading import FIELDS, MOST_TOLD, RATE, EntryError, Problem, json_of, refused
 
 VERSION = 1
 ACCOUNT = ("venue", "date", "wallet", "title", "note")
@@ -115,7 +115,9 @@ def from_json(text: str) -> Portfolio:
     known = ("version", *ACCOUNT, BRACKETS)
     unknown = [name for name in found if name not in (*known, "positions")]
     if unknown:
-        raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
+        told = f"is no field: they are {_listed(known)}"
+        problems = [Problem(None, name, told) for name in unknown[:MOST_TOLD]]
+        raise EntryError(problems, more=len(unknown) - len(problems))
     if found.get("version", VERSION) != VERSION:
         raise refused("version", f"must be {VERSION}, not {shown(found['version'])}")
     if not isinstance(found.get("positions"), list):

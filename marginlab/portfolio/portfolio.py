@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_names
-from .reading import FIELDS, RATE, SIDES, Asked, EntryError, Problem, as_text
+from .reading import FIELDS, MOST_TOLD, RATE, SIDES, Asked, EntryError, Problem, as_text
 
 MOST_POSITIONS = 8
 
@@ -253,9 +254,9 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {_checks.shown(ask.values)}")
         return None
-    for name in ask.values:
-        if name not in (*FIELDS, RATE):
-            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
+    unknown = (name for name in ask.values if name not in (*FIELDS, RATE))
+    for name in islice(unknown, MOST_TOLD + 1):
+        ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE))}")
     symbol = cast(str, ask.given("symbol"))
     contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
     side, mode = ask.word("side", SIDES), ask.mode("mode", "cross")
