@@ -116,7 +116,6 @@ class PriceModel(ABC):
             For malformed arguments, at once; for a price beyond what a float holds, at its step.
         """
         _check_draw(rng, paths, steps)
-        _check_room(paths, np.size(self.start))
         return self._fill((np.empty((np.size(self.start), paths)) for _ in range(steps)), rng, paths)
 
     def sample(self, rng: Generator, *, paths: int, steps: int) -> Floats:

@@ -63,7 +63,7 @@ from .._pasted import LONGEST
 from ..formatting import as_csv, of_cell
 from .assets import asset_rows
 from .portfolio import MOST_POSITIONS, Portfolio
-from .reading import FIELDS, RATE, TOLD, EntryError, Problem, json_of, refused
+from .reading import FIELDS, MOST_TOLD, RATE, TOLD, EntryError, Problem, json_of, refused
 
 VERSION = 2
 VERSIONS = (1, 2)
@@ -129,7 +129,9 @@ def from_json(text: str) -> Portfolio:
     known = ("version", *ACCOUNT, *MORE)
     unknown = [name for name in found if name not in (*known, "positions")]
     if unknown:
-        raise EntryError(Problem(None, name, f"is no field: they are {_listed(known)}") for name in unknown)
+        told = f"is no field: they are {_listed(known)}"
+        problems = [Problem(None, name, told) for name in unknown[:MOST_TOLD]]
+        raise EntryError(problems, more=len(unknown) - len(problems))
     _check_version(found.get("version"))
     if not isinstance(found.get("positions"), list):
         raise refused("positions", f"must be a list, not {shown(found.get('positions'))}")

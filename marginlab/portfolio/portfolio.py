@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_key
 from .assets import Asset, asked_assets, collateral_of
-from .reading import FIELDS, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_text
+from .reading import FIELDS, MOST_TOLD, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_text
 
 # In a file and in a program; a form holds fewer.
 MOST_POSITIONS = 500
@@ -259,14 +260,13 @@ class Portfolio:
         own = own_brackets(ask, brackets, held_at)
         _check_rows(ask, rows, title=title, note=note)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
-        own = own if held_at is None else _with_rates(asked, own, held_at)
+        own = _with_rates(asked, own, held_at) if held_at else own
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
         marks, told = _marks(asked, entries), [_told(one) for one in asked]
         kept = tuple(position for position in entries if position is not None)
         waiting = _orders(orders, held_at, dated, own, problems)
         behind = asked_assets(collateral, problems)
-        if not problems:
-            # Contracts of one kind and currency, or all that they settle in among the collateral.
+        if not problems:  # contracts of one kind and currency, or all that they settle in among the collateral
             what = "collateral" if collateral_of(behind) else "contracts"
             ask.tried(what, lambda: _account(venue, dated, cash or 0.0, kept, waiting, behind))
         if problems or cash is None:
@@ -450,9 +450,9 @@ def _entered(ask: Asked, venue: str | None, date: str | None, own: Brackets | No
     if not isinstance(ask.values, Mapping):
         ask.refuse("position", f"must have named fields, not {_checks.shown(ask.values)}")
         return None
-    for name in ask.values:
-        if name not in (*FIELDS, RATE, *TOLD):
-            ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE, *TOLD))}")
+    unknown = (name for name in ask.values if name not in (*FIELDS, RATE, *TOLD))
+    for name in islice(unknown, MOST_TOLD + 1):
+        ask.refuse(str(name), f"is no field: they are {', '.join((*FIELDS, RATE, *TOLD))}")
     symbol = cast(str, ask.given("symbol"))
     contract = None if venue is None else ask.tried("symbol", lambda: contract_of(venue, symbol, date, own))
     side, mode = ask.word("side", SIDES), ask.mode("mode", "cross")

@@ -69,9 +69,9 @@ class EntryError(ValueError):
         How many more things there are.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], more: int = 0) -> None:
         found = tuple(problems)
-        self.problems, self.more = found[:MOST_TOLD], max(len(found) - MOST_TOLD, 0)
+        self.problems, self.more = found[:MOST_TOLD], more + max(len(found) - MOST_TOLD, 0)
         super().__init__(self.problems)
 
     def told(self) -> list[str]:

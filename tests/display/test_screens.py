@@ -392,4 +392,4 @@ def test_what_the_venue_says_is_drawn_as_what_ours_is_from_it():
 def test_of_an_account_that_no_venue_speaks_of_it_says_that():
     screen = screens.reconciled(FOUND["hedged-pair"])
     assert screen.sentence == "The venue says nothing of these positions that could be compared."
-    assert screen.table.rows == []
+    assert list(screen.table.rows) == []

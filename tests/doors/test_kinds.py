@@ -113,6 +113,11 @@ def test_a_position_closed_in_parts_is_gone_after_a_thousand_of_them():
     assert len(ended.ledger) <= 1_001
 
 
+def test_no_more_paths_are_drawn_at_once_than_fit_into_memory():
+    rng = np.random.default_rng(1)
+    assert_refused(lambda: calls.MODEL.sample(rng, paths=10**9, steps=1_000), "paths", "1,000,000,000")
+
+
 def test_at_most_twenty_things_that_are_wrong_are_told():
     rows = "\n".join(["x,y"] * 3)
     with pytest.raises(EntryError) as refusal:
@@ -335,3 +340,9 @@ def test_a_control_cannot_leave_its_attribute():
     html = explore(lambda **_: calls.drawn(), title="What is it?", **{'a"><b>': [1, 2]})
     html.name = "it"
     assert "<b>" not in html.html()
+
+
+def test_a_date_that_is_none_is_refused_beside_brackets_of_ones_own():
+    own = {**ROW, "symbol": "NEW", "rate": 0.01, "leverage": 5}
+    with pytest.raises(EntryError, match=r"^date must be"):
+        Portfolio.of_rows([own], venue="binance", wallet=1, date="x")

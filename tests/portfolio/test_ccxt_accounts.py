@@ -158,5 +158,5 @@ def test_the_wallet_is_that_by_hand(record):
             continue
         found = from_ccxt([held], venue=record["exchange"], balance={**output, "info": record["raw"]})
         assert found.wallet == pytest.approx(true["wallet"], rel=1e-6, abs=1e-6), output
-        others = dict(found.collateral)
+        others = {one.asset: one.amount for one in found.collateral}
         assert {name: others.get(name) for name in true["other"]} == true["other"]

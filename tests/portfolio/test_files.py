@@ -260,8 +260,7 @@ def test_files_of_version_1_are_read(read, text):
         (changed(orders=[{**BID, "kind": "limit"}]), "orders, 1: kind", "is no field: they are symbol, side"),
         (changed(orders=[{**BID, "symbol": "NO"}]), "orders, 1: symbol", "must be one of"),
         (changed(orders=[{**BID, "reduce_only": 5}]), "orders, 1: order", "reduce_only must be True or False"),
-        (changed(collateral=[1]), "collateral", "must be amounts by currency, not [1]"),
-        (changed(collateral={"BTC": "half"}), "collateral, BTC", "must be a number such as"),
+        (changed(collateral={"BTC": "half"}), "collateral, BTC: amount", "must be a number such as"),
         (changed(remarks="read"), "remarks", "must be a list, not 'read'"),
         (changed(remarks=[5]), "remarks", "must be text, not 5"),
         (changed(positions={}), "positions", "must be a list, not {}"),
@@ -406,7 +405,7 @@ def test_a_row_says_what_its_figure_is_of(found, rows):
 
 def test_every_part_is_there_in_order(rows):
     parts = list(dict.fromkeys(row["part"] for row in rows))
-    assert parts == ["position", "account", "refusal", "event", "closing", "shock", "finding"]
+    assert parts == ["position", "account", "refusal", "need", "event", "closing", "shock", "finding"]
 
 
 # --- brackets of one's own --------------------------------------------------------------------------------------
