@@ -64,7 +64,7 @@ def test_what_cannot_be_is_said_and_the_last_account_that_could_stays(desk):
 
 def test_only_the_panel_in_sight_is_drawn(desk):
     assert [bool(panel.lives) for name, panel in desk.panels.items() if name != "Chance"] == [True, *[False] * 5]
-    desk.tabs.selected_index = 4
+    desk.tabs.selected_index = list(desk.panels).index("Crashes")
     assert desk.panels["Crashes"].lives
 
 
