@@ -178,7 +178,8 @@ def as_price(price: float) -> str:
     >>> as_price(54_221.1055), as_price(float("nan"))
     ('54,221.11', 'none')
     """
-    return "none" if np.isnan(price) else as_amount(price)
+    number = _checks.single("price", price, _checks.floats)
+    return "none" if np.isnan(number) else as_amount(_number("price", number))
 
 
 def as_size(size: float) -> str:

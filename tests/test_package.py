@@ -215,7 +215,8 @@ PUBLIC = dict(functions())
 # What takes part in a simulation only, and is called by the engine.
 INNER = re.compile(
     r"\.(AddMargin|Open|Close|Switch|Trade|SetLeverage|Stop|Deleverage|Action)\."
-    r"|\.Account\.(pooled|as_marks|of_market|rows_of)$|\.Tiers\.\w+_unchecked$|\.Growth\.(rate|amount)$"
+    r"|\.Account\.(pooled|as_marks|in_unit|of_market|paid|pocket|rows_of)$"
+    r"|\.Tiers\.\w+_unchecked$|\.Growth\.(rate|amount)$"
     r"|\.Ledger\.(append|rewind)$"
 )
 

@@ -164,7 +164,14 @@ class Comparison:
         -------
         tuple of WhatIf
             One a column, in their order.
+
+        Raises
+        ------
+        ArgumentError
+            For a position that there is not, and as in :func:`~marginlab.what_if`.
         """
+        _checks.instance("order", order, Order)
+        _checks.count("position", position, 0, len(self.account.contracts) - 1)
         return tuple(
             what_if(
                 one.account,

@@ -265,12 +265,15 @@ def replay(
     >>> [(loss.symbol, loss.kind, str(loss.time)) for loss in covid.losses("as entered")]
     [('BTCUSDT', 'taken over', '2020-03-12T05:19')]
     """
+    lows = {} if lows is None else lows
+    if not isinstance(lows, Mapping):
+        raise ArgumentError("lows", f"must be marks by the names of assets, not {shown(lows)}")
     happened = event(name)
     path = happened.path()
     first, marks = _alike(accounts, marks)
     market = markets_of(first)
     prices, funding = marks_along(first, marks, (path.prices / path.prices[0])[:, market]), path.funding[:, market]
-    for asset, low in (lows or {}).items():
+    for asset, low in lows.items():
         prices[path.prices[:, 0].argmin(), _column_of(first, asset)] = _checks.single("lows", low, _checks.positive)
     return Replay(
         event=name,
@@ -334,7 +337,7 @@ def _column_of(account: Account, asset: str) -> int:
     own, n = account.assets.coin_of[len(account.contracts) :], len(account.contracts)
     if asset not in own:
         listed = ", ".join(own) or "of none here"
-        raise ArgumentError("lows", f"must be of assets with a mark of their own ({listed}), not of {asset!r}")
+        raise ArgumentError("lows", f"must be of assets with a mark of their own ({listed}), not of {shown(asset)}")
     return n + own.index(asset)
 
 

@@ -158,6 +158,7 @@ def survival(found: Comparison, move: float) -> Screen:
     ArgumentError
         For a move of -1 or below.
     """
+    _checks.instance("found", found, Comparison)
     needs, marks = found.needs(move=move), found.marks
     added = {one.name: to_add_at(one.account, marks, MOVES) for one in found.columns}
     traces = [figures.line(style, MOVES, added[name], name) for name, style in STYLES.items()]
@@ -185,6 +186,7 @@ def room(found: Comparison) -> Screen:
     Screen
         The figure has what can be added to each position at its mark, in money.
     """
+    _checks.instance("found", found, Comparison)
     needs = found.needs()
     of = dict(zip(MODE_COLUMNS, needs, strict=True))
     names = list(found.names)
@@ -226,6 +228,7 @@ def funded(found: Comparison, rate: float) -> Screen:
     Screen
         The figure has no point where that never happens.
     """
+    _checks.instance("found", found, Comparison)
     needs = found.needs(rate=rate)
     of, names = dict(zip(MODE_COLUMNS, needs, strict=True)), list(found.names)
     traces = [
@@ -262,9 +265,10 @@ def next_order(found: Comparison, times: float, position: int = 0) -> Screen:
     Screen
         The figure has the way to the liquidation price before and after.
     """
-    row = min(position, len(found.names) - 1)
-    held = float(found.account.size[row])
-    order = Order(found.account.contracts[row], times * held, float(found.marks[row]))
+    _checks.instance("found", found, Comparison)
+    row = min(_checks.count("position", position, 0), len(found.names) - 1)
+    held = _checks.single("times", times) * float(found.account.size[row])
+    order = Order(found.account.contracts[row], held, float(found.marks[row]))
     fills = found.what_if(order, position=row)
     mark = order.price
     traces = [figures.points(figures.MARK, [0.0] * len(fills), MODE_COLUMNS, "mark", gaps=True)]
@@ -491,6 +495,7 @@ def reconciled(found: Comparison) -> Screen:
         The figure shows by how much each figure differs, as a share of the venue's; the table has them all with the
         likely reason.
     """
+    _checks.instance("found", found, Comparison)
     said = found.reconciled or Reconciliation(())
     names = [_wrapped(f"{line.name}, {line.figure}") for line in said.lines]
     off = np.array([line.difference for line in said.lines])

@@ -83,7 +83,7 @@ class Position:
             _raise(opening.leverage_refusal(self.leverage, *self._limits()))
         if self.mode == "cross":
             if self.margin is not None:
-                raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {self.margin!r}")
+                raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {_checks.shown(self.margin)}")
         elif self.margin is not None:
             _checks.single("margin", self.margin)
         elif self.leverage is None:
@@ -179,7 +179,8 @@ class Account:
         # Copied: nobody changes an account from outside.
         columns = {name: np.broadcast_to(value.copy(), (*value.shape[:-1], n)) for name, value in columns.items()}
         if columns["margin"][..., ~isolated].any():
-            raise ArgumentError("margin", f"must be 0 for cross positions, which set none aside, not {self.margin!r}")
+            told = _checks.shown(self.margin)
+            raise ArgumentError("margin", f"must be 0 for cross positions, which set none aside, not {told}")
         wallet.flags.writeable = isolated.flags.writeable = False
         set_to = {
             **columns,
@@ -319,7 +320,7 @@ class Account:
         for refusal in account.order_refusals():
             _raise(refusal)
         set_aside = cash - account.wallet
-        there = set_aside + account.pool_cash(account.entry) if collateral else cash
+        there = set_aside + account.pool_cash(account.entry) if account.collateral else cash
         needed = opening.wallet_refusal(set_aside + account.needed_to_open(), there, at_stake=np.abs(there) + cash)
         _raise(replace(needed, argument="balance"))
         _raise(account.at_once_refusal(account.entry))
@@ -968,9 +969,9 @@ class Account:
         float or array
             In the account's currency, shape (...).
         """
+        prices = self.as_marks(marks)
         if not self.collateral:
             return self.wallet
-        prices = self.as_marks(marks)
         counted = self.assets.counted(*np.broadcast_arrays(self.amounts, self.assets.prices(prices)))
         return _checks.plain(self.wallet + counted.sum(axis=-1))
 

@@ -63,7 +63,8 @@ class CollateralRatio:
         for name in ("floors", "ratios"):
             column = _checks.numbers(name, getattr(self, name))
             if column.ndim != 1 or not column.size:
-                raise ArgumentError(name, f"must be a sequence of one or more numbers, not {getattr(self, name)!r}")
+                told = _checks.shown(getattr(self, name))
+                raise ArgumentError(name, f"must be a sequence of one or more numbers, not {told}")
             object.__setattr__(self, name, tuple(column.tolist()))
         if len(self.floors) != len(self.ratios):
             raise ArgumentError("ratios", f"must be one a floor ({len(self.floors)}), not {len(self.ratios)}")
@@ -186,9 +187,9 @@ class Collateral:
         quoted_in: str = "",
     ) -> None:
         if not isinstance(asset, str) or not asset:
-            raise ArgumentError("asset", f"must be a name, not {asset!r}")
+            raise ArgumentError("asset", f"must be a name, not {_checks.shown(asset)}")
         if not isinstance(quoted_in, str):
-            raise ArgumentError("quoted_in", f"must be the name of an asset, not {quoted_in!r}")
+            raise ArgumentError("quoted_in", f"must be the name of an asset, not {_checks.shown(quoted_in)}")
         if quoted_in and price is None:
             raise ArgumentError("price", f"must be given where it is quoted in {quoted_in}")
         own = None if price is None else _checks.single("price", price, _checks.positive)
@@ -336,7 +337,7 @@ class Assets:
 def _currency_of(contracts: Sequence[Contract], currency: str, *, mixed: bool) -> str:
     """Return what an account is counted in: as it says, or what its contracts settle in."""
     if not isinstance(currency, str):
-        raise ArgumentError("currency", f"must be the name of a currency, not {currency!r}")
+        raise ArgumentError("currency", f"must be the name of a currency, not {_checks.shown(currency)}")
     for contract in contracts:
         _checks.instance("contracts", contract, Contract)
     settled = sorted({contract.currency for contract in contracts})

@@ -21,7 +21,17 @@ from .account import Account
 from .market_move import liquidation_move
 from .open_orders import Order
 from .rules import Rules
-from .surviving import any_row, at_stake, closed, last_holding, one_set, places_among, size_bounds, venue_rules
+from .surviving import (
+    any_row,
+    at_stake,
+    closed,
+    last_holding,
+    one_account,
+    one_set,
+    places_among,
+    size_bounds,
+    venue_rules,
+)
 
 SIDES = {"long": 1.0, "short": -1.0}
 # What the last digits of a sum may come to, as a share of it.
@@ -227,11 +237,13 @@ def ladder(
     57500.0 45454.55
     55000.0 47138.05
     """
-    if isinstance(orders, Order) or not orders:
-        raise ArgumentError("orders", f"must be one or more orders in a sequence, not {orders!r}")
+    one_account(account)
+    rungs = _checks.instances("orders", orders, Order)
+    if not rungs:
+        raise ArgumentError("orders", f"must be one or more, not {_checks.shown(orders)}")
     fills: list[WhatIf] = []
     at = one_set(account, marks)
-    for order in orders:
+    for order in rungs:
         fill = what_if(account, order, at, rules=rules)
         fills.append(fill)
         if not fill.refusals:
@@ -309,7 +321,7 @@ def largest_size(
         if value is not None:
             _checks.single(name, value, check)
     if margin is not None and not account.isolated[row]:
-        raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {margin!r}")
+        raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {_checks.shown(margin)}")
     fill = _Fill(account, prices, row, leverage, margin, venue_rules(rules).trading_fee)
     held, scale = abs(float(account.size[row])), at_stake(account, row, prices)
 
@@ -441,7 +453,7 @@ def _with_place(account: Account, order: Order, position: int | None) -> Account
     row = any_row(account, 0 if position is None else position)
     if position is not None:
         if account.contracts[row] != order.contract or account.mode[row] != order.mode:
-            raise ArgumentError("position", f"must be in the contract and the mode of the order, not {position!r}")
+            raise ArgumentError("position", f"must be in the contract and the mode of the order, not {row}")
     elif not _rows_for(account, order):
         return replace(
             account,

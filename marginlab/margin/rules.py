@@ -189,10 +189,10 @@ class Conversion:
         _checks.one_of("order", self.order, CONVERSION_ORDERS)
         _checks.between("fee", self.fee, 0, 1, open_above=True)
         if not isinstance(self.fees, Mapping):
-            raise ArgumentError("fees", f"must be a mapping from assets to numbers, not {self.fees!r}")
+            raise ArgumentError("fees", f"must be a mapping from assets to numbers, not {_checks.shown(self.fees)}")
         for name, fee in self.fees.items():
             if not isinstance(name, str):
-                raise ArgumentError("fees", f"must be by the name of an asset, not {name!r}")
+                raise ArgumentError("fees", f"must be by the name of an asset, not {_checks.shown(name)}")
             _checks.between("fees", fee, 0, 1, open_above=True)
         object.__setattr__(self, "fees", dict(self.fees))
 
@@ -212,7 +212,7 @@ class Conversion:
         float
             That of its name, or of all.
         """
-        return float(self.fees.get(asset, self.fee))
+        return float(self.fees.get(_checks.words("asset", asset), self.fee))
 
 
 @dataclass(frozen=True)

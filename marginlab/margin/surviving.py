@@ -240,7 +240,8 @@ class Course(NamedTuple):
     def to(cls, account: Account, marks: Floats, row: int, price: ArrayLike | None, move: ArrayLike | None) -> Course:
         """Return the way to a price of a row's market, or to a common move of all."""
         if (price is None) == (move is None):
-            raise ArgumentError("price", f"must be given, or move, and not both, not {price!r} and {move!r}")
+            both = f"{_checks.shown(price)} and {_checks.shown(move)}"
+            raise ArgumentError("price", f"must be given, or move, and not both, not {both}")
         if move is None:
             asked, moving = _checks.positive("price", price if price is not None else 0.0), np.zeros(marks.shape[-1])
             _checks.broadcastable(marks=marks.shape[:-1], price=asked.shape)
@@ -359,7 +360,7 @@ def any_row(account: Account, position: int) -> int:
     one_account(account)
     row, n = _checks.count("position", position, least=0), len(account.contracts)
     if row >= n:
-        raise ArgumentError("position", f"must be among 0 to {n - 1}, not {position!r}")
+        raise ArgumentError("position", f"must be among 0 to {n - 1}, not {_checks.shown(position)}")
     return row
 
 

@@ -587,9 +587,9 @@ def _found(event: str, rows: tuple[Recorded, ...], asked: dict[str, str]) -> Rec
     of: list[str] = []
     for field, value in asked.items():
         allowed = dict.fromkeys(getattr(row, field) for row in rows)
-        if value not in list(allowed):
+        if not isinstance(value, str) or value not in allowed:
             listed, what = ", ".join(map(repr, allowed)), f" for {', '.join(of)}" if of else ""
-            raise ArgumentError(field, f"must be one of {listed}{what} in {event}, not {value!r}")
+            raise ArgumentError(field, f"must be one of {listed}{what} in {event}, not {_checks.shown(value)}")
         rows = tuple(row for row in rows if getattr(row, field) == value)
         of.append(value)
     return rows[0]

@@ -277,7 +277,8 @@ class Venue:
         >>> venue("binance").collateral_ratio("BTC").value.counted(1, 60_000)
         57000.0
         """
-        known = [row for row in _rows()[self.name].get("ratios", ()) if asset in row["assets"]]
+        name = _checks.words("asset", asset)
+        known = [row for row in _rows()[self.name].get("ratios", ()) if name in row["assets"]]
         if not known:
             listed = ", ".join(self.collateral_assets) or "of none"
             reason = f"must be one whose collateral ratio at {self.title} is known ({listed}), not {asset!r}"
@@ -413,7 +414,7 @@ def venue(name: str, *, date: str | None = None) -> Venue:
 
 def venue_key(argument: str, name: object) -> str:
     """Return a name that `venue` takes, or refuse it as the argument it was given for."""
-    return UNLISTED if name == UNLISTED else _checks.one_of(argument, name, _rows())
+    return UNLISTED if isinstance(name, str) and name == UNLISTED else _checks.one_of(argument, name, _rows())
 
 
 def venue_names() -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def asked_assets(given: object, problems: list[Problem]) -> tuple[Asset, ...]:
     tuple of Asset
         Those that could be read, in their order.
     """
-    if given is None or given == "":
+    if given is None or (isinstance(given, str) and not given):
         return ()
     if isinstance(given, Mapping):
         found = [_asked(str(name), said, problems) for name, said in given.items()]
@@ -91,7 +91,8 @@ def asked_assets(given: object, problems: list[Problem]) -> tuple[Asset, ...]:
     listed = isinstance(given, Sequence) and not isinstance(given, str)
     if listed and all(isinstance(one, Asset) for one in cast("Sequence[object]", given)):
         return tuple(cast("Sequence[Asset]", given))
-    problems.append(Problem(None, "collateral", f"must be amounts by the names of assets, not {given!r:.60}"))
+    told = _checks.shown(given)
+    problems.append(Problem(None, "collateral", f"must be amounts by the names of assets, not {told:.60}"))
     return ()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from typing import NamedTuple, cast
 
 from .. import _checks
@@ -146,7 +147,8 @@ def from_ccxt(
     if where is None:
         raise EntryError(problems)
     reader = _Reader(ask, _Markets(where.venue, date, own), where, _checks.truth("multi_asset", multi_asset))
-    reader.read(_marked(ask, given, marks), _skipped(ask, given, skip), settle)
+    settled = None if settle is None else ask.tried("settle", lambda: _checks.words("settle", settle))
+    reader.read(_marked(ask, given, marks), _skipped(ask, given, skip), settled)
     if problems:
         raise EntryError(problems)
     reader.check()
@@ -495,8 +497,10 @@ def _skipped(ask: Asked, given: Sequence[Mapping[str, object]], skip: Iterable[s
     """Return the places of the positions to leave out; what names none of them is noted."""
     symbols = [one.get("symbol") if isinstance(one, Mapping) else None for one in given]
     found: set[int] = set()
-    for one in skip if isinstance(skip, Iterable) and not isinstance(skip, str) else [skip]:
-        places = [i for i, symbol in enumerate(symbols) if one in (i + 1, symbol) and not isinstance(one, bool)]
+    several = isinstance(skip, Iterable) and not isinstance(skip, str) and getattr(skip, "ndim", 1) > 0
+    for one in skip if several else [skip]:
+        named = isinstance(one, str | Integral) and not isinstance(one, bool)
+        places = [i for i, symbol in enumerate(symbols) if named and one in (i + 1, symbol)]
         if not places:
             ask.refuse("skip", f"must name positions by symbol, or by number from 1, not {_checks.shown(one)}")
         found.update(places)

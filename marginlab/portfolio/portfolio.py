@@ -258,29 +258,29 @@ class Portfolio:
         cash = ask.number("wallet", _checks.numbers)
         dated = cast(str | None, ask.given("date"))
         own = own_brackets(ask, brackets, held_at)
-        _check_rows(ask, rows, title=title, note=note)
+        read = _check_rows(ask, rows, remarks, title=title, note=note)
         asked = [Asked(i, row, problems) for i, row in enumerate(rows)]
         own = _with_rates(asked, own, held_at) if held_at else own
         entries = [_entered(one, held_at, dated, own, held) for one in asked]
-        marks, told = _marks(asked, entries), [_told(one) for one in asked]
+        marks, said = _marks(asked, entries), _all_told(asked)
         kept = tuple(position for position in entries if position is not None)
-        waiting = _orders(orders, held_at, dated, own, problems)
+        waiting = _orders(ask, orders, held_at, dated, own)
         behind = asked_assets(collateral, problems)
         if not problems:  # contracts of one kind and currency, or all that they settle in among the collateral
             what = "collateral" if collateral_of(behind) else "contracts"
             ask.tried(what, lambda: _account(venue, dated, cash or 0.0, kept, waiting, behind))
         if problems or cash is None:
             raise EntryError(problems)
-        said = tuple(told) if any(one != Told() for one in told) else ()
-        about = dated, title, note, own, waiting, behind, said, tuple(remarks)
+        about = dated, title, note, own, waiting, behind, said, read
         made = ask.tried("positions", lambda: cls(venue, cash, kept, tuple(marks), *about))
         if made is None:
             raise EntryError(problems)
         return made
 
 
-def _check_rows(ask: Asked, rows: object, **words: object) -> None:
-    """Note words that are none; refuse at once what is no list of positions, or has too many or none of them."""
+def _check_rows(ask: Asked, rows: object, remarks: object, **words: object) -> tuple[str, ...]:
+    """Return the remarks, words that are none noted; refuse at once no list of positions, too many or none of them."""
+    read = ask.tried("remarks", lambda: _checks.instances("remarks", remarks, str)) or ()
     for name, said in words.items():
         ask.tried(name, partial(_checks.words, name, said))
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
@@ -289,6 +289,7 @@ def _check_rows(ask: Asked, rows: object, **words: object) -> None:
         ask.refuse("positions", f"must be 1 to {MOST_POSITIONS}, not {len(rows)}")
     if any(problem.field == "positions" for problem in ask.problems):
         raise EntryError(ask.problems)
+    return read
 
 
 def _account(
@@ -316,15 +317,10 @@ def _currency(positions: Sequence[Position], collateral: Sequence[Asset]) -> str
     return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS)
 
 
-def _orders(
-    given: Sequence[Order | Mapping[str, object]],
-    venue: str | None,
-    date: str | None,
-    own: Brackets | None,
-    problems: list[Problem],
-) -> tuple[Order, ...]:
+def _orders(ask: Asked, given: object, venue: str | None, date: str | None, own: Brackets | None) -> tuple[Order, ...]:
     """Return the open orders that could be read; what is wrong with the others is noted."""
-    asked = (_order(i, one, venue, date, own, problems) for i, one in enumerate(given))
+    listed = ask.tried("orders", lambda: _checks.listed("orders", given, "of orders", _checks.MANY)) or ()
+    asked = (_order(i, one, venue, date, own, ask.problems) for i, one in enumerate(listed))
     return tuple(one for one in asked if one is not None)
 
 
@@ -338,7 +334,7 @@ class OrderAsked(Asked):
 
 def _order(
     i: int,
-    given: Order | Mapping[str, object],
+    given: object,
     venue: str | None,
     date: str | None,
     own: Brackets | None,
@@ -347,7 +343,7 @@ def _order(
     """Return an open order, None for one that is, noted, no order."""
     if isinstance(given, Order):
         return given
-    ask, before = OrderAsked(i, given, problems), len(problems)
+    ask, before = OrderAsked(i, cast("Mapping[str, object]", given), problems), len(problems)
     if not isinstance(given, Mapping):
         ask.refuse("order", f"must have named fields, not {_checks.shown(given)}")
         return None
@@ -435,6 +431,12 @@ def _marks(asked: Sequence[Asked], entries: Sequence[Position | None]) -> list[f
         elif symbol not in told and entry != at:
             ask.refuse("mark", f"must be given, where {symbol} is held from more than one entry")
     return [known[symbol] for _, symbol, _ in rows]
+
+
+def _all_told(asked: Sequence[Asked]) -> tuple[Told, ...]:
+    """Return what the venue says, one a position; nothing where it says nothing of any."""
+    told = tuple(_told(one) for one in asked)
+    return told if any(one != Told() for one in told) else ()
 
 
 def _told(ask: Asked) -> Told:

@@ -306,7 +306,7 @@ REPLACEMENTS: tuple[Callable[[], Any], ...] = (
 # Of these alone nan or inf may be an answer: a price or a move that does not exist, a limit that is none, nothing left.
 WITHOUT_BOUND = re.compile(
     r"liquidation_price|bankruptcy_price|liquidation_move|price_at|leverage_limit|largest|margin_ratio"
-    r"|effective_leverage|fee_at|^amount$"
+    r"|effective_leverage|fee_at|^amount$|payments_to_liquidation"
 )
 
 
@@ -453,9 +453,11 @@ def is_finite(answer: Any) -> bool:
 
 
 def _same(kept: Any, given: Any) -> bool:
-    """Whether what is kept is what was given: the same words, the same numbers."""
-    if kept is given or isinstance(given, Iterator) or given is None:
+    """Whether what is kept is what was given: the same words, the same numbers; what is left out is filled in."""
+    if kept is given or isinstance(given, Iterator) or given is None or (isinstance(given, str) and not given):
         return True
+    if isinstance(kept, marginlab.CollateralRatio):
+        kept = kept.ratios[0]  # one number stands for the same ratio of any amount
     if isinstance(given, bool) or isinstance(kept, bool):
         return kept == given
     try:

@@ -342,7 +342,7 @@ REFUSED = {
     "no setting and no limit": (lambda: what_if(MIXED, Order(FREE, 1, 128), [128, 128]), "leverage", "limit"),
     "no orders": (lambda: ladder(MIXED, [], [128, 128]), "orders", "[]"),
     "an order without a ladder": (lambda: ladder(MIXED, ORDER, [128, 128]), "orders", "Order("),
-    "a rung in words": (lambda: ladder(MIXED, ["buy 1"], [128, 128]), "order", "buy 1"),
+    "a rung in words": (lambda: ladder(MIXED, ["buy 1"], [128, 128]), "orders", "buy 1"),
     "a side that is none": (lambda: largest_of(empty(), side="up"), "side", "up"),
     "the other side": (lambda: largest_of(HEDGED, [128, 128], side="short"), "side", "short"),
     "no leverage at all": (lambda: largest_of(empty(), leverage=0), "leverage", "0"),
