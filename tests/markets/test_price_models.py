@@ -847,9 +847,7 @@ def test_a_parameter_may_be_at_its_bounds_and_not_beyond(name):
 
 def test_paths_and_steps_go_up_to_a_thousand_million():
     most, more = 10**9, 10**9 + 1
-    diffusion(start=[60_000]).stream(GENERATOR, paths=most, steps=most)
-    # Of two markets so many would not fit into memory.
-    assert_refused(lambda: diffusion().stream(GENERATOR, paths=most, steps=1), "paths", "1,000,000,000")
+    diffusion().stream(GENERATOR, paths=most, steps=most)
     assert_refused(lambda: diffusion().stream(GENERATOR, paths=more, steps=1), "paths", "1000000001")
     assert_refused(lambda: diffusion().stream(GENERATOR, paths=1, steps=more), "steps", "1000000001")
 
