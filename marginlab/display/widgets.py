@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from copy import deepcopy
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class Live:
         import plotly.graph_objects as go
 
         figure, sentence = drawn
-        self.figure = go.FigureWidget(_with_text_times(go.Figure(figure)))
+        self.figure = go.FigureWidget(_with_text_times(_figure(figure)))
         self.figure._config = {
             "displaylogo": False,
             "toImageButtonOptions": {"format": picture, "filename": "marginlab"},
@@ -59,7 +60,7 @@ class Live:
         import plotly.graph_objects as go
 
         figure, sentence = drawn
-        _replace(self.figure, go.Figure(_with_text_times(go.Figure(figure))))
+        _replace(self.figure, go.Figure(_with_text_times(_figure(figure))))
         self.words.value = paragraph(sentence)
         if self.table is not None and table is not None:
             self.table.value = scrolled(table)
@@ -78,6 +79,13 @@ def times_as_text(part: object) -> object:
     if isinstance(part, (list, tuple)) or (isinstance(part, np.ndarray) and part.dtype.kind == "O"):
         return [times_as_text(value) for value in part]
     return part.isoformat() if isinstance(part, datetime.date) else part
+
+
+def _figure(drawn: object) -> go.Figure:
+    """Return plotly's figure of a drawing, which stays as it is: plotly takes apart what it is given."""
+    import plotly.graph_objects as go
+
+    return go.Figure(deepcopy(drawn))
 
 
 def _with_text_times(figure: go.Figure) -> dict[str, object]:

@@ -227,7 +227,7 @@ def ladder(
 
     Examples
     --------
-    Two bids below a long: the average falls, and the liquidation price with it, but less.
+    Two bids below a long: the average falls, and the liquidation price rises toward the mark.
 
     >>> from marginlab import Contract, Position, Tiers
     >>> btc = Contract("BTCUSDT", Tiers.flat(0.01, max_leverage=50))

@@ -130,8 +130,6 @@ def payments_to_liquidation(
     if rates.ndim > 1:
         raise ArgumentError("rate", f"must be one, or one a position, not of shape {rates.shape}")
     _checks.one_each(len(account.contracts), rate=rates)
-    if account.collateral and pocket == "wallet":
-        raise ArgumentError("rules", "must take funding from the margin where several assets back the pool")
     failing = _failing(account, prices)
     counts, paid, account = np.where(failing, 0.0, np.nan), 0, _without(account, failing)
     while account.size.any():
@@ -197,26 +195,34 @@ def _most_out_of(alone: Account, mark: Floats, rules: Rules) -> float:
     return last_holding(allowed, places_among(np.empty(0), money)) or 0.0
 
 
-def _paid(account: Account, payments: Floats, pocket: str) -> tuple[Numbers, Floats, float]:
-    """Return what a payment of all does to wallet and margins, and how many in a row do the same.
+def _paid(account: Account, payments: Floats, pocket: str) -> tuple[Floats, Floats, float]:
+    """Return what a payment of all does to pockets and margins, and how many in a row do the same.
 
-    With collateral what comes into the pockets is told position by position, and never changes.
+    A pocket is the wallet, or an asset that contracts settle in. What comes into one is told of its first position.
     """
-    if account.collateral:
-        margin = np.where(account.isolated, payments, 0.0)
-        return payments - margin, margin, np.inf
-    wallet, margin, before = float(account.wallet), np.zeros(len(payments)), []
+    cash, margin, same = np.zeros(len(payments)), np.zeros(len(payments)), np.inf
+    for settles in np.unique(account.assets.settles_in).tolist():
+        rows = np.flatnonzero(account.assets.settles_in == settles)
+        there, isolated = float(account.pocket(int(rows[0]))), account.isolated[rows]
+        cash[rows[0]], margin[rows], count = _paid_from(there, isolated, payments[rows], pocket)
+        same = min(same, count)
+    return cash, margin, same
+
+
+def _paid_from(wallet: float, isolated: Bools, payments: Floats, pocket: str) -> tuple[float, Floats, float]:
+    """Return the same of one pocket and its positions."""
+    start, margin, before = wallet, np.zeros(len(payments)), []
     for row, payment in enumerate(payments.tolist()):
         before.append(wallet)
-        if account.isolated[row]:
+        if isolated[row]:
             lacking = payment if pocket == "margin" else payment + max(wallet, 0.0)
             margin[row] = payment if pocket == "margin" else min(lacking, 0.0)
         wallet += payment - margin[row]
-    step = wallet - float(account.wallet)
-    money = abs(float(account.wallet)) + np.abs(payments).sum()
+    step = wallet - start
+    money = abs(start) + np.abs(payments).sum()
     step = 0.0 if abs(step) <= ROUNDING * money else step
     there = np.array(before)
-    asks = account.isolated & (payments < 0) & (pocket == "wallet")
+    asks = isolated & (payments < 0) & (pocket == "wallet")
     # The wallet pays all of it, or none: until that changes, every payment is like this one.
     room = np.where(there + payments >= 0, there + payments, np.where(there <= 0, -there, 0.0))
     toward = np.where(there + payments >= 0, -step, step)
@@ -226,14 +232,13 @@ def _paid(account: Account, payments: Floats, pocket: str) -> tuple[Numbers, Flo
     return step, margin, float(1 + np.where(mixed, 0.0, more).min())
 
 
-def _after(account: Account, wallet: Numbers, margin: Floats, count: Floats) -> Account:
+def _after(account: Account, cash: Floats, margin: Floats, count: Floats) -> Account:
     """Return the account after so many payments (...) that each do this."""
-    if account.collateral:
-        return replace(account.paid(count[..., None] * wallet), margin=account.margin + count[..., None] * margin)
-    return replace(account, wallet=account.wallet + count * wallet, margin=account.margin + count[..., None] * margin)
+    times = count[..., None]
+    return replace(account.paid(times * cash), margin=account.margin + times * margin)
 
 
-def _first_failing(account: Account, marks: Floats, wallet: Numbers, margin: Floats, most: float) -> int | None:
+def _first_failing(account: Account, marks: Floats, wallet: Floats, margin: Floats, most: float) -> int | None:
     """Return with which payment the first position fails, up to a number of them; ``None`` for none of these."""
 
     def fails(counts: Floats) -> Bools:
