@@ -532,3 +532,8 @@ def test_a_contract_settles_in_what_the_account_or_its_collateral_holds():
     assert reason.startswith("must hold what BTCUSDC settles in (USDC)")
     usdc = {"USDC": {"amount": 0, "ratio": 0.99, "price": 1}}
     assert entered(BTC, other, brackets=own, collateral=usdc).currency == "USDT"
+
+
+def test_what_only_the_account_as_a_whole_can_refuse_is_told_too():
+    with pytest.raises(EntryError, match="^remarks must be of the class str, not 5$"):
+        Portfolio.of_rows([BTC], venue="binance", wallet=5_000, remarks=[5])
