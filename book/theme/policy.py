@@ -21,7 +21,9 @@ TAG = _META.format(POLICY)
 # Where Python runs: its WebAssembly too, and what JupyterLab makes of the forms of its settings, which is script; and a
 # worker, but none that is started from an address, for that would have a policy of its own, which is none. One that is
 # started from a blob has that of the page.
-PYTHON_TAG = _META.format(POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'") + "; worker-src blob:")
+# Figures beside a kernel have their script from a blob.
+_RUNS = POLICY.replace("script-src 'self'", "script-src 'self' blob: 'unsafe-eval'")
+PYTHON_TAG = _META.format(f"{_RUNS}; worker-src blob:")
 
 
 def allowed(page: str, late: str | None = None) -> str:
