@@ -535,5 +535,5 @@ def test_a_contract_settles_in_what_the_account_or_its_collateral_holds():
 
 
 def test_what_only_the_account_as_a_whole_can_refuse_is_told_too():
-    with pytest.raises(EntryError, match="^remarks must be of the class str, not 5$"):
+    with pytest.raises(EntryError, match=r"^remarks must be of the class str, not 5$"):
         Portfolio.of_rows([BTC], venue="binance", wallet=5_000, remarks=[5])
