@@ -272,10 +272,7 @@ class Portfolio:
         if problems or cash is None:
             raise EntryError(problems)
         about = dated, title, note, own, waiting, behind, said, read
-        made = ask.tried("positions", lambda: cls(venue, cash, kept, tuple(marks), *about))
-        if made is None:
-            raise EntryError(problems)
-        return made
+        return cls(venue, cash, kept, tuple(marks), *about)
 
 
 def _check_rows(ask: Asked, rows: object, remarks: object, **words: object) -> tuple[str, ...]:
