@@ -328,17 +328,15 @@ class Account:
 
     def _margins_taken(self) -> Account:
         """Return the account once its margins have left what each position settles in, where they must be."""
-        settles, margin, left = self.assets.settles_in, self.margin, []
-        for i, one in enumerate((None, *self.collateral), start=-1):
-            held, needed = self.wallet if one is None else one.amount, margin[..., settles == i].sum(axis=-1)
-            left.append(held - needed)
-            if self.collateral and ((needed > 0) & np.less(left[-1], 0)).any():
+        after, settles = self.paid(-self.margin), self.assets.settles_in
+        for row, contract in enumerate(self.contracts) if self.collateral else ():
+            held, needed = self.pocket(row), self.margin[..., settles == settles[row]].sum(axis=-1)
+            if ((needed > 0) & np.less(after.pocket(row), 0)).any():
                 asked = f"must cover the margins set aside in it ({np.max(needed):,.10g}), not {np.min(held):,.10g}"
-                raise ArgumentError(
-                    "balance" if one is None else "collateral", asked if one is None else f"of {one.asset} {asked}"
-                )
-        rest = [one.holding(amount) for one, amount in zip(self.collateral, left[1:], strict=True)]
-        return replace(self, wallet=left[0], collateral=rest)
+                if settles[row] < 0:
+                    raise ArgumentError("balance", asked)
+                raise ArgumentError("collateral", f"of {contract.currency} {asked}")
+        return after
 
     def order_refusals(self) -> Iterator[opening.Refusals]:
         """Yield what a venue refuses of each position, were it ordered at its entry.
@@ -972,8 +970,7 @@ class Account:
         prices = self.as_marks(marks)
         if not self.collateral:
             return self.wallet
-        counted = self.assets.counted(*np.broadcast_arrays(self.amounts, self.assets.prices(prices)))
-        return _checks.plain(self.wallet + counted.sum(axis=-1))
+        return _checks.plain(self._pool_equity(np.zeros(len(self.contracts)), prices))
 
     def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
         """Return what the pool would have to spare without each position's market, (..., n)."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ROUNDING, ArgumentError
-from .._typing import Bools, Floats
+from .._typing import Bools, Floats, Numbers
 from . import opening
 from .account import Account
 from .market_move import liquidation_move
@@ -436,7 +436,7 @@ class _Fill(NamedTuple):
         return value / np.minimum(opened.leverage, np.asarray(limit)[..., None])
 
 
-def parts_of(held: float, sizes: Floats) -> tuple[Floats, Floats]:
+def parts_of(held: Numbers, sizes: Floats) -> tuple[Floats, Floats]:
     """Return which share of what is held orders (...) close, and the signed size that they open."""
     against = held * sizes < 0
     left = held + sizes

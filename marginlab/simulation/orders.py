@@ -15,6 +15,7 @@ from .._checks import ROUNDING, ArgumentError, shown
 from .._typing import Bools, Floats
 from ..margin import opening
 from ..margin.contracts import value_of
+from ..margin.next_order import parts_of
 from .actions import (
     Added,
     AtTheMark,
@@ -86,15 +87,7 @@ class Trade(AtTheMark):
 
     def _parts(self, valued: Valuation) -> tuple[Floats, Floats]:
         """Return which share of the position is closed, and the signed size that is opened (k,)."""
-        held = valued.size[self.position]
-        against = held * self.size < 0
-        left = held + self.size
-        # What rounding leaves of a position that is closed to the last is nothing.
-        left = np.where(against & (np.abs(left) <= ROUNDING * np.abs(held)), 0.0, left)
-        reduced = against & (left * held > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(reduced, np.abs(self.size / held), np.where(against, 1.0, 0.0))
-        return share, np.where(reduced, 0.0, np.where(against, left, self.size))
+        return parts_of(valued.size[self.position], np.asarray(self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
