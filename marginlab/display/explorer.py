@@ -100,7 +100,11 @@ class Explorer:
 
         def redraw(_change: object) -> None:
             values = {name: one.value for name, one in inputs.items()}
-            live.show(self.draw(**values), None if table is None else table(**values))
+            try:
+                live.show(self.draw(**values), None if table is None else table(**values))
+            except Exception:
+                live.say_outdated()
+                raise
 
         for one in inputs.values():
             one.observe(redraw, names="value")

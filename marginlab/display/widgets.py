@@ -23,6 +23,8 @@ TABLE_STYLE = (
     ".widget-html-content table caption {text-align: left; font-weight: bold}</style>"
 )
 
+OUTDATED = "This cannot be drawn with these settings: what stands here is of the settings before."
+
 
 class Live:
     """What is shown of one drawing; `show` changes it into another with traces of the same number and types.
@@ -64,6 +66,10 @@ class Live:
         self.words.value = paragraph(sentence)
         if self.table is not None and table is not None:
             self.table.value = scrolled(table)
+
+    def say_outdated(self) -> None:
+        """Say that what is shown is of other settings than those that stand there, which could not be drawn."""
+        self.words.value = paragraph(OUTDATED)
 
 
 def times_as_text(part: object) -> object:

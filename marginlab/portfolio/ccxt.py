@@ -35,8 +35,6 @@ MOST_ROWS = 10_000
 # BTC/USDT:USDT, and BTC/USD:BTC-251226 for a contract with a delivery date.
 _SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+):([^/:\s-]+)(-\S+)?")
 _SPOT = re.compile(r"[^/:\s]+/[^/:\s]+")
-# What is quoted or settled in one of these is counted in dollars.
-_DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "USDE", "USD1", "TUSD", "DAI")
 # What the fields of a position are called there.
 _THEIRS = {
     "size": "contracts",
@@ -273,7 +271,7 @@ class _Reader:
             return wallet_of(self.ask, currency, self.where, self.behind[currency], self.remarks)
         # What prices are in comes first: that is what the pool is counted in.
         quoted = [one.currency for one in self.contracts if one.kind == "linear"]
-        own = quoted[0] if quoted else DOLLARS
+        own = quoted[0] if quoted else DOLLARS[0]
         found = wallet_of(self.ask, own, self.where, self.behind.get(own, Positions()), self.remarks)
         if found is None:
             return None
@@ -287,7 +285,7 @@ class _Reader:
     def counted(self, name: str, amount: float) -> Asset:
         """Return an asset with what counts of it, where that and its price are known."""
         known, followed = _ratio(self.where.venue, name), any(one.underlying == name for one in self.contracts)
-        if not followed and name not in _DOLLARS:
+        if not followed and name not in DOLLARS:
             self.remarks.add(None, f"{name} counts for nothing: no position tells its price")
             return Asset(name, amount)
         if known is None and name not in self.behind:
@@ -399,7 +397,7 @@ class _Markets(NamedTuple):
             known = f"one whose brackets are known at {self.venue.title}"
             ask.refuse("symbol", f"must be {known}, not {_checks.shown(symbol)}: {_BRACKETS_OR_RATE}")
             return None
-        if not (settled in (base, quote) or {quote, settled} <= set(_DOLLARS)):
+        if not (settled in (base, quote) or {quote, settled} <= set(DOLLARS)):
             ask.refuse("symbol", f"must settle in what it is quoted in, or in its coin, not {_checks.shown(symbol)}")
             return None
         kind = "inverse" if settled == base != quote else "linear"

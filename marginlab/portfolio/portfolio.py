@@ -29,8 +29,9 @@ from .reading import FIELDS, MOST_TOLD, RATE, SIDES, TOLD, Asked, EntryError, Pr
 MOST_POSITIONS = 500
 # What a contract says whose brackets nobody knows: tables mark it with a star.
 OWN_RATE = "one rate for every size, which the position itself tells: brackets are not known"
-# What a pool is counted in where all its contracts settle in assets beside the wallet.
-DOLLARS = "USD"
+# What is quoted or settled in one of these is counted in dollars; a pool whose contracts all settle in assets beside
+# the wallet in the first.
+DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "USDE", "USD1", "TUSD", "DAI")
 # Of an open order, as files call them.
 ORDER_FIELDS = ("symbol", "side", "size", "price", "mode", "leverage", "reduce_only")
 
@@ -311,7 +312,7 @@ def _account(
 def _currency(positions: Sequence[Position], collateral: Sequence[Asset]) -> str:
     """Return what contracts settle in that is not among the assets that count, or else dollars."""
     counted = [one.asset for one in collateral if one.ratio is not None]
-    return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS)
+    return next((one.contract.currency for one in positions if one.contract.currency not in counted), DOLLARS[0])
 
 
 def _orders(ask: Asked, given: object, venue: str | None, date: str | None, own: Brackets | None) -> tuple[Order, ...]:

@@ -23,7 +23,7 @@ from ..margin.rules import MAINTENANCE_AT, Convention
 from ..margin.tiers import Tiers
 from ..markets.venues import Venue
 from ..markets.venues import venue as venue_of
-from .portfolio import Portfolio, Told, marked_names, what_a_star_means
+from .portfolio import DOLLARS, Portfolio, Told, marked_names, what_a_star_means
 
 FIGURES = ("liquidation price", "maintenance margin", "margin ratio", "leverage")
 # Differences up to this share are none.
@@ -34,7 +34,6 @@ SAME_WALLET = 2e-3
 DATES, POSITIONS = 40, 20
 # A taker's fee where the venue's is not known.
 USUAL_FEE = 5e-4
-DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "DAI")
 UNEXPLAINED = "nothing that was tried explains it"
 
 

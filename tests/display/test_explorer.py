@@ -15,6 +15,7 @@ import pytest
 from marginlab.display import Explorer, choices, explore, steps
 from marginlab.display.controls import controls
 from marginlab.display.page import PAGE_VARIABLE
+from marginlab.display.widgets import OUTDATED, paragraph
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TITLE = "What do leverage and a fall leave you?"
@@ -243,6 +244,20 @@ def test_a_draw_that_changes_its_traces_is_refused(draw):
     with pytest.raises(ValueError, match=r"draw must return the same traces for all settings: first \['bar'\], now "):
         inputs["number"].value = 2
     assert as_shown(figure) == before
+
+
+def test_a_figure_of_other_settings_says_that_it_is():
+    def fails(**values):
+        if values["leverage"] == 2:
+            raise ZeroDivisionError
+        return left(**values)
+
+    _, inputs, _, words = parts(made(fails))
+    with pytest.raises(ZeroDivisionError):
+        inputs["leverage"].value = 2
+    assert words.value == paragraph(OUTDATED)
+    inputs["leverage"].value = 5
+    assert words.value == paragraph(left(0.1, 5)[1])
 
 
 def test_times_reach_the_browser_as_text():

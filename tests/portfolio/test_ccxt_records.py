@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.portfolio.ccxt_parsers import Reader, stands
+from .ccxt_parsers import Reader, stands
 
 HERE = Path(__file__).parent
 POSITIONS, BALANCES = (
