@@ -304,6 +304,19 @@ def profit_of(kind: str, amount: Floats, entry: Floats, price: Floats) -> Floats
     return amount * (price - entry) if kind == "linear" else amount * (1 / entry - 1 / price)
 
 
+def entry_after(kind: str, held: Floats, entry: Floats, size: Floats, price: Floats) -> Floats:
+    """Return the average entry price of what is held and what is added to it at a price. Unchecked.
+
+    Where nothing is held it is the price, and where nothing is added the entry there was, both to the last bit.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "linear":
+            average = (held * entry + size * price) / (held + size)
+        else:
+            average = (held + size) / (held / entry + size / price)
+    return np.where(size == 0, entry, np.where(held == 0, price, average))
+
+
 def check_alike(contracts: Sequence[Contract]) -> None:
     """Refuse contracts that cannot share an account: it has one kind of contract and one currency."""
     _checks.instances("contracts", contracts, Contract)

@@ -18,6 +18,7 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import opening
 from .account import Account
+from .contracts import entry_after
 from .market_move import liquidation_move
 from .open_orders import Order
 from .rules import Rules
@@ -355,15 +356,10 @@ class _Fill(NamedTuple):
         reduced = closed(self.account, self.marks, self.row, share, self.fee)
         own = np.arange(len(self.account.contracts)) == self.row
         price, held, rest = self.marks[self.row], reduced.size, np.where(own, rest[..., None], 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if self.account.contracts[self.row].kind == "linear":
-                average = (held * reduced.entry + rest * price) / (held + rest)
-            else:
-                average = (held + rest) / (held / reduced.entry + rest / price)
         opened = replace(
             reduced,
             size=held + rest,
-            entry=np.where(rest == 0, reduced.entry, np.where(held == 0, price, average)),
+            entry=entry_after(self.account.contracts[self.row].kind, held, reduced.entry, rest, price),
             leverage=np.where((rest != 0) & (self.leverage is not None), self.leverage or np.inf, reduced.leverage),
         )
         value = self._value(rest)
@@ -379,10 +375,8 @@ class _Fill(NamedTuple):
         share, rest = parts_of(float(self.account.size[self.row]), sizes)
         account, marks, row = self.account, self.marks, self.row
         fee = self.fee * share * account.in_unit(account.notional(marks), marks)[row]
-        # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
-        backed = np.where(account.isolated[row], share, 1.0) * account.position_equity(marks)[row]
-        told = "must have behind it what closing costs: its loss and the fee".format
-        unpaid = opening.Refusals(np.asarray((share > 0) & (backed < fee)), "position", told)
+        equity, isolated = account.position_equity(marks)[row], account.isolated[row]
+        unpaid = opening.closing_refusal(equity, fee, share=share, isolated=isolated)
         rules = (*self._of_brackets(after, strict), *self._of_money(after, strict))
         return [unpaid, *(replace(one, where=np.asarray(one.where & (rest != 0))) for one in rules)]
 

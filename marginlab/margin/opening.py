@@ -110,6 +110,16 @@ def wallet_refusal(
     return Refusals(np.asarray(needed - there > ROUNDING * at_stake), "wallet", told, (needed, there))
 
 
+def closing_refusal(equity: Numbers, fee: Numbers, *, share: Numbers, isolated: Bools | bool) -> Refusals:
+    """Refuse to close a share of a position where what backs it cannot pay for its loss and fee.
+
+    An isolated position pays with the margin that is set free, a cross one with all that the pool has.
+    """
+    there = np.where(isolated, share, 1.0) * equity
+    told = "must have behind it what closing costs: its loss and the fee".format
+    return Refusals(np.asarray((np.asarray(share) > 0) & (there < fee)), "position", told)
+
+
 def switch_refusals(switching: str, *, moved: Bools, mixed: Bools) -> Iterator[Refusals]:
     """Refuse a change of mode that a venue does not make.
 

@@ -16,7 +16,7 @@ from .. import _checks
 from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats, Numbers
 from ..margin import opening
-from ..margin.contracts import value_of
+from ..margin.contracts import entry_after, value_of
 from ..margin.rules import MODES
 from .state import State, Valuation
 
@@ -318,11 +318,7 @@ class Added(NamedTuple):
         margin = np.where(valued.isolated[row], margin, 0.0)
         fee = state.rules.trading_fee * value
         held, entry = valued.size[row], state.entry[row, paths]
-        if state.contracts[row].kind == "linear":
-            average = (held * entry + size * mark) / (held + size)
-        else:
-            average = (held + size) / (held / entry + size / mark)
-        state.entry[row, paths] = np.where(held == 0, mark, average)  # to the last bit
+        state.entry[row, paths] = entry_after(state.contracts[row].kind, held, entry, size, mark)
         state.size[row, paths] = held + size
         state.leverage[row, paths] = setting
         set_aside(state, valued, row, margin)
@@ -367,10 +363,8 @@ def not_open(valued: Valuation, row: int) -> opening.Refusals:
 def not_paid(state: State, valued: Valuation, row: int, share: Numbers) -> opening.Refusals:
     """Refuse to close a share of a row where what backs it cannot pay for its loss and fee."""
     fee = state.rules.trading_fee * share * valued.notional[row]
-    # An isolated position pays with the margin that is set free, a cross one with all that the pool has.
-    backed = np.where(valued.isolated[row], share, 1.0) * valued.equity[row]
     fee = fee * np.where(valued.isolated[row], 1.0, state.pockets.price(row, valued.marks))
-    return _refusal(backed < fee, "position", "must have behind it what closing costs: its loss and the fee")
+    return opening.closing_refusal(valued.equity[row], fee, share=share, isolated=valued.isolated[row])
 
 
 def not_carried(state: State, before: Valuation, valued: Valuation, row: int) -> opening.Refusals:
