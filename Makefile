@@ -69,6 +69,8 @@ first: .venv/.site .venv/.dev browser _build/plotly/plotly.min.js ## List anew w
 
 .PHONY: lab
 lab: .venv/.book ## Open the notebooks in JupyterLab
+	@# It would ask at the first start whether to fetch news.
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	$(BIN)/jupyter lab --notebook-dir=. book/index.ipynb
 
 .PHONY: serve

@@ -50,7 +50,8 @@ def test_binder_installs_the_package_last_and_stops_at_an_error():
     script = ROOT / "binder" / "postBuild"
     assert script.stat().st_mode & 0o111
     lines = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -e", "python -m pip install --no-cache-dir --no-deps ."]
+    assert lines[:2] == ["set -e", "python -m pip install --no-cache-dir --no-deps ."]
+    assert all(line.startswith("jupyter labextension ") for line in lines[2:])
 
 
 def pythons() -> set[str]:

@@ -103,6 +103,14 @@ def test_a_search_for_a_word_of_the_book_finds_it(page: Page, site: str):
     expect(page.locator("#search-results li").first).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    "word", ["LP", "liq price", "MMR", "IMR", "UPNL", "ROE", "ADL", "hedge mode", "multi-assets mode"]
+)
+def test_a_search_for_what_screens_call_a_term_finds_its_meaning(page: Page, site: str, word: str):
+    page.goto(f"{site}search.html?q={quote(word)}")
+    expect(page.locator("#search-results li a[href*='glossary']").first).to_be_visible()
+
+
 @pytest.mark.parametrize("path", [CHAPTER, "search.html?q=margin", "404.html"])
 def test_a_page_that_may_keep_nothing_works(chromium: Browser, site: str, path: str):
     page = chromium.new_page()
