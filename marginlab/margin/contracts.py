@@ -130,11 +130,9 @@ class Contract:
         float or array
             The arguments' common shape. ``nan`` where no positive price does: for a notional of 0 or less.
         """
-        amount, value = np.abs(_checks.numbers("size", size)) * self.multiplier, _checks.floats("notional", notional)
-        _checks.broadcastable(size=amount.shape, notional=value.shape)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            price = value / amount if self.kind == "linear" else amount / value
-        return _checks.plain(np.where((value > 0) & (amount > 0), price, np.nan))
+        held, value = _checks.numbers("size", size), _checks.numbers("notional", notional)
+        _checks.broadcastable(size=held.shape, notional=value.shape)
+        return _checks.plain(price_of(self.kind, np.abs(held) * self.multiplier, value))
 
     def direction(self, size: ArrayLike) -> Numbers:
         """Return whether profit grows or shrinks as notional grows.
@@ -277,9 +275,10 @@ class Contract:
         ArgumentError
             For a price of 0 or below, and for shapes that do not broadcast.
         """
-        value, due = self.notional(size, price), _checks.numbers("rate", rate)
-        _checks.broadcastable(positions=np.shape(value), rate=due.shape)
-        return _checks.plain(-np.sign(size) * value * due)
+        held, at = self._pair(size, price)
+        value, due = value_of(self.kind, held * self.multiplier, at), _checks.numbers("rate", rate)
+        _checks.broadcastable(positions=value.shape, rate=due.shape)
+        return _checks.plain(-value * due)
 
     @staticmethod
     def _pair(size: ArrayLike, price: ArrayLike) -> tuple[Floats, Floats]:
@@ -297,6 +296,13 @@ def _named_in(symbol: str) -> str:
 def value_of(kind: str, amount: Floats, price: Floats) -> Floats:
     """Return the value of an amount (size times multiplier) at a price. Unchecked."""
     return amount * price if kind == "linear" else amount / price
+
+
+def price_of(kind: str, amount: Floats, value: Floats) -> Floats:
+    """Return the price at which an amount (size times multiplier) has a value, nan for none. Unchecked."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = value / amount if kind == "linear" else amount / value
+    return np.where((value > 0) & (amount > 0), price, np.nan)
 
 
 def profit_of(kind: str, amount: Floats, entry: Floats, price: Floats) -> Floats:

@@ -22,7 +22,7 @@ from .. import _checks
 from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 from . import legs
-from .contracts import Contract
+from .contracts import Contract, price_of
 from .rules import Convention
 
 
@@ -108,7 +108,7 @@ def liquidation_price(
         frozen_at = entry if convention.maintenance_at == "entry" else mark
         frozen = contract.maintenance_margin(size, frozen_at)
         notional = _solve(contract, size, entry, backing, 0.0, -frozen, fee)
-    price = np.asarray(contract.price_at(size, notional))
+    price = price_of(contract.kind, np.abs(size) * contract.multiplier, notional)
     return _checks.plain(legs.if_that_way(way, size, price))
 
 
@@ -150,7 +150,8 @@ def bankruptcy_price(
     size, entry = _checks.numbers("size", size), _checks.positive("entry", entry)
     backing = _checks.numbers("backing", backing)
     _checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape)
-    return contract.price_at(size, _bankruptcy_notional(contract, size, entry, backing, convention))
+    notional = _bankruptcy_notional(contract, size, entry, backing, convention)
+    return _checks.plain(price_of(contract.kind, np.abs(size) * contract.multiplier, notional))
 
 
 def _of(contract: Contract, convention: Convention | None) -> Convention:

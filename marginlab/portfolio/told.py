@@ -15,7 +15,7 @@ import numpy as np
 from .. import _checks
 from ..formatting import as_amount, listed
 from ..margin.account import Account, Position
-from ..margin.contracts import Contract
+from ..margin.contracts import Contract, price_of
 from ..margin.rules import MODES, Convention
 from ..margin.tiers import Tiers
 from ..markets.venues import Venue
@@ -106,7 +106,8 @@ class Fields:
 
     def price(self, notional: float) -> float:
         """Return the price at which it is worth that much; nan for none."""
-        return float(self.contract.price_at(self.size, notional))
+        amount = np.abs(self.size) * self.contract.multiplier
+        return float(price_of(self.contract.kind, np.asarray(amount), np.asarray(notional)))
 
 
 def number_of_contracts(ask: Asked) -> float | None:

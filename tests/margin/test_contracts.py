@@ -256,6 +256,7 @@ MALFORMED = {
         "(3,)",
     ),
     "nan size and a notional": (lambda: LINEAR.price_at([1, NAN], 1), "size must be finite", "nan (at index 1)"),
+    "notional beyond all money": (lambda: LINEAR.price_at(1, 1e300), "notional must lie within", "1e+300"),
     "entries and prices of different lengths": (
         lambda: LINEAR.unrealized_pnl(1, [1, 2], [1, 2, 3]),
         "shapes must broadcast",
