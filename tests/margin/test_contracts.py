@@ -141,6 +141,8 @@ def test_what_counts_for_the_bracket_is_the_notional_or_the_contracts():
         # 2,000 USD / 50,000 × 0.01 % in coin
         (INVERSE, 20, 50_000, 0.0001, -0.000004),
         (LINEAR, 0, 60_000, 0.0001, 0),
+        # More than a float of four bytes holds
+        (LINEAR, np.float32(1.5), 1e50, 0.5, -7.5e49),
     ],
 )
 def test_longs_pay_positive_funding_to_shorts(contract, size, price, rate, received):
