@@ -370,9 +370,7 @@ def crashed(found: Comparison, event: str) -> Screen:
         For another event.
     """
     _checks.instance("found", found, Comparison)
-    events = [each.event for each in found.replays]
-    one = found.replays[events.index(_checks.one_of("event", event, events))]
-    left = {name: np.asarray(outcome.equity_path) for name, outcome in one.outcomes.items()}
+    one, left = found.replayed(event), found.replayed(event).equity
     traces = [figures.line(style, one.times, left[name], name, gaps=True) for name, style in STYLES.items()]
     for name in STYLES:
         steps = [loss.step for loss in one.losses(name)]
@@ -626,7 +624,7 @@ def _ledger(found: Comparison, one: Replay) -> Table:
             "" if np.isnan(loss.price) else as_amount(loss.price),
             as_amount(loss.amount),
         )
-        for name in one.outcomes
+        for name in one.accounts
         for loss in one.losses(name)
     ]
     head = ("account", "when, UTC", "position", "what", "size", "price", "result at that price")

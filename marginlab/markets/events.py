@@ -502,7 +502,7 @@ class EventRecord:
         ...     print(one.symbol, one.venue, one.kind, one.stands_in or "its own")
         ADA binance mark its own
         DOGE okx mark Binance's mark is not on record: OKX's stands in for it.
-        ETH binance mark MKR is not on record: ETH stands in for it.
+        ETH binance mark Not on record: ETH stands in for it.
         """
         coins = _checks.listed("coins", coins, "of coins such as 'BTC'", _checks.MANY)
         for coin in coins:
@@ -534,7 +534,7 @@ class EventRecord:
         if name in self._whole:
             return _above_lowest_mark(path), settled, _what_stands_in(path, venue)
         if not parts:
-            return path, settled, f"{coin} is not on record: {path.symbol} stands in for it."
+            return path, settled, f"Not on record: {path.symbol} stands in for it."
         pieced = _pieced(path, max(parts, key=lambda one: STEPS[one.step]))
         return pieced, settled, pieced.stands_in
 

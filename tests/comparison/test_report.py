@@ -48,7 +48,7 @@ def test_columns_are_asked_for_by_name():
 def test_what_takes_long_is_worked_out_once():
     found = of("one-20x-bet")
     assert found.stress is found.stress
-    assert found.replays is found.replays
+    assert all(one is again for one, again in zip(found.replays, found.replays, strict=True))
     assert found.findings is found.findings
 
 
