@@ -237,13 +237,17 @@ class Comparison:
 
     @property
     def event_table(self) -> Table:
-        """The loss in every real event, in every column."""
+        """The loss in every real event, in every column; in the other order too where that makes a difference."""
         rows = [
-            (each.title, *(f"{as_amount(each.loss(name))} ({each.lost(name)} lost)" for name in MODE_COLUMNS))
+            (each.title, *(self._lost(each, self.replayed(each.event, order=ORDERS[1]), name) for name in MODE_COLUMNS))
             for each in self.replays
         ]
         head = ("loss in the real events", *MODE_COLUMNS)
         return Table("What each event would have cost, and how many positions", head, rows, names=head[:1])
+
+    def _lost(self, one: Replay, other: Replay, column: str) -> str:
+        first, second = (f"{as_amount(each.loss(column))} ({each.lost(column)} lost)" for each in (one, other))
+        return first if first == second else f"{first}, {other.order} {second}"
 
     @property
     def finding_table(self) -> Table:
@@ -252,6 +256,10 @@ class Comparison:
         rows = [one.shown() for one in self.findings]
         caption = "Which mode loses less, by how much, and what it gives up"
         return Table(caption, head, rows, names=(head[0], "better", "gives up", "claim"))
+
+    @property
+    def _sources(self) -> list[str]:
+        return [f"  {each.title}: {each.taken_from}" for each in self.replays]
 
     def __str__(self) -> str:
         refused = [f"  {column.name}: {refusal}" for column in self.columns for refusal in column.refusals]
@@ -263,6 +271,7 @@ class Comparison:
             self.need_table,
             "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),
             self.event_table,
+            "\n".join(["What the events are replayed from:", *self._sources]),
             self.finding_table,
         )
         return "\n\n".join(map(str, parts))
@@ -540,6 +549,9 @@ def _events(found: Comparison) -> Iterator[ResultRow]:
         for column in each.accounts:
             yield "event", column, each.title, "loss", each.loss(column)
             yield "event", column, each.title, "positions_lost", each.lost(column)
+            other = found.replayed(each.event, order=ORDERS[1])
+            yield "event", column, each.title, "loss_high_first", other.loss(column)
+            yield "event", column, each.title, "positions_lost_high_first", other.lost(column)
             for loss in each.losses(column):
                 yield (
                     "closing",

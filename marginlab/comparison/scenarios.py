@@ -377,9 +377,9 @@ def replays(
     if venue is not None:
         _checks.instance("venue", venue, Venue)
     first, start = _alike(accounts, marks)
+    rules = _checks.instance("rules", Rules() if rules is None else rules, Rules)
     lows = _lows(first, lows)
     walks = [_Walk.of(first, start, name, order, lows, venue) for order in both for name in chosen]
-    rules = Rules() if rules is None else rules
     return tuple(
         Replay(
             event=walk.name,
@@ -556,6 +556,9 @@ def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, 
     if not isinstance(accounts, Mapping) or not accounts:
         raise ArgumentError("accounts", f"must be one or more by name, not {shown(accounts)}")
     first, *others = _checks.instances("accounts", accounts.values(), Account)
+    for name, one in accounts.items():
+        if one.lead:
+            raise ArgumentError("accounts", f"must each be one account, not an array of them as {shown(name)} is")
     check_same("accounts", (first, *others))
     at = first.as_marks(marks)
     if at.ndim > 1:

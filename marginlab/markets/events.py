@@ -513,7 +513,7 @@ class EventRecord:
         _checks.one_of("order", order, ORDERS)
         chosen = [self._chosen(coin, venue) for coin in coins]
         times = self._best(STANDS_FOR_OTHERS, venue).times
-        prices = [np.stack([_lasting(getattr(one, field), len(times)) for one, *_ in chosen], axis=1) for field in OHLC]
+        prices = [np.stack([_lasting(one, field, len(times)) for one, *_ in chosen], axis=1) for field in OHLC]
         taken = _in_turn(times, self.step, *prices, order)
         settled = np.zeros(taken.prices.shape)
         for i, (_, paid, _) in enumerate(chosen):
@@ -829,9 +829,9 @@ def _followed(coin: str, path: RecordedPath, paid: RecordedFunding | None, stand
     )
 
 
-def _lasting(prices: Floats, count: int) -> Floats:
+def _lasting(path: RecordedPath, field: str, count: int) -> Floats:
     """Return prices to the end of an event: where trading ended before it, the last one stands."""
-    return np.append(prices, np.full(count - len(prices), prices[-1]))
+    return np.append(getattr(path, field), np.full(count - len(path.times), path.close[-1]))
 
 
 def _rows(file: str) -> Iterator[dict[str, str]]:
