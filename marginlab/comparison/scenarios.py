@@ -378,8 +378,8 @@ def replays(
         _checks.instance("venue", venue, Venue)
     first, start = _alike(accounts, marks)
     rules = _checks.instance("rules", Rules() if rules is None else rules, Rules)
-    lows = _lows(first, lows)
-    walks = [_Walk.of(first, start, name, order, lows, venue) for order in both for name in chosen]
+    fallen = _lows(first, lows)
+    walks = [_Walk.of(first, start, name, order, fallen, venue) for order in both for name in chosen]
     return tuple(
         Replay(
             event=walk.name,
