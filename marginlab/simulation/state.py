@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,27 @@ class Valuation:
 OF_VALUATION = tuple(one.name for one in fields(Valuation))
 
 
+class Look(NamedTuple):
+    """How the one path of a ledger stood: of which row it is asked, when, at which marks, and what was held."""
+
+    row: int | None
+    step: Integers
+    marks: Floats
+    held: tuple[NDArray[Any], ...]
+    fund: Floats
+
+
+class Noted(NamedTuple):
+    """What happened, as it is noted on the way: how things stood is worked out when all is over."""
+
+    kind: str
+    row: int | None
+    symbol: str
+    told: dict[str, float]
+    before: Look
+    after: Look
+
+
 class State:
     """Wallets (K,), positions (n, K), and what has flowed since the start."""
 
@@ -95,7 +116,7 @@ class State:
         paths: int,
         *,
         seed: int = 0,
-        ledger: Ledger | None = None,
+        ledger: list[Noted] | None = None,
         stops: bool = False,
         each: Sequence[Account] = (),
     ) -> None:
@@ -565,33 +586,24 @@ class State:
             cash = valued.cash[0]
         return {"equity": cash + total(held), "requirement": total(required), "size": valued.size}
 
-    def balance_of(self, row: int | None, valued: Valuation) -> Balance | None:
+    def balance_of(self, row: int | None, valued: Valuation) -> Look | None:
         """Return how a row, or with ``None`` the whole account, stands now; only where a ledger is kept."""
         if self.ledger is None:
             return None
-        now = self.valuation(valued.paths, valued.marks, valued.step)
-        if row is None:
-            own = np.where(now.isolated, self.pockets.worth(now.margin + now.pnl, now.marks), 0.0)
-            pool = self._counted(now.cash, np.where(now.isolated, 0.0, now.pnl), now.marks)
-            equity = pool + total(own) if self.mixed else now.cash[0] + total(now.margin + now.pnl)
-            margins = total(self.pockets.worth(now.margin, now.marks))
-            shown = (now.cash[0], margins, 0.0, equity, self.recorded(now)["requirement"])
-        else:
-            shown = (now.cash[0], now.margin[row], now.size[row], now.equity[row], now.need[row])
-        wallet, margin, size, equity, need, fund = (one(value) for value in (*shown, self.fund))
-        return Balance(wallet, margin, size, equity, need, fund, tuple(now.cash[1:, 0].tolist()))
+        held = tuple(getattr(self, name)[..., valued.paths] for name in _HELD)
+        return Look(row, valued.step, valued.marks, held, self.fund[valued.paths])
 
     def note(
         self,
         kind: str,
         row: int | None,
         valued: Valuation,
-        before: Balance | None,
+        before: Look | None,
         *,
         asset: str = "",
         **numbers: Numbers,
     ) -> None:
-        """Write what happened into the ledger, where one is kept."""
+        """Write down what happened, where a ledger is kept."""
         if self.ledger is None or before is None:
             return
         told: dict[str, float] = {"size": 0.0, "amount": 0.0, "fee": 0.0, "impact": 0.0}
@@ -599,20 +611,56 @@ class State:
         told |= {name: one(value) for name, value in numbers.items()}
         if row is not None:
             told.setdefault("price", one(valued.marks[row]))
-        self.ledger.append(
+        self.ledger.append(Noted(kind, row, symbol, told, before, self.balance_of(row, valued) or before))
+
+    def written(self) -> Ledger | None:
+        """Return the ledger of what was noted, where one is kept."""
+        if self.ledger is None:
+            return None
+        balances = iter(self._balances([look for noted in self.ledger for look in (noted.before, noted.after)]))
+        return Ledger(
             LedgerEntry(
-                step=int(one(valued.step)),
-                kind=kind,
-                position=row,
-                symbol=symbol,
-                price=told.pop("price", None),
-                before=before,
-                after=self.balance_of(row, valued) or before,
-                **told,
+                step=int(one(noted.before.step)),
+                kind=noted.kind,
+                position=noted.row,
+                symbol=noted.symbol,
+                price=noted.told.pop("price", None),
+                before=next(balances),
+                after=next(balances),
+                **noted.told,
             )
+            for noted in self.ledger
         )
 
+    def _balances(self, looks: Sequence[Look]) -> list[Balance]:
+        """Return what was seen at each look, worked out for all at once as if each were a path of its own."""
+        if not looks:
+            return []
+        then = copy(self)
+        for name, columns in zip(_HELD, zip(*(look.held for look in looks), strict=True), strict=True):
+            setattr(then, name, np.concatenate(columns, axis=-1))
+        marks = np.concatenate([look.marks for look in looks], axis=-1)
+        step = np.concatenate([look.step for look in looks])
+        now = then.valuation(np.arange(len(looks)), marks, step)
+        own = np.where(now.isolated, self.pockets.worth(now.margin + now.pnl, marks), 0.0)
+        pool = self._counted(now.cash, np.where(now.isolated, 0.0, now.pnl), marks)
+        whole = pool + total(own) if self.mixed else now.cash[0] + total(now.margin + now.pnl)
+        margins, required = total(self.pockets.worth(now.margin, marks)), self.recorded(now)["requirement"]
+        found = []
+        for i, look in enumerate(looks):
+            row = look.row
+            if row is None:
+                shown = (margins[i], 0.0, whole[i], required[i])
+            else:
+                shown = (now.margin[row, i], now.size[row, i], now.equity[row, i], now.need[row, i])
+            margin, size, equity, need = map(float, shown)
+            assets = tuple(now.cash[1:, i].tolist())
+            found.append(Balance(float(now.cash[0, i]), margin, size, equity, need, one(look.fund), assets))
+        return found
 
+
+# What is held on each path, of which all else follows at given marks.
+_HELD = ("cash", "size", "entry", "margin", "leverage", "isolated", "first")
 _OF_PATHS = (
     *("cash", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
     *("stop", "stop_share", "first"),
