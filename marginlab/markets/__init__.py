@@ -4,13 +4,13 @@ from .brackets import BracketTable
 from .events import (
     Event,
     EventRecord,
+    Followed,
     PricePath,
     RecordedFunding,
     RecordedPath,
     event,
     event_names,
     event_record,
-    record_names,
 )
 from .own_brackets import Brackets
 from .price_models import (
@@ -39,6 +39,7 @@ __all__ = [
     "Event",
     "EventRecord",
     "FlashCrash",
+    "Followed",
     "JumpDiffusion",
     "MeanReversion",
     "Practice",
@@ -52,7 +53,6 @@ __all__ = [
     "event_names",
     "event_record",
     "practices",
-    "record_names",
     "venue",
     "venue_names",
 ]
