@@ -19,7 +19,7 @@ ROOMS = ("margin", "markets", "simulation", "portfolio", "comparison", "display"
 ASKED = """
 import importlib, json
 import marginlab
-from marginlab import event, event_names, event_record, practices, record_names, venue, venue_names
+from marginlab import event, event_names, event_record, practices, venue, venue_names
 
 found = {
     "from": marginlab.__file__,
@@ -28,7 +28,7 @@ found = {
     "contracts": [len([venue(name).contract(one) for one in venue(name).symbols[:3]]) for name in venue_names()],
     "symbols": [len(venue(name).symbols) for name in venue_names()],
     "candles": [len(event(name).times) for name in event_names()],
-    "records": [len(event_record(name).paths) for name in record_names()],
+    "records": [len(event_record(name).paths) for name in event_names()],
     "practices": len(practices("funding")),
     "static": (importlib.resources.files("marginlab.display") / "static" / "explorer.js").stat().st_size,
 }

@@ -5,7 +5,7 @@ from .modes import Refusal, Snapshot
 from .monte_carlo import MODELS, Chances, Share, chances_of, chances_so_far
 from .needs import Needs
 from .report import Comparison, compare, results_csv
-from .scenarios import SHOCK_GRID, Loss, Replay, StressMap, replay, stress_map
+from .scenarios import SHOCK_GRID, Loss, Replay, StressMap, replay, replays, stress_map
 
 __all__ = [
     "MODELS",
@@ -24,6 +24,7 @@ __all__ = [
     "chances_so_far",
     "compare",
     "replay",
+    "replays",
     "results_csv",
     "stress_map",
 ]

@@ -113,8 +113,9 @@ class _Both:
         offsetting = self.cross.account.size.min() < 0 < self.cross.account.size.max()
         for one in replays:
             claim = "2-3" if offsetting else CLAIM_OF_EVENT.get(one.event, "3-1")
-            ends = [one.outcomes[side.name] for side in (self.cross, self.isolated)]
-            yield self.lost(one.title, [float(end.equity) for end in ends], [~end.survived for end in ends], claim)
+            names = [side.name for side in (self.cross, self.isolated)]
+            left = [float(one.equity[name][-1]) for name in names]
+            yield self.lost(one.title, left, [one.gone[name] for name in names], claim)
 
     def shocks(self, rules: Rules) -> Iterator[Finding]:
         """Yield what made-up moves would cost: there, and there and back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..margin.account import Account
 from ..margin.next_order import WhatIf, what_if
 from ..margin.open_orders import Order
 from ..margin.rules import Rules
-from ..markets.events import event_names
+from ..markets.events import ORDERS, event_names
 from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
 from ..portfolio.portfolio import what_a_star_means
@@ -26,7 +26,7 @@ from ..portfolio.reconciled import Reconciliation
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .needs import MOVE, RATE, Needs, needs_of
-from .scenarios import Replay, StressMap, replay, stress_map
+from .scenarios import Replay, StressMap, replays, stress_map
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
 RESULTS = ("part", "column", "of", "figure", "value")
@@ -116,10 +116,47 @@ class Comparison:
         """What is left after shocks to BTC and to the rest."""
         return stress_map(self.accounts, self.marks, rules=self.rules)
 
-    @cached_property
+    @property
     def replays(self) -> tuple[Replay, ...]:
-        """The real events, in order of time."""
-        return tuple(replay(self.accounts, self.marks, name, rules=self.rules) for name in event_names())
+        """The real events, in order of time, the low of each candle first."""
+        self._go_through(event_names())
+        return tuple(self._replayed[name, ORDERS[0]] for name in event_names())
+
+    def replayed(self, event: str, *, order: str = "low first") -> Replay:
+        """Return one of the real events.
+
+        Parameters
+        ----------
+        event
+            One of :func:`~marginlab.event_names`.
+        order
+            Which is taken first within a candle: ``"low first"`` or ``"high first"``.
+
+        Returns
+        -------
+        Replay
+            The same as in `replays`, where its order is that.
+
+        Raises
+        ------
+        ArgumentError
+            For another event or order.
+        """
+        self._go_through([_checks.one_of("event", event, event_names())])
+        return self._replayed[event, _checks.one_of("order", order, ORDERS)]
+
+    @cached_property
+    def _replayed(self) -> dict[tuple[str, str], Replay]:
+        """What has been replayed so far, by event and order."""
+        return {}
+
+    def _go_through(self, names: Sequence[str]) -> None:
+        """Replay these events in both orders, all at once, as far as that has not been done."""
+        missing = [name for name in names if (name, ORDERS[0]) not in self._replayed]
+        if missing:
+            along = partial(replays, self.accounts, self.marks, rules=self.rules, venue=self.venue)
+            for one in along(names=missing, orders=ORDERS):
+                self._replayed[one.event, one.order] = one
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -200,13 +237,17 @@ class Comparison:
 
     @property
     def event_table(self) -> Table:
-        """The loss in every real event, in every column."""
+        """The loss in every real event, in every column; in the other order too where that makes a difference."""
         rows = [
-            (each.title, *(f"{as_amount(each.loss(name))} ({each.lost(name)} lost)" for name in MODE_COLUMNS))
+            (each.title, *(self._lost(each, self.replayed(each.event, order=ORDERS[1]), name) for name in MODE_COLUMNS))
             for each in self.replays
         ]
         head = ("loss in the real events", *MODE_COLUMNS)
         return Table("What each event would have cost, and how many positions", head, rows, names=head[:1])
+
+    def _lost(self, one: Replay, other: Replay, column: str) -> str:
+        first, second = (f"{as_amount(each.loss(column))} ({each.lost(column)} lost)" for each in (one, other))
+        return first if first == second else f"{first}, {other.order} {second}"
 
     @property
     def finding_table(self) -> Table:
@@ -215,6 +256,10 @@ class Comparison:
         rows = [one.shown() for one in self.findings]
         caption = "Which mode loses less, by how much, and what it gives up"
         return Table(caption, head, rows, names=(head[0], "better", "gives up", "claim"))
+
+    @property
+    def _sources(self) -> list[str]:
+        return [f"  {each.title}: {each.taken_from}" for each in self.replays]
 
     def __str__(self) -> str:
         refused = [f"  {column.name}: {refusal}" for column in self.columns for refusal in column.refusals]
@@ -226,6 +271,7 @@ class Comparison:
             self.need_table,
             "\n".join(["What the venue would refuse:", *(refused or ["  nothing"])]),
             self.event_table,
+            "\n".join(["What the events are replayed from:", *self._sources]),
             self.finding_table,
         )
         return "\n\n".join(map(str, parts))
@@ -500,9 +546,12 @@ def _needs(found: Comparison) -> Iterator[ResultRow]:
 
 def _events(found: Comparison) -> Iterator[ResultRow]:
     for each in found.replays:
-        for column in each.outcomes:
+        for column in each.accounts:
             yield "event", column, each.title, "loss", each.loss(column)
             yield "event", column, each.title, "positions_lost", each.lost(column)
+            other = found.replayed(each.event, order=ORDERS[1])
+            yield "event", column, each.title, "loss_high_first", other.loss(column)
+            yield "event", column, each.title, "positions_lost_high_first", other.lost(column)
             for loss in each.losses(column):
                 yield (
                     "closing",

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ArgumentError, shown
-from .._typing import Bools, Floats, Times
+from .._typing import Bools, Floats, Integers, Times
+from ..formatting import listed
 from ..margin.account import Account
+from ..margin.contracts import Contract
 from ..margin.rules import Rules
-from ..markets.events import event
+from ..markets.events import (
+    ORDERS,
+    TITLES,
+    VENUES,
+    WITH_PERPETUALS,
+    Followed,
+    PricePath,
+    event_names,
+    event_record,
+)
+from ..markets.venues import Venue
 from ..simulation.engine import simulate
 from ..simulation.results import Outcome
+from ..simulation.state import check_same
 
 SHOCK_GRID = tuple(round(0.1 * tenth, 1) for tenth in range(-6, 7))
 # A shock is walked to in so many steps, so that what fails on the way is closed near the price at which it does.
@@ -110,7 +124,7 @@ class Loss:
     Attributes
     ----------
     time
-        When, UTC; the candle is known, the minute within its four hours is not.
+        When, UTC; the candle is known, the minute within it is not.
     step
         Which step of the prices.
     position, symbol, kind, size, price
@@ -137,21 +151,48 @@ class Replay:
     ----------
     event, title
         Its name, and what it is called.
+    accounts
+        As they are counted here, by name: with the brackets of that day, where these are taken.
+    rules
+        How the venue liquidates.
+    order
+        Which of low and high is taken first within a candle.
     times, prices, funding
-        Shape (T,), (T, n) and (T, n): the marks of today, moved as the event moved.
+        Shape (T,), (T, columns of marks) and (T, n): the marks of today, moved as the event moved.
+    followed
+        What each position's prices are taken from, and behind them those of assets with a mark of their own, ``None``
+        for one that stands still.
+    brackets
+        Of which day each position's brackets are, in words; ``""`` where those it came with are kept.
     start
         Equity before the first step, by name of the account.
-    outcomes
-        What became of each account, with its ledger and the equity after each step.
+    equity
+        Equity after each step (T,), by name of the account.
+    gone
+        Which positions were closed as a whole by force (n,), by name of the account.
+    venue
+        Where the account is, ``None`` where that was not said.
     """
 
     event: str
     title: str
+    accounts: dict[str, Account]
+    rules: Rules
+    order: str
     times: Times
     prices: Floats
     funding: Floats
+    followed: tuple[Followed | None, ...]
+    brackets: tuple[str, ...]
     start: dict[str, float]
-    outcomes: dict[str, Outcome]
+    equity: dict[str, Floats]
+    gone: dict[str, Bools]
+    venue: Venue | None = None
+
+    @cached_property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What became of each account, with its ledger, by name; worked out when it is first asked for."""
+        return outcomes_of(self.accounts, self.prices, rules=self.rules, funding=self.funding)
 
     def losses(self, column: str) -> tuple[Loss, ...]:
         """Return what an account lost by force, in the order in which it happened.
@@ -166,7 +207,7 @@ class Replay:
         tuple of Loss
             One a closing.
         """
-        ledger = self._outcome(column).ledger or ()
+        ledger = self.outcomes[self._named(column)].ledger or ()
         return tuple(
             Loss(
                 time=self.times[entry.step],
@@ -195,8 +236,7 @@ class Replay:
         float
             In the account's currency.
         """
-        left = float(self._outcome(column).equity)
-        return self.start[column] - left
+        return self.start[self._named(column)] - float(self.equity[column][-1])
 
     def lost(self, column: str) -> int:
         """Return how many positions were closed as a whole by force.
@@ -211,10 +251,23 @@ class Replay:
         int
             Of all its positions.
         """
-        return int((~self._outcome(column).survived).sum())
+        return int(self.gone[self._named(column)].sum())
 
-    def _outcome(self, column: str) -> Outcome:
-        return self.outcomes[_checks.one_of("column", column, self.outcomes)]
+    @property
+    def taken_from(self) -> str:
+        """What prices and brackets it rests on, in sentences.
+
+        Examples
+        --------
+        >>> from marginlab.portfolio import preset
+        >>> basket = preset("basket-of-longs")
+        >>> print(replay({"as entered": basket.account}, basket.marks, "oct-2025").taken_from)
+        Hourly marks of Binance (BTC, ETH and SOL). Binance's mark is not on record: OKX's stands in for it (DOGE).
+        """
+        return " ".join([*_of_prices(self), *_of_funding(self), *_of_brackets(self)])
+
+    def _named(self, column: str) -> str:
+        return _checks.one_of("column", column, self.accounts)
 
 
 def replay(
@@ -224,13 +277,14 @@ def replay(
     *,
     rules: Rules | None = None,
     lows: Mapping[str, float] | None = None,
+    venue: Venue | None = None,
+    order: str = "low first",
 ) -> Replay:
     """Return what an event would have done to accounts that hold the same positions.
 
-    Each mark makes the moves that the event's market made, from its first open on, with the funding that fell
-    due. Contracts on BTC follow BTC; all others follow ETH, the only other market on record,
-    which is kind to those that fell further. Prices are taken as in :meth:`~marginlab.Event.path`: the low of a
-    candle first.
+    Each mark makes the moves that the coin's mark made, from its first open on, with the funding that fell
+    due. What is taken where a mark is not on record, :meth:`~marginlab.EventRecord.price_path` says, and
+    `Replay.taken_from` of this account.
 
     Parameters
     ----------
@@ -243,8 +297,14 @@ def replay(
     rules
         How the venue liquidates.
     lows
-        Marks of assets that have one of their own, by name, at the step at which BTC is at its lowest; otherwise they
-        stand still. Those that are on record are :attr:`~marginlab.Event.depegs`.
+        Marks of assets that have one of their own, by name, at the step at which BTC is at its lowest. Otherwise those
+        on record move as they did, such as coins, and the others stand still. Lows on record are
+        :attr:`~marginlab.Event.depegs`.
+    venue
+        Where the account is: whose marks come first, and by whose brackets of that day it is counted, where these are
+        on record. ``None`` for Binance's marks and the brackets that the positions came with.
+    order
+        ``"low first"`` or ``"high first"``: which of the two is taken first within a candle.
 
     Returns
     -------
@@ -254,8 +314,8 @@ def replay(
     Raises
     ------
     ArgumentError
-        For another name, accounts that hold other positions than each other, marks of another shape, and for lows of
-        what has no mark of its own.
+        For another name or order, accounts that hold other positions than each other, marks of another shape, and for
+        lows of what has no mark of its own.
 
     Examples
     --------
@@ -263,27 +323,232 @@ def replay(
     >>> bet = preset("one-20x-bet")
     >>> covid = replay({"as entered": bet.account}, bet.marks, "covid-2020")
     >>> [(loss.symbol, loss.kind, str(loss.time)) for loss in covid.losses("as entered")]
-    [('BTCUSDT', 'taken over', '2020-03-12T05:19')]
+    [('BTCUSDT', 'taken over', '2020-03-12T06:19')]
     """
-    lows = {} if lows is None else lows
-    if not isinstance(lows, Mapping):
-        raise ArgumentError("lows", f"must be marks by the names of assets, not {shown(lows)}")
-    happened = event(name)
-    path = happened.path()
-    first, marks = _alike(accounts, marks)
-    market = markets_of(first)
-    prices, funding = marks_along(first, marks, (path.prices / path.prices[0])[:, market]), path.funding[:, market]
-    for asset, low in lows.items():
-        prices[path.prices[:, 0].argmin(), _column_of(first, asset)] = _checks.single("lows", low, _checks.positive)
-    return Replay(
-        event=name,
-        title=happened.title,
-        times=path.times,
-        prices=prices,
-        funding=funding,
-        start={column: float(account.equity(marks)) for column, account in accounts.items()},
-        outcomes=outcomes_of(accounts, prices, rules=rules, funding=funding, record=("equity",)),
+    _checks.one_of("name", name, event_names())
+    _checks.one_of("order", order, ORDERS)
+    (found,) = replays(accounts, marks, names=[name], rules=rules, lows=lows, venue=venue, orders=[order])
+    return found
+
+
+def replays(
+    accounts: Mapping[str, Account],
+    marks: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    rules: Rules | None = None,
+    lows: Mapping[str, float] | None = None,
+    venue: Venue | None = None,
+    orders: Sequence[str] = ORDERS[:1],
+) -> tuple[Replay, ...]:
+    """Return what several events would have done, all of them gone through at once.
+
+    Parameters
+    ----------
+    accounts, marks, rules, lows, venue
+        As for :func:`replay`.
+    names
+        Which events, of :func:`~marginlab.event_names`; ``None`` for all.
+    orders
+        Which of low and high is taken first within a candle: ``"low first"``, ``"high first"``, or both.
+
+    Returns
+    -------
+    tuple of Replay
+        Order by order, and in each all events in the order of their names.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`replay`.
+
+    Examples
+    --------
+    In how many of the events is the bet lost?
+
+    >>> from marginlab.portfolio import preset
+    >>> bet = preset("one-20x-bet")
+    >>> sum(one.lost("as entered") for one in replays({"as entered": bet.account}, bet.marks))
+    8
+    """
+    asked = _checks.listed("names", event_names() if names is None else names, "of events", len(event_names()))
+    chosen = [_checks.one_of("names", name, event_names()) for name in asked]
+    both = [_checks.one_of("orders", one, ORDERS) for one in _checks.listed("orders", orders, "of orders", len(ORDERS))]
+    if venue is not None:
+        _checks.instance("venue", venue, Venue)
+    first, start = _alike(accounts, marks)
+    rules = _checks.instance("rules", Rules() if rules is None else rules, Rules)
+    lows = _lows(first, lows)
+    walks = [_Walk.of(first, start, name, order, lows, venue) for order in both for name in chosen]
+    return tuple(
+        Replay(
+            event=walk.name,
+            title=TITLES[walk.name],
+            accounts=walk.counted(accounts),
+            rules=rules,
+            order=walk.path.order,
+            times=walk.path.times,
+            prices=walk.prices,
+            funding=walk.funding,
+            followed=walk.followed,
+            brackets=walk.dates,
+            start={column: float(account.equity(start)) for column, account in accounts.items()},
+            equity=equity,
+            gone=gone,
+            venue=venue,
+        )
+        for walk, (equity, gone) in zip(walks, _gone_through(accounts, walks, rules), strict=True)
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """What an event makes of marks, in one order; and which contracts are held in it."""
+
+    name: str
+    path: PricePath
+    prices: Floats
+    funding: Floats
+    followed: tuple[Followed | None, ...]
+    contracts: tuple[Contract, ...]
+    dates: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, account: Account, marks: Floats, name: str, order: str, lows: dict[int, float], venue: Venue | None
+    ) -> _Walk:
+        """Return the walk of an account's marks."""
+        record, n = event_record(name), len(account.contracts)
+        priced = [one for one in account.collateral if one.price is not None]
+        coins = [*(contract.underlying for contract in account.contracts), *(one.asset for one in priced)]
+        path = record.price_path(["BTC", *coins], venue=_marks_at(venue), order=order)
+        moves, followed = (path.prices / path.prices[0])[:, 1:], list[Followed | None](path.followed[1:])
+        for column, one in enumerate(priced, n):
+            # Beside its coin, or off the record, it stands still.
+            if one.quoted_in or one.asset not in record.symbols:
+                moves[:, column], followed[column] = 1.0, None
+        prices = marks * moves
+        for column, low in lows.items():
+            prices[path.prices[:, 0].argmin(), column] = low
+        day = str(path.times[0])[:10]
+        contracts, dates = zip(*(_of_the_day(one, venue, day) for one in account.contracts), strict=True)
+        return cls(name, path, prices, path.funding[:, 1 : n + 1], tuple(followed), contracts, dates)
+
+    def counted(self, accounts: Mapping[str, Account]) -> dict[str, Account]:
+        """Return accounts that hold these contracts; the same one under two names stays one."""
+        done = {id(one): _holding(one, self.contracts) for one in accounts.values()}
+        return {name: done[id(one)] for name, one in accounts.items()}
+
+
+def _marks_at(venue: Venue | None) -> str:
+    """Return whose marks come first for an account at a venue."""
+    return venue.name if venue is not None and venue.name in WITH_PERPETUALS else WITH_PERPETUALS[0]
+
+
+def _of_the_day(contract: Contract, venue: Venue | None, day: str) -> tuple[Contract, str]:
+    """Return a contract with the brackets its venue had on a day, and since when; as it is where they are not known."""
+    if venue is None or contract.symbol not in venue.symbols:
+        return contract, ""
+    if contract.tiers not in [table.contract.tiers for table in venue.history(contract.symbol)]:
+        return contract, ""  # brackets of one's own
+    try:
+        then = venue.table(contract.symbol, date=day)
+    except ArgumentError:  # it was not listed on that day
+        return contract, ""
+    told = then.date if then.asked is None else f"{then.date}, the oldest on record"
+    return replace(contract, tiers=then.contract.tiers, note=then.contract.note), told
+
+
+def _holding(account: Account, contracts: tuple[Contract, ...]) -> Account:
+    """Return an account, and its open orders, in contracts with other brackets."""
+    if contracts == account.contracts:
+        return account
+    now = dict(zip(account.contracts, contracts, strict=True))
+    orders = [replace(order, contract=now.get(order.contract, order.contract)) for order in account.orders]
+    return replace(account, contracts=contracts, orders=orders)
+
+
+def _gone_through(
+    accounts: Mapping[str, Account], walks: Sequence[_Walk], rules: Rules
+) -> list[tuple[dict[str, Floats], dict[str, Bools]]]:
+    """Return equity after each step, and which positions are gone, walk by walk and by name of the account.
+
+    All walks in the same contracts, and all accounts, are gone through at once.
+    """
+    found: dict[int, tuple[dict[str, Floats], dict[str, Bools]]] = {}
+    groups: dict[tuple[Contract, ...], list[int]] = {}
+    for number, walk in enumerate(walks):
+        groups.setdefault(walk.contracts, []).append(number)
+    for numbers in groups.values():
+        held = walks[numbers[0]].counted(accounts)
+        distinct = list({id(one): one for one in held.values()}.values())
+        place = {name: [one is other for other in distinct].index(True) for name, one in held.items()}
+        equity, liquidated = _together(distinct, [walks[number] for number in numbers], rules)
+        for i, number in enumerate(numbers):
+            steps = len(walks[number].path.times)
+            own = {name: i * len(distinct) + at for name, at in place.items()}
+            # What a path was filled up with after its last step has not happened.
+            gone = (liquidated >= 0) & (liquidated < steps)
+            found[number] = (
+                {name: equity[row, :steps] for name, row in own.items()},
+                {name: gone[row] for name, row in own.items()},
+            )
+    return [found[number] for number in range(len(walks))]
+
+
+def _together(accounts: list[Account], walks: list[_Walk], rules: Rules) -> tuple[Floats, Integers]:
+    """Return equity after each step (K, T) and the step of each loss (K, n), account by account within each walk."""
+    steps = max(len(walk.prices) for walk in walks)
+    last = np.minimum(np.arange(steps), [[len(walk.prices) - 1] for walk in walks])
+    prices = np.stack([walk.prices[at] for walk, at in zip(walks, last, strict=True)])
+    funding = np.zeros((*prices.shape[:2], walks[0].funding.shape[-1]))
+    for rates, walk in zip(funding, walks, strict=True):
+        rates[: len(walk.funding)] = walk.funding
+    prices, funding = (np.repeat(each, len(accounts), axis=0) for each in (prices, funding))
+    along = partial(simulate, rules=rules, record=("equity",))
+    if rules.order == "random":
+        # What is drawn goes by a path's number: each is the only one, as where its ledger is asked for.
+        rows = zip(accounts * len(walks), prices, funding, strict=True)
+        each = [along([one], path, funding=rates) for one, path, rates in rows]
+        done = Outcome.joined(each)
+    else:
+        done = along(accounts * len(walks), prices, funding=funding)
+    return np.asarray(done.equity_path), done.liquidated
+
+
+def _of_prices(one: Replay) -> Iterator[str]:
+    """Say whose marks, in which step, and what stands in for what."""
+    of_words: dict[str, list[str]] = {}
+    for followed in filter(None, one.followed):
+        of_words.setdefault(followed.stands_in, []).append(followed.coin)
+    for words, coins in of_words.items():
+        (first,) = [each for each in one.followed if each and each.coin == coins[0]][:1]
+        whose = VENUES[first.venue]
+        named = listed(list(dict.fromkeys(coins)))
+        yield f"{words.removesuffix('.')} ({named})." if words else f"Hourly marks of {whose} ({named})."
+    if one.venue is not None and one.venue.name not in WITH_PERPETUALS:
+        others = VENUES[_marks_at(one.venue)]
+        yield f"Marks of {one.venue.title} are not on record: those of {others} stand in for them."
+
+
+def _of_funding(one: Replay) -> Iterator[str]:
+    n = len(one.brackets)
+    unpaid = dict.fromkeys(each.coin for each in one.followed[:n] if each and not each.funding)
+    if unpaid:
+        yield f"No funding of {listed(list(unpaid))} is on record, and none is paid."
+
+
+def _of_brackets(one: Replay) -> Iterator[str]:
+    """Say of which day the brackets are, where those of the day of the event were asked for."""
+    of_date: dict[str, list[str]] = {}
+    for contract, date in zip(next(iter(one.accounts.values())).contracts, one.brackets, strict=True):
+        of_date.setdefault(date, []).append(contract.symbol)
+    known = {date: listed(list(dict.fromkeys(symbols))) for date, symbols in of_date.items()}
+    kept = known.pop("", "")
+    if one.venue is not None and known:
+        yield f"Brackets of {'; '.join(f'{date} ({symbols})' for date, symbols in known.items())}."
+    if one.venue is not None and kept:
+        yield f"Brackets of that day are not on record ({kept})."
 
 
 def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, Floats]:
@@ -294,12 +559,7 @@ def _alike(accounts: Mapping[str, Account], marks: ArrayLike) -> tuple[Account, 
     for name, one in accounts.items():
         if one.lead:
             raise ArgumentError("accounts", f"must each be one account, not an array of them as {shown(name)} is")
-    for one in others:
-        same = one.contracts == first.contracts and all(
-            np.array_equal(getattr(one, column), getattr(first, column)) for column in ("size", "entry")
-        )
-        if not same:
-            raise ArgumentError("accounts", "must hold the same positions in the same order")
+    check_same("accounts", (first, *others))
     at = first.as_marks(marks)
     if at.ndim > 1:
         raise ArgumentError("marks", f"must be one a position ({len(first.contracts)}), not of shape {at.shape}")
@@ -332,13 +592,18 @@ def marks_along(account: Account, marks: ArrayLike, moves: Floats) -> Floats:
     return np.concatenate([moved, np.broadcast_to(prices[n:], (*moved.shape[:-1], prices.size - n))], axis=-1)
 
 
-def _column_of(account: Account, asset: str) -> int:
-    """Return the column of an asset's own mark."""
+def _lows(account: Account, lows: Mapping[str, float] | None) -> dict[int, float]:
+    """Return marks by the columns of the assets that they are of."""
+    if lows is None:
+        return {}
+    if not isinstance(lows, Mapping):
+        raise ArgumentError("lows", f"must be marks by the names of assets, not {shown(lows)}")
     own, n = account.assets.coin_of[len(account.contracts) :], len(account.contracts)
-    if asset not in own:
-        listed = ", ".join(own) or "of none here"
-        raise ArgumentError("lows", f"must be of assets with a mark of their own ({listed}), not of {shown(asset)}")
-    return n + own.index(asset)
+    for asset in lows:
+        if asset not in own:
+            named = ", ".join(own) or "of none here"
+            raise ArgumentError("lows", f"must be of assets with a mark of their own ({named}), not of {shown(asset)}")
+    return {n + own.index(asset): _checks.single("lows", low, _checks.positive) for asset, low in lows.items()}
 
 
 def markets_of(account: Account) -> list[int]:

@@ -56,6 +56,8 @@ NAMES_DOWN: dict[str, Any] = {
     "hovermode": "closest",
     "yaxis": {"type": "category", "autorange": "reversed"},
 }
+# A candle is taken as its open, low, high and close.
+STEPS_A_CANDLE = 4
 # So wide may the name of a bar be on a phone, in letters.
 NARROW = 24
 
@@ -362,7 +364,9 @@ def crashed(found: Comparison, event: str) -> Screen:
     Returns
     -------
     Screen
-        The figure is the equity in the course of the event, the table the ledger.
+        The figure is the lowest equity of each candle in the course of the event, its last point the end; the table is
+        the ledger. The sentence says what prices and brackets that rests on, and where it matters that the high of
+        each candle came before its low.
 
     Raises
     ------
@@ -370,22 +374,23 @@ def crashed(found: Comparison, event: str) -> Screen:
         For another event.
     """
     _checks.instance("found", found, Comparison)
-    events = [each.event for each in found.replays]
-    one = found.replays[events.index(_checks.one_of("event", event, events))]
-    left = {name: np.asarray(outcome.equity_path) for name, outcome in one.outcomes.items()}
-    traces = [figures.line(style, one.times, left[name], name, gaps=True) for name, style in STYLES.items()]
+    one, other = found.replayed(event), found.replayed(event, order="high first")
+    times = np.append(one.times[::STEPS_A_CANDLE], one.times[-1])
+    traces = [figures.line(style, times, _lowest(one.equity[name]), name, gaps=True) for name, style in STYLES.items()]
     for name in STYLES:
-        steps = [loss.step for loss in one.losses(name)]
+        steps = np.array([loss.step for loss in one.losses(name)], dtype=int)
         # A point that is nowhere keeps the trace where nothing was lost.
-        when, then = one.times[[*steps, 0]], np.append(left[name][steps], np.nan)
+        when, then = times[np.append(steps // STEPS_A_CANDLE, 0)], np.append(one.equity[name][steps], np.nan)
         traces.append(
             figures.points(
                 figures.LIQUIDATION, when, then, "closed by force", gaps=True, showlegend=name == MODE_COLUMNS[0]
             )
         )
-    figure = figures.chart(traces, x="time, UTC", y=f"equity, {found.currency}")
+    figure = figures.chart(traces, x="time, UTC", y=f"lowest equity of each candle, {found.currency}")
     parts = [f"{named}, {_told(found, one, name)}" for name, named in _distinct(found)]
-    return Screen(figure, f"{one.title}: {'; '.join(parts)}.", _ledger(found, one))
+    turned = [f"{named}, {_told(found, other, name)}" for name, named in _distinct(found) if _differs(one, other, name)]
+    also = f" With the high of each candle before its low: {'; '.join(turned)}." if turned else ""
+    return Screen(figure, f"{one.title}: {'; '.join(parts)}.{also} {one.taken_from}", _ledger(found, one))
 
 
 def by_chance(found: Comparison, known: Chances) -> Screen:
@@ -615,6 +620,17 @@ def _told(found: Comparison, one: Replay, name: str) -> str:
     return f"{told} and {found.names[lost[0].position]} the first to be {lost[0].kind}, on {day(lost[0].time)}"
 
 
+def _lowest(equity: Floats) -> Floats:
+    """Return the lowest of the steps of each candle, and the last of all."""
+    return np.append(equity.reshape(-1, STEPS_A_CANDLE).min(axis=1), equity[-1])
+
+
+def _differs(one: Replay, other: Replay, name: str) -> bool:
+    """Return whether the order of low and high matters to an account by more than rounding, or to what it loses."""
+    apart = abs(one.loss(name) - other.loss(name))
+    return one.lost(name) != other.lost(name) or apart > 1e-9 * abs(one.start[name])
+
+
 def _ledger(found: Comparison, one: Replay) -> Table:
     rows = [
         (
@@ -626,7 +642,7 @@ def _ledger(found: Comparison, one: Replay) -> Table:
             "" if np.isnan(loss.price) else as_amount(loss.price),
             as_amount(loss.amount),
         )
-        for name in one.outcomes
+        for name in one.accounts
         for loss in one.losses(name)
     ]
     head = ("account", "when, UTC", "position", "what", "size", "price", "result at that price")

@@ -4,13 +4,13 @@ from .brackets import BracketTable
 from .events import (
     Event,
     EventRecord,
+    Followed,
     PricePath,
     RecordedFunding,
     RecordedPath,
     event,
     event_names,
     event_record,
-    record_names,
 )
 from .finer_steps import timed_by_trades
 from .own_brackets import Brackets
@@ -40,6 +40,7 @@ __all__ = [
     "Event",
     "EventRecord",
     "FlashCrash",
+    "Followed",
     "JumpDiffusion",
     "MeanReversion",
     "Practice",
@@ -53,7 +54,6 @@ __all__ = [
     "event_names",
     "event_record",
     "practices",
-    "record_names",
     "timed_by_trades",
     "venue",
     "venue_names",

@@ -1,18 +1,20 @@
-"""Prices that were: real events, as four-hour candles of BTC and ETH and as the record of many coins in finer steps.
+"""Prices that were: real events, as the record of many coins in hours and finer steps, and as four-hour candles.
 
-:func:`marginlab.event` is what the replays take: Binance USD-M perpetuals BTCUSDT and ETHUSDT, four-hour candles of
-last trades. :func:`marginlab.event_record` is everything on record of an event: marks beside last trades, coin by
-coin, hour by hour, and around the lows by the minute where that is known; August 2024 too. Prices are in USDT, times
-are UTC, and a candle is labelled by its open.
+:func:`marginlab.event_record` is everything on record of an event: marks beside last trades, coin by coin, hour by
+hour, and around the lows by the minute where that is known. Its :meth:`~EventRecord.price_path` is what the replays
+take: each coin by its own marks, or by what stands in for them, which it says. :func:`marginlab.event` is the same
+event in few and even steps: four-hour candles of last trades of BTC and ETH at Binance. Prices are in USDT, times are
+UTC, and a candle is labelled by its open.
 
 Source of the four-hour candles: the venue's record by way of the public collection BTspaceC/crypto-swing-backtest,
-compared with second copies. In the record each path names its own source.
+compared with second copies; those of August 2024 are summed up from the record's hours. In the record each path names
+its own source.
 
 What to know before reading a low:
 
 * **Liquidation looks at the mark, not at the last trade.** The perpetual at times fell below its mark: on 19 May 2021
   ETH traded at 1,400.73 while the lowest mark was 1,764.26. Of the four-hour candles a path with ``price="mark"``
-  never goes below the lowest marks of the older events (``data/marks.csv``); of the events since 2025 it is the last
+  never goes below the lowest marks of the older events (``data/marks.csv``); of the events since 2024 it is the last
   trade still, and hourly marks are in their record.
 * ETH on 13 March 2020, 00:00: the record's high of 323.00 is a stray print. The four-hour table has
   124.62, the larger of open and close; a ``"mark"`` path has the mark's own high, 137.71. The hourly trades of the
@@ -23,16 +25,17 @@ What to know before reading a low:
   them and says which. Lows (and highs) of the symbols are taken at the same moment, which is the
   worst case for an account that holds both on the same side.
 * **The mark is that of the venue where the account is.** At the lows, marks of the same coin were up to 6 % apart.
-  Where Binance's is not on record, Bybit's or OKX's stands in for it, or last trades, and the path says which.
+  Where a venue's is not on record, another venue's stands in for it, or last trades, and the path says which.
+* A coin that is not on record follows ETH, which is kind to it where it fell further.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import NotRequired, TypedDict, TypeVar
 
@@ -42,6 +45,7 @@ from numpy.typing import NDArray
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Floats, Times
+from ..formatting import day
 from .brackets import unpacked
 
 SYMBOLS = ("BTC", "ETH")
@@ -58,8 +62,10 @@ TITLES = {
     "jun-2026": "June 2026 fall",
     "rally-aug-2026": "August 2026 rally",
 }
-# On record in hourly steps alone, which the replays do not take.
+# Not in the table of four-hour candles: its are the sums of the record's hours.
 WITHOUT_CANDLES = ("aug-2024",)
+# What a coin follows that is not on record.
+STANDS_FOR_OTHERS = "ETH"
 # Where prices of the record are from, and which venue is taken where none is asked for: the first that has them.
 VENUES = {
     "binance": "Binance",
@@ -68,9 +74,41 @@ VENUES = {
     "binance-spot": "Binance's spot market",
     "binance-coin-m": "Binance COIN-M",
 }
+WITH_PERPETUALS = ("binance", "bybit", "okx")
+NO_PERPETUAL = "No perpetual is on record: trades of the spot market stand in for it."
+OHLC = ("open", "high", "low", "close")
 # How long a candle may be, and how far apart settlements may lie, in minutes.
 STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "8h": 480}
 CANDLES_FROM = "Binance (BTspaceC/crypto-swing-backtest)"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the prices of a coin are taken from.
+
+    Attributes
+    ----------
+    coin
+        What was asked for.
+    symbol
+        Whose prices these are: its own, or those of the market that stands in for it.
+    venue, kind, step, source, confidence
+        As of the `RecordedPath`.
+    stands_in
+        What is not on record, and what stands in for it; ``""`` where it is the coin's own mark at the venue asked for.
+    funding
+        The venue whose funding is paid; ``""`` where none is on record, and none is paid.
+    """
+
+    coin: str
+    symbol: str
+    venue: str
+    kind: str
+    step: str
+    source: str
+    confidence: str
+    stands_in: str
+    funding: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +120,7 @@ class PricePath:
     prices
         Shape (T, n): four steps a candle, one column a symbol.
     times
-        Shape (T,): the steps of a candle spread evenly over its four hours.
+        Shape (T,): the steps of a candle spread evenly over its length.
     candle
         Shape (T,): which candle each step belongs to.
     taken
@@ -91,6 +129,8 @@ class PricePath:
         Shape (T, n): the rate that falls due at each step, 0 at most of them; longs pay a positive one.
     order, price
         As asked for.
+    followed
+        What each column is taken from; nothing of the four-hour candles of an `Event`.
     """
 
     prices: Floats
@@ -100,6 +140,7 @@ class PricePath:
     funding: Floats
     order: str
     price: str
+    followed: tuple[Followed, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,20 +186,10 @@ class Event:
         _checks.one_of("order", order, ORDERS)
         _checks.one_of("price", price, PRICES)
         low, high = (self.low, self.high) if price == "last" else self._within_mark()
-        middle = [("low", low), ("high", high)]
-        steps = [("open", self.open), *(middle if order == "low first" else middle[::-1]), ("close", self.close)]
-        n = len(self.times)
-        # A minute short of a third each, so that a close comes before the next open.
-        times = (self.times[:, None] + np.arange(4) * np.timedelta64(79, "m")).reshape(-1)
-        return PricePath(
-            prices=np.stack([prices for _, prices in steps], axis=1).reshape(4 * n, -1),
-            times=times,
-            candle=np.repeat(np.arange(n), 4),
-            taken=np.tile([name for name, _ in steps], n),
-            funding=self._funding_at(times),
-            order=order,
-            price=price,
-        )
+        settled = np.zeros((4 * len(self.times), len(self.symbols)))
+        taken = _in_turn(self.times, "4h", self.open, high, low, self.close, order)
+        settled[np.searchsorted(taken.times, self.funding_times)] = self.funding
+        return replace(taken, funding=settled, price=price)
 
     @property
     def depegs(self) -> dict[str, float]:
@@ -171,12 +202,6 @@ class Event:
         ({'USDe': 0.65}, {})
         """
         return {row["asset"]: float(row["low"]) for row in _rows("depegs.csv") if row["event"] == self.name}
-
-    def _funding_at(self, times: Times) -> Floats:
-        """Return the rates settled at these times: all of them at the open of a candle."""
-        funding = np.zeros((len(times), len(self.symbols)))
-        funding[np.searchsorted(times, self.funding_times)] = self.funding
-        return funding
 
     def _within_mark(self) -> tuple[Floats, Floats]:
         """Return lows no lower than the event's lowest mark, and the mark's high where a print is stray."""
@@ -214,14 +239,14 @@ def event(name: str) -> Event:
 
 
 def event_names() -> tuple[str, ...]:
-    """Return the names of all events with four-hour candles.
+    """Return the names of all events.
 
     Returns
     -------
     tuple of str
-        What :func:`event` takes, in order of time.
+        What :func:`event` and :func:`event_record` take, in order of time.
     """
-    return tuple(name for name in TITLES if name not in WITHOUT_CANDLES)
+    return tuple(TITLES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -437,6 +462,95 @@ class EventRecord:
         asked = {"symbol": symbol}
         return _found(self.name, self.fundings, asked if venue is None else {**asked, "venue": venue})
 
+    @property
+    def step(self) -> str:
+        """How long a candle of its prices from the first to the last day is: an hour, or four where none is finer."""
+        return "1h" if any(one.step == "1h" for one in self.paths) else "4h"
+
+    def price_path(self, coins: Sequence[str], *, venue: str = "binance", order: str = "low first") -> PricePath:
+        """Return the prices of several coins in the order they are taken, with the funding that fell due.
+
+        Of each coin its mark at the venue is taken; where that is not on record, its mark at another one, then its
+        last trades. A coin that is not on record follows ETH and pays its funding; one that is on record for some
+        hours alone follows it before and after these. Where its trading ended, the last price stands.
+
+        Parameters
+        ----------
+        coins
+            One a column, as Binance writes them.
+        venue
+            Whose marks come first: ``"binance"``, ``"bybit"`` or ``"okx"``.
+        order
+            ``"low first"``: open, low, high, close; ``"high first"``: open, high, low, close.
+
+        Returns
+        -------
+        PricePath
+            What each column is taken from is `PricePath.followed`.
+
+        Raises
+        ------
+        ArgumentError
+            For no coins, and for another venue or order.
+
+        Examples
+        --------
+        >>> path = event_record("oct-2025").price_path(["ADA", "DOGE", "MKR"])
+        >>> path.prices.shape, [float(round(fall, 2)) for fall in path.prices.min(axis=0) / path.prices[0] - 1]
+        ((384, 3), [-0.67, -0.66, -0.24])
+        >>> for one in path.followed:
+        ...     print(one.symbol, one.venue, one.kind, one.stands_in or "its own")
+        ADA binance mark its own
+        DOGE okx mark Binance's mark is not on record: OKX's stands in for it.
+        ETH binance mark Not on record: ETH stands in for it.
+        """
+        coins = _checks.listed("coins", coins, "of coins such as 'BTC'", _checks.MANY)
+        for coin in coins:
+            _checks.named("coins", coin)
+        if not coins:
+            raise ArgumentError("coins", "must be one or more, not none")
+        _checks.one_of("venue", venue, WITH_PERPETUALS)
+        _checks.one_of("order", order, ORDERS)
+        chosen = [self._chosen(coin, venue) for coin in coins]
+        times = self._best(STANDS_FOR_OTHERS, venue).times
+        prices = [np.stack([_lasting(one, field, len(times)) for one, *_ in chosen], axis=1) for field in OHLC]
+        taken = _in_turn(times, self.step, *prices, order)
+        settled = np.zeros(taken.prices.shape)
+        for i, (_, paid, _) in enumerate(chosen):
+            if paid is not None:
+                settled[np.searchsorted(taken.times, paid.times), i] = paid.rates
+        followed = tuple(_followed(coin, *one) for coin, one in zip(coins, chosen, strict=True))
+        return replace(taken, funding=settled, followed=followed)
+
+    def _chosen(self, coin: str, venue: str) -> tuple[RecordedPath, RecordedFunding | None, str]:
+        """Return the prices of what a coin follows, its funding if that is on record, and what stands in for what."""
+        # Of some coins a contract is a thousand.
+        known = f"1000{coin.removeprefix('k')}"
+        name = known if known in self.symbols else coin
+        path = self._best(name if name in self._whole else STANDS_FOR_OTHERS, venue)
+        paid = [one for one in self.fundings if one.symbol == path.symbol]
+        settled = min(paid, key=lambda one: (one.venue != path.venue, one.venue != venue), default=None)
+        parts = [one for one in self.paths if one.symbol == name and one.venue in WITH_PERPETUALS]
+        if name in self._whole:
+            return _above_lowest_mark(path), settled, _what_stands_in(path, venue)
+        if not parts:
+            return path, settled, f"Not on record: {path.symbol} stands in for it."
+        pieced = _pieced(path, max(parts, key=lambda one: STEPS[one.step]))
+        return pieced, settled, pieced.stands_in
+
+    @cached_property
+    def _whole(self) -> dict[str, list[RecordedPath]]:
+        """The prices of each coin from the first day on, in the step of them all."""
+        found: dict[str, list[RecordedPath]] = {}
+        for one in self.paths:
+            if one.step == self.step:
+                found.setdefault(one.symbol, []).append(one)
+        return found
+
+    def _best(self, coin: str, venue: str) -> RecordedPath:
+        """Return the mark of a coin at a venue, or what comes nearest to that."""
+        return min(self._whole[coin], key=lambda one: (one.kind != "mark", one.venue != venue))
+
 
 def event_record(name: str) -> EventRecord:
     """Return everything on record of an event: marks and last trades of its coins, and their funding.
@@ -444,7 +558,7 @@ def event_record(name: str) -> EventRecord:
     Parameters
     ----------
     name
-        One of `record_names`.
+        One of `event_names`.
 
     Returns
     -------
@@ -466,17 +580,6 @@ def event_record(name: str) -> EventRecord:
     -20.6%
     """
     return _record(_checks.one_of("name", name, TITLES))
-
-
-def record_names() -> tuple[str, ...]:
-    """Return the names of all events that are on record.
-
-    Returns
-    -------
-    tuple of str
-        What :func:`event_record` takes, in order of time.
-    """
-    return tuple(TITLES)
 
 
 @cache
@@ -566,7 +669,7 @@ def _stands_in(one: RecordedPath, paths: list[RecordedPath]) -> str:
     marks = {other.venue for other in paths if (other.symbol, other.step, other.kind) == (one.symbol, one.step, "mark")}
     whose = VENUES[one.venue]
     if one.venue == "binance-spot":
-        return "No perpetual is on record: trades of the spot market stand in for it."
+        return NO_PERPETUAL
     if one.venue == "binance-coin-m" or (one.venue in marks and (one.kind == "last" or "binance" in marks)):
         return ""
     if one.kind == "mark":
@@ -612,9 +715,11 @@ def _events() -> dict[str, Event]:
 
 
 def _event(name: str, title: str) -> Event:
+    if name in WITHOUT_CANDLES:
+        return _summed(name, title)
     candles = [row for row in _rows("candles.csv") if row["event"] == name]
     funding = [row for row in _rows("funding.csv") if row["event"] == name]
-    prices = {field: _by_symbol(candles, field) for field in ("open", "high", "low", "close")}
+    prices = {field: _by_symbol(candles, field) for field in OHLC}
     return Event(
         name=name,
         title=title,
@@ -624,6 +729,109 @@ def _event(name: str, title: str) -> Event:
         funding=_by_symbol(funding, "rate"),
         **prices,
     )
+
+
+def _summed(name: str, title: str) -> Event:
+    """Return an event of which the record has hours, four of them a candle."""
+    record, four = _record(name), STEPS["4h"] // STEPS["1h"]
+    paths = [record.path(symbol, kind="last") for symbol in SYMBOLS]
+    settled = [record.funding(symbol) for symbol in SYMBOLS]
+    hours = {field: np.stack([getattr(one, field) for one in paths], axis=-1) for field in OHLC}
+    by_four = {field: prices.reshape(-1, four, len(SYMBOLS)) for field, prices in hours.items()}
+    return Event(
+        name=name,
+        title=title,
+        symbols=SYMBOLS,
+        times=paths[0].times[::four],
+        open=_kept(by_four["open"][:, 0]),
+        high=_kept(by_four["high"].max(axis=1)),
+        low=_kept(by_four["low"].min(axis=1)),
+        close=_kept(by_four["close"][:, -1]),
+        funding_times=settled[0].times,
+        funding=_kept(np.stack([one.rates for one in settled], axis=-1)),
+    )
+
+
+def _in_turn(times: Times, step: str, open_: Floats, high: Floats, low: Floats, close: Floats, order: str) -> PricePath:
+    """Return candles as one path of prices, four steps a candle and no funding yet."""
+    middle = [("low", low), ("high", high)]
+    steps = [("open", open_), *(middle if order == "low first" else middle[::-1]), ("close", close)]
+    n = len(times)
+    # A minute short of a third each, so that a close comes before the next open.
+    apart = np.timedelta64(STEPS[step] // 3 - 1, "m")
+    prices = np.stack([prices for _, prices in steps], axis=1).reshape(4 * n, -1)
+    return PricePath(
+        prices=prices,
+        times=(times[:, None] + np.arange(4) * apart).reshape(-1),
+        candle=np.repeat(np.arange(n), 4),
+        taken=np.tile([name for name, _ in steps], n),
+        funding=np.zeros(prices.shape),
+        order=order,
+        price="mark",
+    )
+
+
+def _above_lowest_mark(path: RecordedPath) -> RecordedPath:
+    """Return trades kept above the event's lowest mark, where that alone is on record of the mark."""
+    if path.lowest_mark is None:
+        return path
+    return replace(path, **{field: np.maximum(getattr(path, field), path.lowest_mark) for field in OHLC})
+
+
+def _what_stands_in(path: RecordedPath, venue: str) -> str:
+    """Return what is not on record of a coin where its mark at a venue was asked for, and what stands in for it."""
+    whose = VENUES[path.venue]
+    if path.venue not in WITH_PERPETUALS:
+        return NO_PERPETUAL
+    if path.kind == "mark":
+        return "" if path.venue == venue else f"{VENUES[venue]}'s mark is not on record: {whose}'s stands in for it."
+    each = "" if path.step == "1h" else " of four hours each"
+    known = "" if path.lowest_mark is None else f", kept above its lowest mark, {path.lowest_mark:g}"
+    return f"The mark is not on record: last trades at {whose}{each} stand in for it{known}."
+
+
+def _pieced(path: RecordedPath, known: RecordedPath) -> RecordedPath:
+    """Return a coin that is on record for some hours: its own prices then, before and after the moves of another's."""
+    part = STEPS[path.step] // STEPS[known.step]
+    first = int(np.searchsorted(path.times, known.times[0]))
+    count = len(known.times) // part
+    hours = {field: getattr(known, field)[: count * part].reshape(count, part) for field in OHLC}
+    own = {
+        "open": hours["open"][:, 0],
+        "high": hours["high"].max(axis=1),
+        "low": hours["low"].min(axis=1),
+        "close": hours["close"][:, -1],
+    }
+    last = first + count
+    before, after = own["open"][0] / path.open[first], own["close"][-1] / path.close[last - 1]
+    prices = {
+        field: np.concatenate([before * getattr(path, field)[:first], own[field], after * getattr(path, field)[last:]])
+        for field in OHLC
+    }
+    begin, end = (at.item() for at in (path.times[first], path.times[last]))
+    when = f"from {begin:%H:%M} to {end:%H:%M} UTC on {day(known.times[0])}"
+    only = f"Only last trades at {VENUES[known.venue]} {when} are on record"
+    words = f"{only}: before and after them {path.symbol} stands in for it."
+    return replace(known, step=path.step, times=path.times, **prices, stands_in=words)
+
+
+def _followed(coin: str, path: RecordedPath, paid: RecordedFunding | None, stands_in: str) -> Followed:
+    return Followed(
+        coin=coin,
+        symbol=path.symbol,
+        venue=path.venue,
+        kind=path.kind,
+        step=path.step,
+        source=path.source,
+        confidence=path.confidence,
+        stands_in=stands_in,
+        funding="" if paid is None else paid.venue,
+    )
+
+
+def _lasting(path: RecordedPath, field: str, count: int) -> Floats:
+    """Return prices to the end of an event: where trading ended before it, the last one stands."""
+    return np.append(getattr(path, field), np.full(count - len(path.times), path.close[-1]))
 
 
 def _rows(file: str) -> Iterator[dict[str, str]]:

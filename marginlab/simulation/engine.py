@@ -25,7 +25,7 @@ from .forced_closing import liquidate_failing
 from .orders import AutoMargin, replenish, stop_out
 from .results import Ledger, Outcome
 from .schedule import Plan, Prices, bounds, one_price
-from .state import State, Valuation
+from .state import State, Valuation, check_same
 
 # Paths that are gone through together.
 PATHS_AT_ONCE = 65_536
@@ -37,7 +37,7 @@ OF_STATE = [
 
 
 def simulate(
-    account: Account,
+    account: Account | Sequence[Account],
     prices: ArrayLike | Iterable[ArrayLike],
     *,
     rules: Rules | None = None,
@@ -54,8 +54,9 @@ def simulate(
     Parameters
     ----------
     account
-        What is held before the first step: n positions, or K accounts of n positions each. A size of
-        0 is a place for a position to be opened later. Its open orders tie up margin on the way; they are not filled.
+        What is held before the first step: n positions, or K accounts of n positions each, be it a list of K that
+        hold the same positions in other modes. A size of 0 is a place for a position to be opened later. Its open
+        orders tie up margin on the way; they are not filled.
         With collateral every step is looked at; a margin then comes out of what its position settles in, and as much
         as there is of that, for it is not borrowed.
     prices
@@ -105,7 +106,12 @@ def simulate(
     [('taken over', -1500.0), ('fund paid', 500.0)]
     """
     rules = Rules() if rules is None else rules
-    _checks.instance("account", account, Account)
+    each: Sequence[Account] = ()
+    if isinstance(account, list | tuple) and account:
+        each = _checks.instances("account", account, Account)
+        check_same("account", each)
+        account = each[0]
+    account = _checks.instance("account", account, Account)
     _checks.instance("rules", rules, Rules)
     if top_up is not None:
         _checks.instance("top_up", top_up, TopUp)
@@ -113,11 +119,11 @@ def simulate(
         _checks.instance("auto_margin", auto_margin, AutoMargin)
     _checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
     seed = _checks.count("seed", seed, least=0)
-    given = Prices(account, prices)
+    given = Prices(account, prices, len(each))
     plan = Plan(account, funding, top_up, actions, record, auto_margin)
     plan.check(given.count, given.paths)
     ledger = Ledger() if given.single else None
-    state = State(account, rules, given.paths, seed=seed, ledger=ledger, stops=plan.stops)
+    state = State(account, rules, given.paths, seed=seed, ledger=ledger, stops=plan.stops, each=each)
     runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
     for start, block in given.blocks(plan):
         rates = plan.rates(start)
@@ -127,7 +133,7 @@ def simulate(
     plan.check(steps, given.paths)
     plan.ended(steps)
     equity = np.concatenate([run.equity() for run in runs])
-    recorded = {name: np.concatenate([np.stack(run.recorded[name]) for run in runs], axis=-1) for name in plan.record}
+    recorded = {name: np.concatenate([np.concatenate(run.recorded[name]) for run in runs], -1) for name in plan.record}
     return _outcome(state, equity, recorded, single=given.single)
 
 
@@ -154,7 +160,11 @@ class _Run:
             self._scheduled(start, block[0], rates if rates is None or rates.shape[-1] == 1 else rates[:, self.part])
         if len(block) > first:
             leaving = ((lowest < self.state.low) | (highest > self.state.high)).any(axis=0)
-            self._look_when_passed(block[first:], start + first, np.flatnonzero(leaving))
+            kept = _Kept(self.state, block[first:], start + first, self.plan.record)
+            self._look_when_passed(block[first:], start + first, np.flatnonzero(leaving), kept)
+            kept.up_to(len(block) - first, self.paths)
+            for name, values in kept.recorded.items():
+                self.recorded[name].append(values)
         self.marks = block[-1]
 
     def equity(self) -> Floats:
@@ -174,7 +184,7 @@ class _Run:
         state.watch(valued)
         now = state.recorded(valued)
         for name, values in self.recorded.items():
-            values.append(now[name])
+            values.append(now[name][None])
 
     def _settle(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
         """Do what these marks ask for: margins replenished, stops carried out, debts paid, and then liquidations."""
@@ -187,7 +197,7 @@ class _Run:
             convert_owed(state, state.valuation(paths, marks, step))
         return liquidate_failing(state, paths, marks, step)
 
-    def _look_when_passed(self, block: Floats, start: int, paths: Integers) -> None:
+    def _look_when_passed(self, block: Floats, start: int, paths: Integers, kept: _Kept) -> None:
         """Settle these paths where a watched price is passed, each at its own step, all at once."""
         state, later, block = self.state, True, block.take(paths, axis=-1)
         while paths.size:
@@ -197,9 +207,34 @@ class _Run:
             if not hit.size:
                 return
             paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
+            kept.up_to(step, paths)
             marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
             state.watch(self._settle(paths, marks, start + step))
             later = np.arange(len(block))[:, None] > step
+
+
+class _Kept:
+    """What is recorded of a block of steps (B, n, K): between two looks at a path nothing is changed of it."""
+
+    def __init__(self, state: State, block: Floats, start: int, record: Sequence[str]) -> None:
+        self.state, self.block, self.start = state, block, start
+        shape = {"size": block[:, : len(state.size)].shape}
+        self.recorded = {name: np.empty(shape.get(name, block[:, 0].shape)) for name in record}
+        self.done = np.zeros(block.shape[-1], dtype=np.intp)
+
+    def up_to(self, step: int | Integers, paths: Integers) -> None:
+        """Record these paths as they stand, at all steps before one, as far as that has not been done."""
+        if not self.recorded:
+            return
+        steps = np.arange(len(self.block))[:, None]
+        at, who = np.nonzero((steps >= self.done[paths]) & (steps < step))
+        self.done[paths] = step
+        for first in range(0, at.size, PATHS_AT_ONCE):
+            some, own = at[first : first + PATHS_AT_ONCE], paths[who[first : first + PATHS_AT_ONCE]]
+            marks = np.ascontiguousarray(self.block[some, :, own].T)
+            now = self.state.recorded(self.state.valuation(own, marks, self.start + some))
+            for name, values in self.recorded.items():
+                values[some, ..., own] = now[name].T
 
 
 def _settle_funding(state: State, valued: Valuation, rates: Floats) -> None:

@@ -128,8 +128,7 @@ class Plan:
     def due(self, step: int) -> bool:
         """Return whether anything besides prices happens at a step."""
         return bool(
-            self.record
-            or self._stream is not None
+            self._stream is not None
             or self._funded(step)
             or step in self.acts
             or (self.top_up is not None and step % self.top_up.every == 0)
@@ -156,9 +155,9 @@ class Prices:
         How many steps; ``None`` where they are streamed.
     """
 
-    def __init__(self, account: Account, prices: ArrayLike | Iterable[ArrayLike]) -> None:
+    def __init__(self, account: Account, prices: ArrayLike | Iterable[ArrayLike], each: int = 0) -> None:
         self.n = n = len(account.contracts)
-        lead = account.lead
+        lead = (each,) if each else account.lead
         if len(lead) > 1:
             raise ArgumentError("account", f"must have at most one leading axis, not shape {lead}")
         if 0 in lead:

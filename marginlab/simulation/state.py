@@ -7,10 +7,10 @@ The formulas are those of :class:`~marginlab.Account`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,6 @@ from ..margin.rules import Rules
 from .pockets import Pockets
 from .results import Balance, Ledger, LedgerEntry
 
-Kind = TypeVar("Kind", bound=np.generic)
 # By which numbers that are mixed lie apart, and the bits that are kept of a seed.
 STRIDE, LOW_BITS = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
 
@@ -98,7 +97,9 @@ class State:
         seed: int = 0,
         ledger: Ledger | None = None,
         stops: bool = False,
+        each: Sequence[Account] = (),
     ) -> None:
+        """Begin with the same on every path, with what an array of accounts holds, or with `each` account's own."""
         contracts, n = account.contracts, len(account.contracts)
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
         self.contracts, self.pockets = contracts, Pockets(account, rules.conversion)
@@ -114,13 +115,15 @@ class State:
         self._find_markets()
         self.orders = self._waiting()
 
-        def rows(values: NDArray[Kind]) -> NDArray[Kind]:
+        def rows(name: str) -> NDArray[Any]:
+            values = np.stack([getattr(one, name) for one in each]) if each else getattr(account, name)
             return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
 
-        held = (account.wallet, *(one.amount for one in account.collateral))
-        self.cash = np.array([np.broadcast_to(one, paths) for one in held], dtype=float)
-        self.size, self.entry, self.margin = rows(account.size), rows(account.entry), rows(account.margin)
-        self.leverage, self.isolated = rows(account.leverage), rows(account.isolated)
+        held = [(one.wallet, *(asset.amount for asset in one.collateral)) for one in each or [account]]
+        cash = [np.array(one) if each else one[0] for one in zip(*held, strict=True)]
+        self.cash = np.array([np.broadcast_to(one, paths) for one in cash], dtype=float)
+        self.size, self.entry, self.margin = rows("size"), rows("entry"), rows("margin")
+        self.leverage, self.isolated = rows("leverage"), rows("isolated")
         self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
@@ -593,6 +596,24 @@ _OF_PATHS = (
     *("converted", "proceeds", "conversion_cost"),
     *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
 )
+
+
+def check_same(argument: str, accounts: Sequence[Account]) -> None:
+    """Refuse accounts of which not all are one, or that hold other positions than the first, or are counted otherwise.
+
+    What they may differ in is the modes, and where the money is.
+    """
+    first = accounts[0]
+    for one in accounts:
+        if one.lead:
+            raise ArgumentError(argument, "must each be one account, not an array of them")
+        alike = ("contracts", "convention", "orders")
+        same = all(getattr(one, name) == getattr(first, name) for name in alike) and all(
+            np.array_equal(getattr(one, name), getattr(first, name)) for name in ("size", "entry")
+        )
+        assets = [[(a.asset, a.ratio, a.price, a.quoted_in) for a in held.collateral] for held in (one, first)]
+        if not same or assets[0] != assets[1] or one.currency != first.currency:
+            raise ArgumentError(argument, "must hold the same positions in the same order, counted in the same way")
 
 
 def mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from marginlab import Trade, event, event_names, payments_to_liquidation, simulate
+from marginlab import Account, Position, Trade, event_names, payments_to_liquidation, simulate, venue
 from marginlab.comparison import chances_of, compare
 from marginlab.comparison.modes import MODE_COLUMNS
 from marginlab.comparison.scenarios import SHOCK_GRID
@@ -17,6 +17,7 @@ from marginlab.display import screens
 from marginlab.display.form import AccountForm
 from marginlab.display.page import rows_of, state_of
 from marginlab.formatting import MINUS, Link, as_amount, as_move
+from marginlab.markets.events import ORDERS
 from marginlab.portfolio import Portfolio, from_ccxt, preset, preset_names, reconcile
 
 from ..chapters import explorers_of, module_of
@@ -255,28 +256,39 @@ def test_what_is_left_after_shocks_is_what_the_engine_leaves(name, btc, rest):
 
 
 @every_preset
-def test_a_crash_shows_every_step_and_every_closing(name):
-    one, found = preset(name), FOUND[name]
+def test_a_crash_shows_the_lowest_of_every_candle_and_every_closing(name):
+    found = FOUND[name]
     for key in event_names():
-        path = event(key).path()
-        markets = [0 if position.contract.symbol.startswith("BTC") else 1 for position in one.positions]
-        prices = np.array(one.marks) * (path.prices / path.prices[0])[:, markets]
+        one = found.replayed(key)
         figure, sentence, table = screens.crashed(found, key)
-        assert sentence.startswith(event(key).title)
+        assert sentence.startswith(one.title)
+        assert sentence.endswith(one.taken_from)
         closed = 0
         for place, column in enumerate(screens.STYLES):
-            end = simulate(
-                found.accounts[column],
-                prices,
-                rules=found.rules,
-                funding=path.funding[:, markets],
-                record=("equity",),
-            )
-            assert np.array_equal(figure["data"][place]["y"], end.equity_path)
+            end = simulate(one.accounts[column], one.prices, rules=found.rules, funding=one.funding, record=("equity",))
+            lowest = [end.equity_path[at : at + 4].min() for at in range(0, len(one.times), 4)]
+            assert np.array_equal(figure["data"][place]["y"], [*lowest, end.equity])
             marks = figure["data"][place + len(MODE_COLUMNS)]
             assert np.isnan(marks["y"][-1])
             closed += len(marks["y"]) - 1
         assert closed == len(table.rows)
+
+
+def test_a_crash_says_what_the_other_order_of_low_and_high_would_have_cost_where_that_differs():
+    where = venue("hyperliquid")
+    row = zip(("BTC", "ETH"), (10.0, -125.0), (50_000.0, 2_000.0), strict=True)
+    positions = [Position(where.contract(coin), size, mark, leverage=20) for coin, size, mark in row]
+    found = compare(
+        Account.of(positions, wallet=20_000, convention=where.convention.value), [50_000, 2_000], venue="hyperliquid"
+    )
+    low, high = (as_amount(-found.replayed("jun-2026", order=order).loss("all cross")) for order in ORDERS)
+    sentence, cells = screens.crashed(found, "jun-2026").sentence, found.event_table.rows[-2]
+    first, second = sentence.split(" With the high of each candle before its low: ")
+    assert f"as entered and all cross, a gain of {low} USDC" in first
+    assert f"as entered and all cross, a gain of {high} USDC" in second
+    assert cells[2] == f"\u2212{low} (0 lost), high first \u2212{high} (0 lost)"
+    # Where it makes no difference nothing is said of it.
+    assert "high of each candle" not in screens.crashed(found, "aug-2024").sentence
 
 
 @every_preset
@@ -361,7 +373,7 @@ def test_where_no_case_differs_none_is_named():
     row = {"symbol": "BTCUSDT", "side": "long", "size": 0.1, "entry": 70_000, "mode": "isolated", "leverage": 1}
     unlevered = Portfolio.of_rows([row], venue="binance", wallet=0)
     _, sentence, _ = screens.which_mode(compare(unlevered.account, unlevered.marks, venue="binance"))
-    assert sentence.endswith("isolated in 0, and in 14 there is no difference. This is no advice.")
+    assert sentence.endswith("isolated in 0, and in 15 there is no difference. This is no advice.")
 
 
 def test_a_move_or_an_event_that_is_not_there_is_refused():

@@ -13,7 +13,16 @@ from . import calls
 DOORS = calls.doors()
 WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
 # These draw, replay or simulate: each is asked a part of it, which is another one every week.
-SLOW = {"chances_of": 20, "results_csv": 30, "run_many": 10, "stress_map": 3, "replay": 3, "compare": 3, "workbench": 2}
+SLOW = {
+    "chances_of": 20,
+    "results_csv": 30,
+    "run_many": 10,
+    "stress_map": 3,
+    "replay": 3,
+    "replays": 3,
+    "compare": 3,
+    "workbench": 2,
+}
 every_door = pytest.mark.parametrize("name", DOORS)
 
 

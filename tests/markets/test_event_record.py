@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marginlab import event, event_names, event_record, record_names
+from marginlab import event, event_names, event_record
 from marginlab.markets.events import STEPS, VENUES
 
 from .event_table import EVENTS, columns, disagreements, gaps, impossible, summed
@@ -47,7 +47,7 @@ FINE = {
 # The one candle whose hourly trades differ from the four-hour table, which leaves a stray print out.
 STRAY = ("covid-2020", "ETH", "2020-03-13T00:00", 323.0, 124.62)
 
-every_event = pytest.mark.parametrize("name", record_names())
+every_event = pytest.mark.parametrize("name", event_names())
 
 
 def hourly(row, side="venue", kind=None):
@@ -87,7 +87,7 @@ def test_the_lows_are_those_that_were_found(row):
 
 def test_a_low_is_found_of_every_hourly_price():
     paths = {
-        (name, one.symbol, one.venue) for name in record_names() for one in event_record(name).paths if one.step == "1h"
+        (name, one.symbol, one.venue) for name in event_names() for one in event_record(name).paths if one.step == "1h"
     }
     assert {(row["event"], row["symbol"], row["venue"]) for row in FOUND["lows"]} == paths
 
@@ -158,9 +158,8 @@ def test_funding_of_the_four_hour_table_is_that_of_the_record(name):
 # --- what is on record -------------------------------------------------------------------------------------------
 
 
-def test_august_2024_is_on_record_and_the_order_is_that_of_time():
-    assert set(record_names()) - set(event_names()) == {"aug-2024"}
-    starts = [event_record(name).paths[0].times[0] for name in record_names()]
+def test_the_order_of_the_records_is_that_of_time():
+    starts = [event_record(name).paths[0].times[0] for name in event_names()]
     assert starts == sorted(starts)
 
 
@@ -185,7 +184,7 @@ def test_so_many_coins_have_hourly_marks(name):
 
 def test_the_finest_steps_are_those_around_the_lows():
     found = {}
-    for name in record_names():
+    for name in event_names():
         for one in event_record(name).paths:
             if one.step not in ("1h", "4h"):
                 found.setdefault((name, one.venue, one.kind, one.step), []).append(one)
@@ -208,7 +207,7 @@ def test_of_the_rally_there_are_four_hour_trades_and_nothing_else():
 
 
 def test_where_hourly_trades_of_binance_are_on_record_the_four_hour_candles_are_not_repeated():
-    with_candles = {name for name in record_names() if any(one.step == "4h" for one in event_record(name).paths)}
+    with_candles = {name for name in event_names() if any(one.step == "4h" for one in event_record(name).paths)}
     assert with_candles == {"jun-2026", "rally-aug-2026"}
 
 
@@ -260,7 +259,7 @@ def test_a_candle_opens_where_the_one_before_closed():
     # Within one per cent: the next price, in the fastest of markets. Of KAS, in the worst hour of all, a little more.
     far = {
         (name, one.symbol, one.kind)
-        for name in record_names()
+        for name in event_names()
         for one in event_record(name).paths
         if one.step == "1h" and np.abs(one.open[1:] / one.close[:-1] - 1).max() > 0.01
     }
@@ -363,7 +362,7 @@ def test_minutes_that_were_copied_by_hand_say_so():
 def test_an_unknown_event_is_refused_with_those_on_record(bad):
     with pytest.raises(ValueError, match=r"^name must be one of ") as refusal:
         event_record(bad)
-    assert all(repr(name) in str(refusal.value) for name in record_names())
+    assert all(repr(name) in str(refusal.value) for name in event_names())
 
 
 @pytest.mark.parametrize(
@@ -404,7 +403,7 @@ def test_all_prices_of_events_take_few_bytes():
 
 
 def test_there_is_a_file_for_every_event_on_record():
-    assert sorted(file.name for file in EVENTS.iterdir()) == sorted(f"{name}.json.gz" for name in record_names())
+    assert sorted(file.name for file in EVENTS.iterdir()) == sorted(f"{name}.json.gz" for name in event_names())
 
 
 def test_the_record_is_read_when_it_is_asked_for_and_one_event_at_a_time():

@@ -28,6 +28,10 @@ KNOWN = {
         "BTC": (21289.80, 21355.80, 15462.60, "2022-11-09T20:00", 17058.30, -0.1192),
         "ETH": (1626.11, 1638.50, 1071.14, "2022-11-09T20:00", 1288.64, -0.0601),
     }),
+    "aug-2024": (42, 21, {
+        "BTC": (65329.00, 65577.00, 48888.00, "2024-08-05T04:00", 61659.80, -0.0069),
+        "ETH": (3201.66, 3217.06, 2112.00, "2024-08-05T00:00", 2681.59, -0.0107),
+    }),
     "oct-2025": (24, 12, {
         "BTC": (123237.40, 123740.10, 101516.50, "2025-10-10T20:00", 114894.40, -0.0109),
         "ETH": (4523.66, 4529.15, 3400.00, "2025-10-10T20:00", 4149.99, -0.0131),
@@ -72,7 +76,7 @@ def by_candle(path):
 # --- the table ------------------------------------------------------------------------------------------------
 
 
-def test_the_events_are_the_known_eight_in_order_of_time():
+def test_the_events_are_the_known_nine_in_order_of_time():
     assert event_names() == tuple(KNOWN)
     starts = [event(name).times[0] for name in event_names()]
     assert starts == sorted(starts)
@@ -107,7 +111,7 @@ def test_the_table_has_the_known_lowest_funding(name, symbol):
 
 @pytest.mark.parametrize(
     ("name", "symbol", "time", "percent"),
-    # The most that shorts ever paid in the eight events; for BTC it looks like a cap.
+    # The most that shorts ever paid in all events; for BTC it looks like a cap.
     [("covid-2020", "BTC", "2020-03-13T08:00", -0.3000), ("may-2021", "ETH", "2021-05-19T16:00", -0.3563)],
 )
 def test_funding_was_lowest_when_it_is_known_to_have_been(name, symbol, time, percent):

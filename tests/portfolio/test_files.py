@@ -372,6 +372,8 @@ def test_results_have_every_figure_with_all_its_digits(found, rows):
     for replayed in found.replays:
         (loss,) = values(rows, part="event", column="all cross", of=replayed.title, figure="loss")
         assert float(loss) == replayed.loss("all cross")
+        (other,) = values(rows, part="event", column="all cross", of=replayed.title, figure="loss_high_first")
+        assert float(other) == found.replayed(replayed.event, order="high first").loss("all cross")
         closings = values(rows, part="closing", column="as entered", of=replayed.title)
         assert list(map(float, closings)) == [loss.amount for loss in replayed.losses("as entered")]
     shocks = values(rows, part="shock", column="all isolated")
@@ -398,7 +400,8 @@ def test_a_row_says_what_its_figure_is_of(found, rows):
         "value": repr(float(found.columns[0].liquidation_price[0])),
     }
     figures = {part: {row["figure"] for row in rows if row["part"] == part} for part in ("event", "refusal", "shock")}
-    assert figures == {"event": {"loss", "positions_lost"}, "refusal": {"reason"}, "shock": {"equity"}}
+    of_events = {"loss", "positions_lost", "loss_high_first", "positions_lost_high_first"}
+    assert figures == {"event": of_events, "refusal": {"reason"}, "shock": {"equity"}}
     assert {row["of"] for row in rows if row["part"] == "account"} == {""}
     assert {row["column"] for row in rows if row["part"] == "finding"} == {""}
 

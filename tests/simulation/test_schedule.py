@@ -87,7 +87,7 @@ ALL = list(range(7))
         ({"top_up": TopUp(1, 0.1)}, ALL),
         ({"top_up": TopUp(3, 0.1)}, [0, 3, 6]),
         ({"actions": closing_at(4, 1, 4)}, [1, 4]),
-        ({"record": ["equity"]}, ALL),
+        ({"record": ["equity"]}, []),
         ({"funding": RATES, "top_up": TopUp(4, 0.1), "actions": closing_at(6)}, [0, 2, 4, 5, 6]),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
