@@ -217,7 +217,6 @@ INNER = re.compile(
     r"\.(AddMargin|Open|Close|Switch|Trade|SetLeverage|Stop|Deleverage|Action)\."
     r"|\.Account\.(pooled|as_marks|in_unit|of_market|paid|pocket|rows_of)$"
     r"|\.Tiers\.\w+_unchecked$|\.Growth\.(rate|amount)$"
-    r"|\.Ledger\.(append|rewind)$"
 )
 
 

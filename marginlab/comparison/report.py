@@ -119,7 +119,7 @@ class Comparison:
     @property
     def replays(self) -> tuple[Replay, ...]:
         """The real events, in order of time, the low of each candle first."""
-        self._go_through(event_names())
+        self._go_through(event_names(), ORDERS[:1])
         return tuple(self._replayed[name, ORDERS[0]] for name in event_names())
 
     def replayed(self, event: str, *, order: str = "low first") -> Replay:
@@ -142,21 +142,23 @@ class Comparison:
         ArgumentError
             For another event or order.
         """
-        self._go_through([_checks.one_of("event", event, event_names())])
-        return self._replayed[event, _checks.one_of("order", order, ORDERS)]
+        asked = _checks.one_of("event", event, event_names()), _checks.one_of("order", order, ORDERS)
+        if asked not in self._replayed:
+            self._go_through([event], ORDERS)
+        return self._replayed[asked]
 
     @cached_property
     def _replayed(self) -> dict[tuple[str, str], Replay]:
         """What has been replayed so far, by event and order."""
         return {}
 
-    def _go_through(self, names: Sequence[str]) -> None:
-        """Replay these events in both orders, all at once, as far as that has not been done."""
-        missing = [name for name in names if (name, ORDERS[0]) not in self._replayed]
-        if missing:
+    def _go_through(self, names: Sequence[str], orders: Sequence[str]) -> None:
+        """Replay these events in these orders, all at once, as far as that has not been done."""
+        for order in orders:
+            missing = [name for name in names if (name, order) not in self._replayed]
             along = partial(replays, self.accounts, self.marks, rules=self.rules, venue=self.venue)
-            for one in along(names=missing, orders=ORDERS):
-                self._replayed[one.event, one.order] = one
+            for one in along(names=missing, orders=[order]) if missing else ():
+                self._replayed[one.event, order] = one
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -238,6 +240,7 @@ class Comparison:
     @property
     def event_table(self) -> Table:
         """The loss in every real event, in every column; in the other order too where that makes a difference."""
+        self._go_through(event_names(), ORDERS)
         rows = [
             (each.title, *(self._lost(each, self.replayed(each.event, order=ORDERS[1]), name) for name in MODE_COLUMNS))
             for each in self.replays

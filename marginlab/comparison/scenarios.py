@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -378,13 +379,16 @@ def replays(
         _checks.instance("venue", venue, Venue)
     first, start = _alike(accounts, marks)
     rules = _checks.instance("rules", Rules() if rules is None else rules, Rules)
-    lows = _lows(first, lows)
-    walks = [_Walk.of(first, start, name, order, lows, venue) for order in both for name in chosen]
+    fallen = _lows(first, lows)
+    walks = [_Walk.of(first, start, name, order, fallen, venue) for order in both for name in chosen]
+    worth = {column: float(account.equity(start)) for column, account in accounts.items()}
+    done = {contracts: _holding(accounts, contracts) for contracts in {walk.contracts for walk in walks}}
+    held = [done[walk.contracts] for walk in walks]
     return tuple(
         Replay(
             event=walk.name,
             title=TITLES[walk.name],
-            accounts=walk.counted(accounts),
+            accounts=those,
             rules=rules,
             order=walk.path.order,
             times=walk.path.times,
@@ -392,12 +396,12 @@ def replays(
             funding=walk.funding,
             followed=walk.followed,
             brackets=walk.dates,
-            start={column: float(account.equity(start)) for column, account in accounts.items()},
+            start=worth,
             equity=equity,
             gone=gone,
             venue=venue,
         )
-        for walk, (equity, gone) in zip(walks, _gone_through(accounts, walks, rules), strict=True)
+        for walk, those, (equity, gone) in zip(walks, held, _gone_through(held, walks, rules), strict=True)
     )
 
 
@@ -434,11 +438,6 @@ class _Walk:
         contracts, dates = zip(*(_of_the_day(one, venue, day) for one in account.contracts), strict=True)
         return cls(name, path, prices, path.funding[:, 1 : n + 1], tuple(followed), contracts, dates)
 
-    def counted(self, accounts: Mapping[str, Account]) -> dict[str, Account]:
-        """Return accounts that hold these contracts; the same one under two names stays one."""
-        done = {id(one): _holding(one, self.contracts) for one in accounts.values()}
-        return {name: done[id(one)] for name, one in accounts.items()}
-
 
 def _marks_at(venue: Venue | None) -> str:
     """Return whose marks come first for an account at a venue."""
@@ -459,60 +458,63 @@ def _of_the_day(contract: Contract, venue: Venue | None, day: str) -> tuple[Cont
     return replace(contract, tiers=then.contract.tiers, note=then.contract.note), told
 
 
-def _holding(account: Account, contracts: tuple[Contract, ...]) -> Account:
-    """Return an account, and its open orders, in contracts with other brackets."""
-    if contracts == account.contracts:
-        return account
-    now = dict(zip(account.contracts, contracts, strict=True))
-    orders = [replace(order, contract=now.get(order.contract, order.contract)) for order in account.orders]
-    return replace(account, contracts=contracts, orders=orders)
+def _holding(accounts: Mapping[str, Account], contracts: tuple[Contract, ...]) -> dict[str, Account]:
+    """Return accounts in contracts with other brackets, without their open orders, which are not filled here.
+
+    The same one under two names stays one.
+    """
+    done = {
+        key: one if contracts == one.contracts and not one.orders else replace(one, contracts=contracts, orders=())
+        for key, one in {id(one): one for one in accounts.values()}.items()
+    }
+    return {name: done[id(one)] for name, one in accounts.items()}
 
 
 def _gone_through(
-    accounts: Mapping[str, Account], walks: Sequence[_Walk], rules: Rules
+    held: Sequence[dict[str, Account]], walks: Sequence[_Walk], rules: Rules
 ) -> list[tuple[dict[str, Floats], dict[str, Bools]]]:
     """Return equity after each step, and which positions are gone, walk by walk and by name of the account.
 
-    All walks in the same contracts, and all accounts, are gone through at once.
+    All walks and accounts are gone through at once, but where their brackets are of kinds that cannot.
     """
     found: dict[int, tuple[dict[str, Floats], dict[str, Bools]]] = {}
-    groups: dict[tuple[Contract, ...], list[int]] = {}
+    groups: dict[tuple[object, ...], list[int]] = {}
     for number, walk in enumerate(walks):
-        groups.setdefault(walk.contracts, []).append(number)
+        kinds = (one.tiers if one.tiers.growth else one.tiers.measured_in for one in walk.contracts)
+        groups.setdefault(tuple(kinds), []).append(number)
     for numbers in groups.values():
-        held = walks[numbers[0]].counted(accounts)
-        distinct = list({id(one): one for one in held.values()}.values())
-        place = {name: [one is other for other in distinct].index(True) for name, one in held.items()}
-        equity, liquidated = _together(distinct, [walks[number] for number in numbers], rules)
-        for i, number in enumerate(numbers):
-            steps = len(walks[number].path.times)
-            own = {name: i * len(distinct) + at for name, at in place.items()}
+        each = [list({id(one): one for one in held[number].values()}.values()) for number in numbers]
+        equity, liquidated = _together(each, [walks[number] for number in numbers], rules)
+        rows = iter(range(len(equity)))
+        for number, distinct in zip(numbers, each, strict=True):
+            own = {id(one): next(rows) for one in distinct}
             # What a path was filled up with after its last step has not happened.
+            steps = len(walks[number].prices)
             gone = (liquidated >= 0) & (liquidated < steps)
             found[number] = (
-                {name: equity[row, :steps] for name, row in own.items()},
-                {name: gone[row] for name, row in own.items()},
+                {name: equity[own[id(one)], :steps] for name, one in held[number].items()},
+                {name: gone[own[id(one)]] for name, one in held[number].items()},
             )
     return [found[number] for number in range(len(walks))]
 
 
-def _together(accounts: list[Account], walks: list[_Walk], rules: Rules) -> tuple[Floats, Integers]:
-    """Return equity after each step (K, T) and the step of each loss (K, n), account by account within each walk."""
+def _together(each: list[list[Account]], walks: list[_Walk], rules: Rules) -> tuple[Floats, Integers]:
+    """Return equity after each step (K, T) and the step of each loss (K, n) of the accounts of each walk."""
     steps = max(len(walk.prices) for walk in walks)
     last = np.minimum(np.arange(steps), [[len(walk.prices) - 1] for walk in walks])
     prices = np.stack([walk.prices[at] for walk, at in zip(walks, last, strict=True)])
     funding = np.zeros((*prices.shape[:2], walks[0].funding.shape[-1]))
     for rates, walk in zip(funding, walks, strict=True):
         rates[: len(walk.funding)] = walk.funding
-    prices, funding = (np.repeat(each, len(accounts), axis=0) for each in (prices, funding))
+    prices, funding = (np.repeat(one, [len(accounts) for accounts in each], axis=0) for one in (prices, funding))
+    accounts = list(chain.from_iterable(each))
     along = partial(simulate, rules=rules, record=("equity",))
     if rules.order == "random":
         # What is drawn goes by a path's number: each is the only one, as where its ledger is asked for.
-        rows = zip(accounts * len(walks), prices, funding, strict=True)
-        each = [along([one], path, funding=rates) for one, path, rates in rows]
-        done = Outcome.joined(each)
+        rows = zip(accounts, prices, funding, strict=True)
+        done = Outcome.joined([along([one], path, funding=rates) for one, path, rates in rows])
     else:
-        done = along(accounts * len(walks), prices, funding=funding)
+        done = along(accounts, prices, funding=funding)
     return np.asarray(done.equity_path), done.liquidated
 
 

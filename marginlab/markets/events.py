@@ -49,7 +49,9 @@ from ..formatting import day
 from .brackets import unpacked
 
 SYMBOLS = ("BTC", "ETH")
-ORDERS = ("low first", "high first")
+# In which order the prices of a candle are taken.
+OF_ORDER = {"low first": ("open", "low", "high", "close"), "high first": ("open", "high", "low", "close")}
+ORDERS = tuple(OF_ORDER)
 PRICES = ("mark", "last")
 TITLES = {
     "covid-2020": "COVID crash, March 2020",
@@ -62,8 +64,6 @@ TITLES = {
     "jun-2026": "June 2026 fall",
     "rally-aug-2026": "August 2026 rally",
 }
-# Not in the table of four-hour candles: its are the sums of the record's hours.
-WITHOUT_CANDLES = ("aug-2024",)
 # What a coin follows that is not on record.
 STANDS_FOR_OTHERS = "ETH"
 # Where prices of the record are from, and which venue is taken where none is asked for: the first that has them.
@@ -187,7 +187,7 @@ class Event:
         _checks.one_of("price", price, PRICES)
         low, high = (self.low, self.high) if price == "last" else self._within_mark()
         settled = np.zeros((4 * len(self.times), len(self.symbols)))
-        taken = _in_turn(self.times, "4h", self.open, high, low, self.close, order)
+        taken = _in_turn(self.times, "4h", [self.open, high, low, self.close], order)
         settled[np.searchsorted(taken.times, self.funding_times)] = self.funding
         return replace(taken, funding=settled, price=price)
 
@@ -504,22 +504,21 @@ class EventRecord:
         DOGE okx mark Binance's mark is not on record: OKX's stands in for it.
         ETH binance mark Not on record: ETH stands in for it.
         """
-        coins = _checks.listed("coins", coins, "of coins such as 'BTC'", _checks.MANY)
-        for coin in coins:
-            _checks.named("coins", coin)
-        if not coins:
+        asked = _checks.listed("coins", coins, "of coins such as 'BTC'", _checks.MANY)
+        named = [_checks.named("coins", coin) for coin in asked]
+        if not named:
             raise ArgumentError("coins", "must be one or more, not none")
         _checks.one_of("venue", venue, WITH_PERPETUALS)
         _checks.one_of("order", order, ORDERS)
-        chosen = [self._chosen(coin, venue) for coin in coins]
+        chosen = [self._chosen(coin, venue) for coin in named]
         times = self._best(STANDS_FOR_OTHERS, venue).times
         prices = [np.stack([_lasting(one, field, len(times)) for one, *_ in chosen], axis=1) for field in OHLC]
-        taken = _in_turn(times, self.step, *prices, order)
+        taken = _in_turn(times, self.step, prices, order)
         settled = np.zeros(taken.prices.shape)
         for i, (_, paid, _) in enumerate(chosen):
             if paid is not None:
                 settled[np.searchsorted(taken.times, paid.times), i] = paid.rates
-        followed = tuple(_followed(coin, *one) for coin, one in zip(coins, chosen, strict=True))
+        followed = tuple(_followed(coin, *one) for coin, one in zip(named, chosen, strict=True))
         return replace(taken, funding=settled, followed=followed)
 
     def _chosen(self, coin: str, venue: str) -> tuple[RecordedPath, RecordedFunding | None, str]:
@@ -715,9 +714,9 @@ def _events() -> dict[str, Event]:
 
 
 def _event(name: str, title: str) -> Event:
-    if name in WITHOUT_CANDLES:
-        return _summed(name, title)
     candles = [row for row in _rows("candles.csv") if row["event"] == name]
+    if not candles:
+        return _summed(name, title)
     funding = [row for row in _rows("funding.csv") if row["event"] == name]
     prices = {field: _by_symbol(candles, field) for field in OHLC}
     return Event(
@@ -752,19 +751,19 @@ def _summed(name: str, title: str) -> Event:
     )
 
 
-def _in_turn(times: Times, step: str, open_: Floats, high: Floats, low: Floats, close: Floats, order: str) -> PricePath:
-    """Return candles as one path of prices, four steps a candle and no funding yet."""
-    middle = [("low", low), ("high", high)]
-    steps = [("open", open_), *(middle if order == "low first" else middle[::-1]), ("close", close)]
+def _in_turn(times: Times, step: str, candles: Sequence[Floats], order: str) -> PricePath:
+    """Return candles (open, high, low, close) as one path of prices, four steps each and no funding yet."""
+    of = dict(zip(OHLC, candles, strict=True))
+    fields = OF_ORDER[order]
     n = len(times)
     # A minute short of a third each, so that a close comes before the next open.
     apart = np.timedelta64(STEPS[step] // 3 - 1, "m")
-    prices = np.stack([prices for _, prices in steps], axis=1).reshape(4 * n, -1)
+    prices = np.stack([of[field] for field in fields], axis=1).reshape(4 * n, -1)
     return PricePath(
         prices=prices,
         times=(times[:, None] + np.arange(4) * apart).reshape(-1),
         candle=np.repeat(np.arange(n), 4),
-        taken=np.tile([name for name, _ in steps], n),
+        taken=np.tile(fields, n),
         funding=np.zeros(prices.shape),
         order=order,
         price="mark",
@@ -793,26 +792,28 @@ def _what_stands_in(path: RecordedPath, venue: str) -> str:
 def _pieced(path: RecordedPath, known: RecordedPath) -> RecordedPath:
     """Return a coin that is on record for some hours: its own prices then, before and after the moves of another's."""
     part = STEPS[path.step] // STEPS[known.step]
-    first = int(np.searchsorted(path.times, known.times[0]))
-    count = len(known.times) // part
-    hours = {field: getattr(known, field)[: count * part].reshape(count, part) for field in OHLC}
-    own = {
-        "open": hours["open"][:, 0],
-        "high": hours["high"].max(axis=1),
-        "low": hours["low"].min(axis=1),
-        "close": hours["close"][:, -1],
-    }
-    last = first + count
-    before, after = own["open"][0] / path.open[first], own["close"][-1] / path.close[last - 1]
-    prices = {
-        field: np.concatenate([before * getattr(path, field)[:first], own[field], after * getattr(path, field)[last:]])
-        for field in OHLC
-    }
+    first, count = int(np.searchsorted(path.times, known.times[0])), len(known.times) // part
+    hours = [getattr(known, field)[: count * part].reshape(count, part) for field in OHLC]
+    last, own = first + count, [hours[0][:, 0], hours[1].max(axis=1), hours[2].min(axis=1), hours[3][:, -1]]
+    before, after = own[0][0] / path.open[first], own[3][-1] / path.close[last - 1]
+    open_, high, low, close = (
+        np.concatenate([before * moved[:first], mine, after * moved[last:]])
+        for moved, mine in zip([getattr(path, field) for field in OHLC], own, strict=True)
+    )
     begin, end = (at.item() for at in (path.times[first], path.times[last]))
     when = f"from {begin:%H:%M} to {end:%H:%M} UTC on {day(known.times[0])}"
     only = f"Only last trades at {VENUES[known.venue]} {when} are on record"
     words = f"{only}: before and after them {path.symbol} stands in for it."
-    return replace(known, step=path.step, times=path.times, **prices, stands_in=words)
+    return replace(
+        known,
+        step=path.step,
+        times=path.times,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        stands_in=words,
+    )
 
 
 def _followed(coin: str, path: RecordedPath, paid: RecordedFunding | None, stands_in: str) -> Followed:

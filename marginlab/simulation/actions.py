@@ -341,7 +341,7 @@ class Added(NamedTuple):
         counted = state.counted(size, valued.isolated, notional)
         held = state.leverage[row, valued.paths]
         setting = held if self.leverage is None else np.full(held.shape, float(self.leverage))
-        return setting, np.broadcast_to(state.limit(counted), counted.shape)[row], counted[row]
+        return setting, np.broadcast_to(state.limit(counted, valued.paths), counted.shape)[row], counted[row]
 
 
 def close_part(state: State, valued: Valuation, row: int, share: Floats, kind: str = "closed") -> None:

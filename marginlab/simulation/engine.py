@@ -23,9 +23,9 @@ from .actions import Action, TopUp, set_aside
 from .conversion import convert_owed
 from .forced_closing import liquidate_failing
 from .orders import AutoMargin, replenish, stop_out
-from .results import Ledger, Outcome
+from .results import Outcome
 from .schedule import Plan, Prices, bounds, one_price
-from .state import State, Valuation, check_same
+from .state import Noted, State, Valuation, check_same
 
 # Paths that are gone through together.
 PATHS_AT_ONCE = 65_536
@@ -122,7 +122,7 @@ def simulate(
     given = Prices(account, prices, len(each))
     plan = Plan(account, funding, top_up, actions, record, auto_margin)
     plan.check(given.count, given.paths)
-    ledger = Ledger() if given.single else None
+    ledger: list[Noted] | None = [] if given.single else None
     state = State(account, rules, given.paths, seed=seed, ledger=ledger, stops=plan.stops, each=each)
     runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
     for start, block in given.blocks(plan):
@@ -268,7 +268,7 @@ def _perform(action: Action, state: State, marks: Floats, step: Integers, on_ref
         refused |= undone
     state.refused[refused] += 1
     if state.ledger is not None and refused.any():
-        state.ledger.rewind(written)
+        del state.ledger[written:]
         state.note("refused", action.position, valued, state.balance_of(action.position, valued))
 
 
@@ -309,4 +309,4 @@ def _outcome(state: State, equity: Floats, recorded: dict[str, Floats], *, singl
         columns[f"{name}_path"] = np.moveaxis(path, -1, 0)
     if single:
         columns = {name: value[0] if value.ndim > 1 else value[0].item() for name, value in columns.items()}
-    return Outcome(**columns, ledger=state.ledger)
+    return Outcome(**columns, ledger=state.written())

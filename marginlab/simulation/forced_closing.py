@@ -149,9 +149,9 @@ def _shares(state: State, valued: Valuation, begun: Floats) -> Floats:
             return np.where(small, 1.0, rules.share * begun / np.abs(valued.size))
         if rules.part == "bracket":
             amount = state.counted(valued.size, valued.isolated, valued.notional)
-            bracket = state.bracket(amount)
-            target = state.in_bracket(state.floors, np.maximum(bracket - rules.brackets + 1, 0)) * JUST_BELOW
-            return np.where(bracket >= rules.brackets, state.share_to_reach(valued, amount, target), 1.0)
+            bracket, first = state.bracket(amount, valued.paths), state.first[valued.paths]
+            target = state.in_bracket(state.floors, np.maximum(bracket - rules.brackets + 1, first)) * JUST_BELOW
+            return np.where(bracket - first >= rules.brackets, state.share_to_reach(valued, amount, target), 1.0)
         return _restoring(state, valued)
 
 
@@ -167,10 +167,11 @@ def _restoring(state: State, valued: Valuation) -> Floats:
     weight = np.where(valued.isolated, 1.0, price * state.pockets.owed) if state.mixed else 1.0
     flat, others = rules.flat_liquidation_fee / price, valued.need - weight * valued.required
     best = np.ones(amount.shape)
-    for bracket in range(state.floors.shape[1]):
-        rate, deduction, floor = (t[:, [bracket]] for t in (state.rates, state.deductions, state.floors))
+    for number in range(state.longest):
+        bracket = state.nth(number, valued.paths)
+        rate, deduction, floor = (t[:, bracket] for t in (state.rates, state.deductions, state.floors))
         # The first bracket above is the position's own: nothing closed yet.
-        begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, [bracket]] * JUST_BELOW / amount)
+        begin = np.where(bracket == valued.bracket, 0.0, 1 - state.uppers[:, bracket] * JUST_BELOW / amount)
         needed = rules.restore_to * (others + weight * rate * valued.basis - weight * deduction + weight * valued.fee)
         freed = rules.restore_to * weight * (rate * valued.basis + valued.fee)
         found, lines = begin, []

@@ -155,7 +155,7 @@ class SetLeverage(OfPosition):
 
     def _limit(self, state: State, valued: Valuation) -> Floats:
         counted = state.counted(valued.size, valued.isolated, valued.notional)
-        return np.asarray(np.broadcast_to(state.limit(counted), counted.shape)[self.position])
+        return np.asarray(np.broadcast_to(state.limit(counted, valued.paths), counted.shape)[self.position])
 
     def _effective(self, state: State, valued: Valuation) -> tuple[Floats, Floats]:
         """Return the leverage that holds so far, and the one asked for, both within the bracket."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from html import escape
 from typing import Any, overload
@@ -237,7 +237,7 @@ class LedgerEntry:
 class Ledger(Sequence[LedgerEntry]):
     """The entries of one account in the order in which they happened, shown as a table."""
 
-    def __init__(self, entries: Sequence[LedgerEntry] = ()) -> None:
+    def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
         self._entries = list(entries)
 
     @overload
@@ -252,14 +252,6 @@ class Ledger(Sequence[LedgerEntry]):
 
     def __iter__(self) -> Iterator[LedgerEntry]:
         return iter(self._entries)
-
-    def append(self, entry: LedgerEntry) -> None:
-        """Write down what happened last."""
-        self._entries.append(entry)
-
-    def rewind(self, length: int) -> None:
-        """Strike out everything after so many entries."""
-        del self._entries[length:]
 
     def of(self, *kinds: str) -> Ledger:
         """Return the entries of these kinds.

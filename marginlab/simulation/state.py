@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,27 @@ class Valuation:
 OF_VALUATION = tuple(one.name for one in fields(Valuation))
 
 
+class Look(NamedTuple):
+    """How the one path of a ledger stood: of which row it is asked, when, at which marks, and what was held."""
+
+    row: int | None
+    step: Integers
+    marks: Floats
+    held: tuple[NDArray[Any], ...]
+    fund: Floats
+
+
+class Noted(NamedTuple):
+    """What happened, as it is noted on the way: how things stood is worked out when all is over."""
+
+    kind: str
+    row: int | None
+    symbol: str
+    told: dict[str, float]
+    before: Look
+    after: Look
+
+
 class State:
     """Wallets (K,), positions (n, K), and what has flowed since the start."""
 
@@ -95,7 +116,7 @@ class State:
         paths: int,
         *,
         seed: int = 0,
-        ledger: Ledger | None = None,
+        ledger: list[Noted] | None = None,
         stops: bool = False,
         each: Sequence[Account] = (),
     ) -> None:
@@ -111,7 +132,7 @@ class State:
         self.multiplier = np.array([[contract.multiplier] for contract in contracts])
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
-        self._stack_brackets()
+        self._stack_brackets(each or [account], paths)
         self._find_markets()
         self.orders = self._waiting()
 
@@ -209,20 +230,39 @@ class State:
             setattr(part, name, getattr(self, name)[..., paths])
         return part
 
-    def _stack_brackets(self) -> None:
-        """Put the brackets of all contracts side by side, padded to the longest table: shape (n, brackets)."""
-        tables = [contract.tiers.table for contract in self.contracts]
-        longest = max(len(table[0]) for table in tables)
+    def _stack_brackets(self, each: Sequence[Account], paths: int) -> None:
+        """Put the brackets of all contracts side by side, padded to the longest table: shape (n, brackets).
 
-        def stacked(column: int) -> Floats:
-            return np.array([np.pad(table[column], (0, longest - len(table[column])), "edge") for table in tables])
+        Where accounts differ in their brackets, those of one account follow those of the other, and each path has the
+        number of its first.
+        """
+        sets = list(dict.fromkeys(tuple(contract.tiers for contract in one.contracts) for one in each))
+        tables = [[tiers.table for tiers in one] for one in sets]
+        self.longest = max(len(table[0]) for one in tables for table in one)
 
-        self.floors, self.rates, self.deductions, self.limits = (stacked(column) for column in range(4))
-        uppers = [np.append(table[0][1:], np.inf) for table in tables]
-        self.uppers = np.array([np.pad(upper, (0, longest - len(upper)), "edge") for upper in uppers])
-        self.alike = len({contract.tiers for contract in self.contracts}) == 1
+        def stacked(columns: list[list[Floats]], fill: float | None = None) -> Floats:
+            def padded(column: Floats) -> Floats:
+                more = self.longest - len(column)
+                return np.append(column, np.full(more, column[-1] if fill is None else fill))
+
+            return np.concatenate([[padded(column) for column in one] for one in columns], axis=1)
+
+        self.floors, self.rates, self.deductions, self.limits = (
+            stacked([[table[column] for table in one] for one in tables]) for column in range(4)
+        )
+        self.uppers = stacked([[np.append(table[0][1:], np.inf) for table in one] for one in tables])
+        # What decides the bracket: nothing falls beyond the last.
+        self.steps = stacked([[table[0] for table in one] for one in tables], np.inf)
+        self.several = len(sets) > 1
+        number = [sets.index(tuple(contract.tiers for contract in one.contracts)) for one in each]
+        self.first = np.array(np.broadcast_to(np.multiply(number, self.longest), paths))
+        self.alike = len({tiers for one in sets for tiers in one}) == 1
         by_size = [contract.tiers.measured_in == "contracts" for contract in self.contracts]
         self.by_size = np.array(by_size)[:, None]
+
+    def nth(self, number: int, paths: Integers) -> Integers:
+        """Return where the bracket of a number, counted from 0, stands in the stacked tables: shape (1,) or (k,)."""
+        return self.first[paths] + number if self.several else np.array([number])
 
     def in_bracket(self, table: Floats, bracket: Integers) -> Floats:
         """Return what a stacked table holds for each row in its bracket."""
@@ -242,7 +282,7 @@ class State:
         if not self.by_leg:
             basis, share = self._charged(size, isolated, basis)
             held = basis > 0
-        bracket = self.bracket(counted)
+        bracket = self.bracket(counted, paths)
         rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         backed = self._counted(cash, np.where(pool, pnl, 0.0), marks)
@@ -309,10 +349,14 @@ class State:
                 rate[row], _ = self.contracts[row].tiers.terms_unchecked(counted[row])
         return rate
 
-    def bracket(self, amount: Floats) -> Integers:
-        """Return the number of the bracket each row's amount falls into."""
+    def bracket(self, amount: Floats, paths: Integers) -> Integers:
+        """Return where the bracket that each row's amount falls into stands in the stacked tables, (n, k)."""
         bracket = np.zeros(amount.shape, dtype=np.intp)
-        if self.floors.shape[1] > 1:
+        if self.several:
+            first = self.first[paths]
+            steps = self.steps[:, first[:, None] + np.arange(self.longest)]
+            return np.asarray(first + np.maximum(np.count_nonzero(steps < amount[..., None], axis=-1) - 1, 0))
+        if self.longest > 1:
             if self.alike:
                 return self.contracts[0].tiers.bracket_unchecked(amount)
             for row, contract in enumerate(self.contracts):
@@ -334,9 +378,9 @@ class State:
             amount[rows] = np.where(held != 0, both, own).T
         return amount
 
-    def limit(self, counted: Floats) -> Floats:
+    def limit(self, counted: Floats, paths: Integers) -> Floats:
         """Return the highest leverage of the brackets of what is counted."""
-        limit = self.in_bracket(self.limits, self.bracket(counted))
+        limit = self.in_bracket(self.limits, self.bracket(counted, paths))
         if self.growing:
             limit = np.array(np.broadcast_to(limit, counted.shape))
             for row in self.growing:
@@ -386,7 +430,7 @@ class State:
                 together = legs.Market(contract, held, since, cash, at, convention).bankruptcy_fee()
                 fee[rows] = np.where(isolated[rows], fee[rows], together.T)
         elif convention.fee_at("leverage"):
-            limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)))
+            limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)), paths)
             fee = self._each(liquidation.leverage_fee, size, entry, np.minimum(self.leverage[:, paths], limit))
         else:
             fee = convention.fee_at("liquidation") * notional
@@ -401,7 +445,8 @@ class State:
         """Return what each position ties up at its leverage, or at these, shape (n, k)."""
         size, isolated = valued.size, valued.isolated
         leverage = self.leverage[:, valued.paths] if leverage is None else leverage
-        limit, (at, fee) = self.limit(self.counted(size, isolated, valued.notional)), self._of_initial_margin(valued)
+        limit = self.limit(self.counted(size, isolated, valued.notional), valued.paths)
+        at, fee = self._of_initial_margin(valued)
         if not self.by_leg:
             at, _ = self._charged(size, isolated, at)
         return opening.needed_to_open(at, leverage, limit, valued.required, fee)
@@ -420,7 +465,7 @@ class State:
 
     def _limit_alone(self, valued: Valuation) -> Floats:
         """Return the highest leverage of each row by its own bracket."""
-        return self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional))
+        return self.limit(np.where(self.by_size, np.abs(valued.size), valued.notional), valued.paths)
 
     def _maintenance_alone(self, valued: Valuation) -> Floats:
         """Return the maintenance margin each position would have if it were isolated, shape (n, k)."""
@@ -429,7 +474,7 @@ class State:
         frozen = self.convention.maintenance_at == "entry"
         basis = self._value_at_entry(valued.paths) if frozen else valued.notional
         counted = np.where(self.by_size, np.abs(valued.size), basis)
-        bracket = self.bracket(counted)
+        bracket = self.bracket(counted, valued.paths)
         rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         return np.where(valued.size != 0, rate * basis - deduction, 0.0)
 
@@ -509,7 +554,7 @@ class State:
             spare = (valued.equity - valued.need - ROUNDING * money) * np.where(pool, valued.notional / value, 1.0)
             edge = valued.notional - spare / slope
             low, high = np.where(slope > 0, edge, 0.0), np.where(slope < 0, edge, np.inf)
-            if loose and self.floors.shape[1] > 1:
+            if loose and self.longest > 1:
                 floor, upper = (self.in_bracket(bound, valued.bracket) * own for bound in (self.floors, self.uppers))
                 low = np.maximum(low, np.where(self.by_size, 0.0, floor * (1 + ROUNDING)))
                 high = np.minimum(high, np.where(self.by_size, np.inf, upper * (1 - ROUNDING)))
@@ -541,33 +586,24 @@ class State:
             cash = valued.cash[0]
         return {"equity": cash + total(held), "requirement": total(required), "size": valued.size}
 
-    def balance_of(self, row: int | None, valued: Valuation) -> Balance | None:
+    def balance_of(self, row: int | None, valued: Valuation) -> Look | None:
         """Return how a row, or with ``None`` the whole account, stands now; only where a ledger is kept."""
         if self.ledger is None:
             return None
-        now = self.valuation(valued.paths, valued.marks, valued.step)
-        if row is None:
-            own = np.where(now.isolated, self.pockets.worth(now.margin + now.pnl, now.marks), 0.0)
-            pool = self._counted(now.cash, np.where(now.isolated, 0.0, now.pnl), now.marks)
-            equity = pool + total(own) if self.mixed else now.cash[0] + total(now.margin + now.pnl)
-            margins = total(self.pockets.worth(now.margin, now.marks))
-            shown = (now.cash[0], margins, 0.0, equity, self.recorded(now)["requirement"])
-        else:
-            shown = (now.cash[0], now.margin[row], now.size[row], now.equity[row], now.need[row])
-        wallet, margin, size, equity, need, fund = (one(value) for value in (*shown, self.fund))
-        return Balance(wallet, margin, size, equity, need, fund, tuple(now.cash[1:, 0].tolist()))
+        held = tuple(getattr(self, name)[..., valued.paths] for name in _HELD)
+        return Look(row, valued.step, valued.marks, held, self.fund[valued.paths])
 
     def note(
         self,
         kind: str,
         row: int | None,
         valued: Valuation,
-        before: Balance | None,
+        before: Look | None,
         *,
         asset: str = "",
         **numbers: Numbers,
     ) -> None:
-        """Write what happened into the ledger, where one is kept."""
+        """Write down what happened, where a ledger is kept."""
         if self.ledger is None or before is None:
             return
         told: dict[str, float] = {"size": 0.0, "amount": 0.0, "fee": 0.0, "impact": 0.0}
@@ -575,23 +611,59 @@ class State:
         told |= {name: one(value) for name, value in numbers.items()}
         if row is not None:
             told.setdefault("price", one(valued.marks[row]))
-        self.ledger.append(
+        self.ledger.append(Noted(kind, row, symbol, told, before, self.balance_of(row, valued) or before))
+
+    def written(self) -> Ledger | None:
+        """Return the ledger of what was noted, where one is kept."""
+        if self.ledger is None:
+            return None
+        balances = iter(self._balances([look for noted in self.ledger for look in (noted.before, noted.after)]))
+        return Ledger(
             LedgerEntry(
-                step=int(one(valued.step)),
-                kind=kind,
-                position=row,
-                symbol=symbol,
-                price=told.pop("price", None),
-                before=before,
-                after=self.balance_of(row, valued) or before,
-                **told,
+                step=int(one(noted.before.step)),
+                kind=noted.kind,
+                position=noted.row,
+                symbol=noted.symbol,
+                price=noted.told.pop("price", None),
+                before=next(balances),
+                after=next(balances),
+                **noted.told,
             )
+            for noted in self.ledger
         )
 
+    def _balances(self, looks: Sequence[Look]) -> list[Balance]:
+        """Return what was seen at each look, worked out for all at once as if each were a path of its own."""
+        if not looks:
+            return []
+        then = copy(self)
+        for name, columns in zip(_HELD, zip(*(look.held for look in looks), strict=True), strict=True):
+            setattr(then, name, np.concatenate(columns, axis=-1))
+        marks = np.concatenate([look.marks for look in looks], axis=-1)
+        step = np.concatenate([look.step for look in looks])
+        now = then.valuation(np.arange(len(looks)), marks, step)
+        own = np.where(now.isolated, self.pockets.worth(now.margin + now.pnl, marks), 0.0)
+        pool = self._counted(now.cash, np.where(now.isolated, 0.0, now.pnl), marks)
+        whole = pool + total(own) if self.mixed else now.cash[0] + total(now.margin + now.pnl)
+        margins, required = total(self.pockets.worth(now.margin, marks)), self.recorded(now)["requirement"]
+        found = []
+        for i, look in enumerate(looks):
+            row = look.row
+            if row is None:
+                shown = (margins[i], 0.0, whole[i], required[i])
+            else:
+                shown = (now.margin[row, i], now.size[row, i], now.equity[row, i], now.need[row, i])
+            margin, size, equity, need = map(float, shown)
+            assets = tuple(now.cash[1:, i].tolist())
+            found.append(Balance(float(now.cash[0, i]), margin, size, equity, need, one(look.fund), assets))
+        return found
 
+
+# What is held on each path, of which all else follows at given marks.
+_HELD = ("cash", "size", "entry", "margin", "leverage", "isolated", "first")
 _OF_PATHS = (
     *("cash", "size", "entry", "margin", "leverage", "isolated", "balance", "liquidated", "refused", "low", "high"),
-    *("stop", "stop_share"),
+    *("stop", "stop_share", "first"),
     *("realized", "funding", "fees", "impact", "fund", "fund_received", "fund_paid"),
     *("converted", "proceeds", "conversion_cost"),
     *("forfeited", "shortfall", "uncovered", "deleveraged", "forgone", "number", "seed"),
@@ -601,19 +673,30 @@ _OF_PATHS = (
 def check_same(argument: str, accounts: Sequence[Account]) -> None:
     """Refuse accounts of which not all are one, or that hold other positions than the first, or are counted otherwise.
 
-    What they may differ in is the modes, and where the money is.
+    What they may differ in is the modes, where the money is, and the brackets.
     """
     first = accounts[0]
     for one in accounts:
         if one.lead:
             raise ArgumentError(argument, "must each be one account, not an array of them")
-        alike = ("contracts", "convention", "orders")
-        same = all(getattr(one, name) == getattr(first, name) for name in alike) and all(
-            np.array_equal(getattr(one, name), getattr(first, name)) for name in ("size", "entry")
-        )
+        alike = [getattr(one, name) == getattr(first, name) for name in ("convention", "orders", "currency")]
+        alike += [np.array_equal(getattr(one, name), getattr(first, name)) for name in ("size", "entry")]
         assets = [[(a.asset, a.ratio, a.price, a.quoted_in) for a in held.collateral] for held in (one, first)]
-        if not same or assets[0] != assets[1] or one.currency != first.currency:
+        if not all(alike) or assets[0] != assets[1] or not _same_but_for_brackets(one.contracts, first.contracts):
             raise ArgumentError(argument, "must hold the same positions in the same order, counted in the same way")
+
+
+def _same_but_for_brackets(some: Sequence[Contract], others: Sequence[Contract]) -> bool:
+    """Return whether contracts are the same but for their brackets, none of whose rates grows without steps."""
+    return len(some) == len(others) and all(
+        one == other
+        or (
+            one == replace(other, tiers=one.tiers)
+            and one.tiers.measured_in == other.tiers.measured_in
+            and one.tiers.growth is other.tiers.growth is None
+        )
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -572,14 +572,14 @@ def test_gap_tells_what_the_margin_pays_and_what_is_missing(state):
     assert_says(sentence, jump, leverage, margin if lost else loss, *([missing] if missing else []))
 
 
-def test_the_ticks_of_the_gap_are_the_worst_four_hours_of_eight_events():
+def test_the_ticks_of_the_gap_are_the_worst_four_hours_of_every_event():
     (ticks,) = (
         trace for trace in explorers_of("structure")["gap"].draw(jump=0.3, leverage=10)[0]["data"] if "text" in trace
     )
     for name, tick in zip(ticks["text"], ticks["x"], strict=True):
         candles = event(name)
         assert tick == max(1 - low / first for low, first in zip(candles.low[:, 0], candles.open[:, 0], strict=True))
-    assert len(ticks["text"]) == 8
+    assert len(ticks["text"]) == 9
 
 
 NAMES = ["BTC", "ETH", "SOL", "DOGE"]

@@ -1,9 +1,10 @@
-"""Chapter 3, first half: claims 3-1 and 3-2, and the replay of eight real events."""
+"""Chapter 3, first half: claims 3-1 and 3-2, and the replay of real events."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from itertools import permutations, product
 
 import numpy as np
@@ -18,8 +19,8 @@ from marginlab import (
     FlashCrash,
     Position,
     Rules,
-    event,
     event_names,
+    event_record,
     liquidation_move,
     simulate,
 )
@@ -293,7 +294,7 @@ def test_the_recovery_explorer_says_what_both_modes_end_with():
             assert told[6] == pytest.approx(abs(cross - isolated), abs=0.51)
 
 
-# --- the replay of eight events -------------------------------------------------------------------------------
+# --- the replay of real events --------------------------------------------------------------------------------
 
 VALUE = 15_000.0
 SIDES = {
@@ -307,20 +308,27 @@ DATED = {
     "may-2021": ("2021-03-18", "2021"),
     "luna-2022": ("2022-02-05", "2022-02-05"),
     "ftx-2022": ("2022-09-27", "2022-09-27"),
+    "aug-2024": ("2024-05-30", "2024-05-30"),
     **dict.fromkeys(("oct-2025", "feb-2026", "jun-2026", "rally-aug-2026"), ("2025-08-21", "2025-08-21")),
 }
 
 
+@cache
+def marks_of(name, order="low first"):
+    """Return the marks of BTC and ETH in an event, and the funding that fell due."""
+    return event_record(name).price_path(["BTC", "ETH"], order=order)
+
+
 def walk(name, rows, cash):
     """Walk positions that share their cash through an event: the step they are lost at or -1, funding, what is left."""
-    happened = event(name)
-    path = happened.path()
+    path = marks_of(name)
+    start = path.prices[0]
     symbols = zip(("BTCUSDT", "ETHUSDT"), DATED[name], strict=True)
     tiers = [BINANCE.contract(symbol, date=date).tiers for symbol, date in symbols]
-    sizes, funding = {i: side * VALUE / happened.open[0, i] for i, side in rows.items()}, 0.0
+    sizes, funding = {i: side * VALUE / start[i] for i, side in rows.items()}, 0.0
     for step, prices in enumerate(path.prices):
         funding -= sum(q * prices[i] * path.funding[step, i] for i, q in sizes.items())
-        equity = cash + funding + sum(q * (prices[i] - happened.open[0, i]) for i, q in sizes.items())
+        equity = cash + funding + sum(q * (prices[i] - start[i]) for i, q in sizes.items())
         if equity < sum(slice_by_slice(tiers[i], abs(q) * prices[i]) for i, q in sizes.items()):
             return step, funding, 0.0
     return -1, funding, equity
@@ -339,10 +347,11 @@ def by_hand(name, sides, mode, leverage):
 
 
 def test_the_replay_says_what_is_lost_when_in_which_order_and_what_is_left():
-    named = {event(name).title: name for name in event_names()}
+    named = {event_record(name).title: name for name in event_names()}
     for state in states_of(explorers_of("volatility")["replay"], 16):
         name = named[state["crash"]]
-        happened, told = event(name), said("replay", **state)
+        path, told = marks_of(name), said("replay", **state)
+        hours = 4 if name == "rally-aug-2026" else 1
         parts = re.fullmatch(r"Cross: (.*) USDT\. Isolated at \d+x: (.*) USDT\.", told).groups()
         for mode, text in zip(MODES, parts, strict=True):
             lost, funding, left = by_hand(name, state["sides"], mode, state["leverage"])
@@ -351,9 +360,10 @@ def test_the_replay_says_what_is_lost_when_in_which_order_and_what_is_left():
             assert numbers(end) == [STAKE, pytest.approx(left, abs=0.51)], state
             expected = []
             for step in sorted({step for step in lost if step >= 0}):
-                begin = happened.times[step // 4].item()
+                begin = path.times[step - step % 4].item()
                 names = " and ".join(s for s, at in zip(("BTC", "ETH"), lost, strict=True) if at == step)
-                expected.append(f"{names} lost on {begin.day} {begin:%B %Y %H:%M} to {(begin.hour + 4) % 24:02}:00 UTC")
+                end = (begin.hour + hours) % 24
+                expected.append(f"{names} lost on {begin.day} {begin:%B %Y %H:%M} to {end:02}:00 UTC")
             assert losses == (", then ".join(expected) or "nothing lost"), state
 
 
@@ -369,12 +379,12 @@ def test_the_replay_ends_every_line_at_the_loss_that_it_marks():
                 assert shown[-1] == (line["x"][-1] if end is None else min(end, shown[-1]))
 
 
-def test_the_table_of_eight_events_has_what_each_mode_ends_with():
+def test_the_table_of_events_has_what_each_mode_ends_with():
     cell = namespace_of("volatility")["cell"]
     for name, (sides, mode) in product(event_names(), product(list(SIDES)[:2], MODES)):
         lost, _, left = by_hand(name, sides, mode, 5)
         kept = [symbol for symbol, step in zip(("BTC", "ETH"), lost, strict=True) if step < 0]
-        shown, names = cell(event(name).title, sides, mode).split(", ")
+        shown, names = cell(event_record(name).title, sides, mode).split(", ")
         assert float(shown.replace(",", "")) == pytest.approx(left, abs=0.51)
         assert names == {0: "none", 1: kept[0] if kept else "", 2: "both"}[len(kept)]
 
@@ -382,7 +392,7 @@ def test_the_table_of_eight_events_has_what_each_mode_ends_with():
 def test_the_replay_takes_the_brackets_in_force_when_each_event_began():
     brackets = namespace_of("volatility")["brackets"]
     for name, dates in DATED.items():
-        contracts, told = brackets(event(name))
+        contracts, told = brackets(name)
         assert tuple(told) == dates
         named = zip(("BTCUSDT", "ETHUSDT"), dates, strict=True)
         assert contracts == tuple(BINANCE.contract(symbol, date=date) for symbol, date in named)
@@ -390,12 +400,11 @@ def test_the_replay_takes_the_brackets_in_force_when_each_event_began():
 
 def test_the_order_within_a_candle_decides_nothing_here():
     for name in event_names():
-        happened = event(name)
         fates = []
         for order in ("low first", "high first"):
-            path = happened.path(order=order)
+            path = marks_of(name, order)
             account = Account.of(
-                [Position(BINANCE.contract(f"{SYMBOLS[i]}USDT"), VALUE / p, p) for i, p in enumerate(happened.open[0])],
+                [Position(BINANCE.contract(f"{SYMBOLS[i]}USDT"), VALUE / p, p) for i, p in enumerate(path.prices[0])],
                 wallet=STAKE,
                 convention=COUNTING,
             )

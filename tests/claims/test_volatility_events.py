@@ -24,6 +24,7 @@ from marginlab import (
     Rules,
     event,
     event_names,
+    event_record,
     simulate,
     venue,
 )
@@ -385,8 +386,8 @@ def test_the_explorer_of_black_swans_says_what_the_engine_finds():
 
 def test_the_table_of_the_largest_day_says_what_a_walk_through_its_candles_finds():
     head, *rows = rows_of("Times the stake")
-    crash = event("oct-2025")
-    path, entry = crash.path(), crash.open[0]
+    path = event_record("oct-2025").price_path(["BTC", "ETH"])
+    entry = path.prices[0]
     for row in rows:
         mode, leverage = re.fullmatch(r"(\w+) at (\d+)x", row[0]).groups()
         for times, told in zip(head[1:], row[1:], strict=True):
@@ -482,8 +483,8 @@ def test_in_the_worst_tenth_of_four_hour_returns_of_btc_eth_fell_as_well():
 
 
 def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_would_liquidate():
-    crash, contract = event("may-2021"), BINANCE.contract("ETHUSDT", date="2021")
-    entry, rate = crash.open[0, 1], contract.tiers.rates[0]
+    record, contract = event_record("may-2021"), BINANCE.contract("ETHUSDT", date="2021")
+    entry, rate = float(record.path("ETH").open[0]), contract.tiers.rates[0]
     # Below 10,000 USDT: the first bracket. Equity E / L + P - E meets the requirement r P.
     assert entry < contract.tiers.floors[1]
     for leverage in explorers_of("volatility")["spike"].controls["leverage"].values:
@@ -491,16 +492,17 @@ def test_the_explorer_of_may_2021_says_when_a_walk_through_trades_and_marks_woul
         price = (entry - entry / leverage) / (1 - rate)
         assert float(re.search(r"liquidation price (\d+) USDT", said)[1]) == pytest.approx(price, abs=0.51)
         fates = re.search(r"by the last trades (.*?), by the mark (.*?)\. The lowest", said).groups()
-        assert fates == tuple(fate(crash, contract, entry / leverage, which) for which in ("last", "mark")), leverage
+        assert fates == tuple(fate(record, contract, entry, leverage, which) for which in ("last", "mark")), leverage
 
 
-def fate(crash, contract, margin, which):
-    """Return in words when a long from the event's open is liquidated, walking through its prices step by step."""
-    path, entry = crash.path(price=which), crash.open[0, 1]
-    for step, (price, rate) in enumerate(zip(path.prices[:, 1], path.funding[:, 1], strict=True)):
-        margin -= price * rate
-        if margin + price - entry < slice_by_slice(contract.tiers, price):
-            return f"liquidated in the candle of {crash.times[path.candle[step]].item():%d May %H:%M}"
+def fate(record, contract, entry, leverage, which):
+    """Return in words when a long from the first mark is liquidated, walking through trades or marks hour by hour."""
+    margin, hours, settled = entry / leverage, record.path("ETH", kind=which), record.funding("ETH")
+    rates = dict(zip(settled.times, settled.rates, strict=True))
+    for at, *prices in zip(hours.times, hours.open, hours.low, hours.high, hours.close, strict=True):
+        margin -= prices[0] * rates.get(at, 0.0)
+        if any(margin + price - entry < slice_by_slice(contract.tiers, price) for price in prices):
+            return f"liquidated in the hour of {at.item():%d May %H:%M}"
     return "never liquidated"
 
 
