@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
 LONG = {HERE / "claims", HERE / "site"}
 # Those that take seconds to run.
-CHAPTERS = ("structure", "mechanics", "volatility", "questions", "workbench")
+CHAPTERS = ("structure", "mechanics", "volatility", "october", "questions", "workbench")
 
 # Derandomised, so that a run today and a run tomorrow ask the same. How fast a machine draws is no property.
 settings.register_profile(

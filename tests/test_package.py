@@ -29,7 +29,7 @@ ROOMS = {
         "surviving next_order outflow",
         {"numpy"},
     ),
-    "markets": ("brackets own_brackets events price_models venues", {"numpy"}),
+    "markets": ("brackets own_brackets events finer_steps price_models venues", {"numpy"}),
     "simulation": (
         "results pockets state conversion forced_closing actions orders deleveraging schedule engine ensembles",
         {"numpy", "tqdm"},

@@ -12,6 +12,7 @@ from .events import (
     event_names,
     event_record,
 )
+from .finer_steps import timed_by_trades
 from .own_brackets import Brackets
 from .price_models import (
     DAYS_PER_YEAR,
@@ -53,6 +54,7 @@ __all__ = [
     "event_names",
     "event_record",
     "practices",
+    "timed_by_trades",
     "venue",
     "venue_names",
 ]

@@ -11,7 +11,7 @@ from pybtex.richtext import Text
 from ..chapters import BOOK, notebook_of
 
 # The first page, the five chapters, and the two pages that explain what these use.
-PAGES = ["index", "structure", "mechanics", "volatility", "questions", "workbench", "venues", "formulas"]
+PAGES = ["index", "structure", "mechanics", "volatility", "october", "questions", "workbench", "venues", "formulas"]
 GLOSSARY = (BOOK / "glossary.md").read_text(encoding="utf-8")
 # A term stands at the margin, its definition is indented below it.
 BLOCK = GLOSSARY.split("```{glossary}\n")[1].split("```")[0]

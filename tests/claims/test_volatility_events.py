@@ -434,9 +434,9 @@ def test_every_fact_has_a_time_a_number_a_source_and_says_how_sure_it_is():
 
 
 def test_the_table_of_who_paid_shows_every_fact_with_its_source():
+    # October 2025 has a page of its own, and there its table.
     _, *rows = rows_of("When")
-    assert len(rows) == len(FACTS)
-    for row, known in zip(rows, FACTS, strict=True):
+    for row, known in zip(rows, (one for one in FACTS if one["when"] != "October 2025"), strict=True):
         assert row[:2] == [known["when"], known["what"]]
         assert float(row[2].split()[0].replace(",", "")) == float(known["value"])
         assert f"(references.md#{known['source']}), {known['confidence']}" in row[3]

@@ -223,6 +223,8 @@ RIGHT_OF: dict[tuple[str, str], Any] = {
     ("EventRecord.price_path", "coins"): ["BTC", "DOGE"],
     ("screens.crashed", "event"): "may-2021",
     ("steps", "step"): 0.5,
+    ("timed_by_trades", "marks"): marginlab.event_record("aug-2024").path("BTC"),
+    ("timed_by_trades", "trades"): marginlab.event_record("aug-2024").path("BTC", kind="last", step="15m"),
     ("workbench", "start"): "hedged-pair",
 }
 INSTANCES: dict[str, Any] = {
