@@ -21,12 +21,13 @@ from ..margin.rules import Rules
 from ..markets.events import event_names
 from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
-from ..portfolio.portfolio import what_a_star_means
-from ..portfolio.reconciled import Reconciliation
+from ..portfolio.portfolio import Portfolio, what_a_star_means
+from ..portfolio.reconciled import Reconciliation, reconcile
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .needs import MOVE, RATE, Needs, needs_of
 from .scenarios import Replay, StressMap, replay, stress_map
+from .switching import Switching, switching_of
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
 RESULTS = ("part", "column", "of", "figure", "value")
@@ -117,9 +118,46 @@ class Comparison:
         return stress_map(self.accounts, self.marks, rules=self.rules)
 
     @cached_property
+    def _replayed(self) -> dict[str, Replay]:
+        return {}
+
+    def replayed(self, name: str) -> Replay:
+        """Return one real event, replayed when it is first asked for.
+
+        Parameters
+        ----------
+        name
+            One of :func:`~marginlab.event_names`.
+
+        Returns
+        -------
+        Replay
+            Of all columns.
+
+        Raises
+        ------
+        ArgumentError
+            For another name.
+        """
+        _checks.one_of("name", name, event_names())
+        if name not in self._replayed:
+            self._replayed[name] = replay(self.accounts, self.marks, name, rules=self.rules)
+        return self._replayed[name]
+
+    @property
     def replays(self) -> tuple[Replay, ...]:
         """The real events, in order of time."""
-        return tuple(replay(self.accounts, self.marks, name, rules=self.rules) for name in event_names())
+        return tuple(map(self.replayed, event_names()))
+
+    @cached_property
+    def first_findings(self) -> tuple[Finding, ...]:
+        """The findings that wait for no real event: as the account stands, and after made-up moves."""
+        return findings(self.columns, (), self.rules)
+
+    @cached_property
+    def switching(self) -> tuple[Switching, ...]:
+        """What it would take to hold everything in cross, and everything isolated."""
+        return switching_of(self.columns, self.venue)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -299,6 +337,18 @@ def compare(
     return Comparison(account, at, where, columns_of(account, at, where), reconciled)
 
 
+def compared(portfolio: Portfolio) -> Comparison:
+    """Return what `compare` finds of an account as it was entered, beside what its venue says of it, if anything."""
+    _checks.instance("portfolio", portfolio, Portfolio)
+    return compare(
+        portfolio.account,
+        portfolio.marks,
+        venue=portfolio.venue,
+        date=portfolio.date,
+        reconciled=reconcile(portfolio) if portfolio.told else None,
+    )
+
+
 def results_csv(comparison: Comparison) -> str:
     """Return what a comparison found as CSV, one figure a row.
 
@@ -370,8 +420,8 @@ def _positions(one: Comparison) -> Table:
             name,
             as_size(column.account.size[i]),
             as_amount(column.marks[i]),
-            _both(as_price, column.liquidation_price[i], column.other_liquidation_price[i]),
-            _both(as_move, column.distance[i], column.other_distance[i]),
+            both(as_price, column.liquidation_price[i], column.other_liquidation_price[i]),
+            both(as_move, column.distance[i], column.other_distance[i]),
             as_price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
             as_leverage(column.effective_leverage[i]),
@@ -471,7 +521,8 @@ def _size(size: float) -> str:
     return as_size(float(f"{size:.6g}")) if size else "nothing"
 
 
-def _both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+def both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+    """Write what may be in two directions."""
     return shown(nearer) if np.isnan(other) else f"{shown(nearer)} or {shown(other)}"
 
 
