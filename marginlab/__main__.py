@@ -16,12 +16,11 @@ from typing import NoReturn
 import numpy as np
 
 from ._checks import ArgumentError
-from .comparison.report import RESULTS, Comparison, compare, results_csv, results_rows
+from .comparison.report import RESULTS, Comparison, compared, results_csv, results_rows
 from .portfolio.ccxt import from_ccxt
 from .portfolio.files import from_csv, from_json
 from .portfolio.portfolio import Portfolio
 from .portfolio.reading import EntryError, refused
-from .portfolio.reconciled import reconcile
 
 # So many characters of a file are read.
 MOST_TEXT = 10_000_000
@@ -54,14 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         portfolio = _portfolio(asked)
-        found = compare(
-            portfolio.account,
-            portfolio.marks,
-            venue=portfolio.venue,
-            date=portfolio.date,
-            reconciled=reconcile(portfolio) if portfolio.told else None,
-        )
-        print(_shown(asked, portfolio, found))
+        print(_shown(asked, portfolio, compared(portfolio)))
     except OSError as wrong:
         return _failed(f"{wrong.filename}: {wrong.strerror}")
     except (EntryError, ArgumentError, UnicodeDecodeError) as wrong:

@@ -35,9 +35,9 @@ ROOMS = {
         {"numpy", "tqdm"},
     ),
     "portfolio": ("reading assets portfolio exchanges told balances ccxt files presets reconciled", {"numpy"}),
-    "comparison": ("modes needs scenarios findings report monte_carlo", {"numpy"}),
+    "comparison": ("modes switching needs scenarios findings report monte_carlo", {"numpy"}),
     "display": (
-        "figures controls page widgets explorer screens entry form workbench",
+        "figures controls page widgets explorer screens answers entry form workbench",
         {"numpy", "plotly", "ipywidgets"},
     ),
 }

@@ -6,6 +6,7 @@ from .monte_carlo import MODELS, Chances, Share, chances_of, chances_so_far
 from .needs import Needs
 from .report import Comparison, compare, results_csv
 from .scenarios import SHOCK_GRID, Loss, Replay, StressMap, replay, replays, stress_map
+from .switching import Switching
 
 __all__ = [
     "MODELS",
@@ -20,6 +21,7 @@ __all__ = [
     "Share",
     "Snapshot",
     "StressMap",
+    "Switching",
     "chances_of",
     "chances_so_far",
     "compare",

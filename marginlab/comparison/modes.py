@@ -59,10 +59,6 @@ class Snapshot:
     def _of_positions(self) -> Floats:
         return self.marks[: len(self.account.contracts)]
 
-    def _worth(self, column: Floats) -> float:
-        """Return the sum of money in what the positions settle in, in the account's currency."""
-        return float((column * self.account.assets.settlement_prices(self.marks)).sum())
-
     @cached_property
     def liquidation_price(self) -> Floats:
         """Liquidation price of each position, the other marks standing still (n,); ``nan`` for none.
@@ -136,7 +132,7 @@ class Snapshot:
     @property
     def margins(self) -> float:
         """What is set aside for isolated positions, all together."""
-        return self._worth(self.account.margin)
+        return worth_of(self, self.account.margin)
 
     @property
     def at_stake(self) -> float:
@@ -158,7 +154,7 @@ class Snapshot:
     @property
     def account_leverage(self) -> float:
         """Notional of all positions to equity of the whole account; ``inf`` where nothing is left."""
-        return self._worth(self.account.notional(self.marks)) / self.equity if self.equity > 0 else np.inf
+        return worth_of(self, self.account.notional(self.marks)) / self.equity if self.equity > 0 else np.inf
 
     @cached_property
     def fall(self) -> Floats:
@@ -189,6 +185,11 @@ class Snapshot:
     def last_rise(self) -> float:
         """The common rise that has taken all positions; ``nan`` where one survives any."""
         return float(self.rise.max())
+
+
+def worth_of(one: Snapshot, column: Floats) -> float:
+    """Return the sum of money in what the positions settle in (n,), in the account's currency."""
+    return float((column * one.account.assets.settlement_prices(one.marks)).sum())
 
 
 def names_of(account: Account) -> list[str]:
@@ -268,6 +269,11 @@ def _refusals(account: Account, marks: Floats, entered: Account, venue: Venue) -
     wallet = opening.wallet_refusal(paying.needed_to_open(), there, at_stake=np.abs(there))
     if wallet.where:
         yield Refusal(None, "", f"the wallet {wallet.reason()}")
+    yield from switch_refused(account, entered, venue)
+
+
+def switch_refused(account: Account, entered: Account, venue: Venue) -> Iterator[Refusal]:
+    """Yield why a venue would not make an account of the one entered by switching modes."""
     moved = np.asarray((account.isolated != entered.isolated).any())
     mixed = np.asarray(0 < account.isolated.sum() < account.isolated.size)
     for one in opening.switch_refusals(venue.rules.value.switching, moved=moved, mixed=mixed):

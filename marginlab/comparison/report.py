@@ -21,12 +21,13 @@ from ..margin.rules import Rules
 from ..markets.events import ORDERS, event_names
 from ..markets.venues import Venue, venue_key
 from ..markets.venues import venue as venue_of
-from ..portfolio.portfolio import what_a_star_means
-from ..portfolio.reconciled import Reconciliation
+from ..portfolio.portfolio import Portfolio, what_a_star_means
+from ..portfolio.reconciled import Reconciliation, reconcile
 from .findings import Finding, findings
 from .modes import MODE_COLUMNS, Snapshot, columns_of, names_of
 from .needs import MOVE, RATE, Needs, needs_of
 from .scenarios import Replay, StressMap, replays, stress_map
+from .switching import Switching, switching_of
 
 # The columns of results as CSV, and the figures of a position and of the account among them.
 RESULTS = ("part", "column", "of", "figure", "value")
@@ -159,6 +160,16 @@ class Comparison:
             along = partial(replays, self.accounts, self.marks, rules=self.rules, venue=self.venue)
             for one in along(names=missing, orders=[order]) if missing else ():
                 self._replayed[one.event, order] = one
+
+    @cached_property
+    def first_findings(self) -> tuple[Finding, ...]:
+        """The findings that wait for no real event, of how the account stands and of made-up moves."""
+        return findings(self.columns, (), self.rules)
+
+    @cached_property
+    def switching(self) -> tuple[Switching, ...]:
+        """What it would take to hold everything in cross, and everything isolated."""
+        return switching_of(self.columns, self.venue)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -348,6 +359,18 @@ def compare(
     return Comparison(account, at, where, columns_of(account, at, where), reconciled)
 
 
+def compared(portfolio: Portfolio) -> Comparison:
+    """Return what `compare` finds of an account as it was entered, beside what its venue says of it, if anything."""
+    _checks.instance("portfolio", portfolio, Portfolio)
+    return compare(
+        portfolio.account,
+        portfolio.marks,
+        venue=portfolio.venue,
+        date=portfolio.date,
+        reconciled=reconcile(portfolio) if portfolio.told else None,
+    )
+
+
 def results_csv(comparison: Comparison) -> str:
     """Return what a comparison found as CSV, one figure a row.
 
@@ -419,8 +442,8 @@ def _positions(one: Comparison) -> Table:
             name,
             as_size(column.account.size[i]),
             as_amount(column.marks[i]),
-            _both(as_price, column.liquidation_price[i], column.other_liquidation_price[i]),
-            _both(as_move, column.distance[i], column.other_distance[i]),
+            both(as_price, column.liquidation_price[i], column.other_liquidation_price[i]),
+            both(as_move, column.distance[i], column.other_distance[i]),
             as_price(column.bankruptcy_price[i]),
             as_amount(column.margin_used[i]),
             as_leverage(column.effective_leverage[i]),
@@ -520,7 +543,8 @@ def _size(size: float) -> str:
     return as_size(float(f"{size:.6g}")) if size else "nothing"
 
 
-def _both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+def both(shown: Callable[[float], str], nearer: float, other: float) -> str:
+    """Write what may be in two directions."""
     return shown(nearer) if np.isnan(other) else f"{shown(nearer)} or {shown(other)}"
 
 

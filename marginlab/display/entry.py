@@ -18,9 +18,8 @@ from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import UNLISTED, venue, venue_names
 from ..portfolio.portfolio import Portfolio, contract_of
 from ..portfolio.reading import SIDES, TOLD, EntryError, Problem, as_text
+from .answers import MOST_IN_FORM
 
-# So many positions fit in a form; a file and a program hold more.
-MOST_IN_FORM = 20
 NEWEST = "newest"
 # What is said of a position by the venue holds as long as these are as they were.
 OF_THE_TOLD = ("symbol", "side", "size", "entry")

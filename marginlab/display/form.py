@@ -15,26 +15,23 @@ from typing import Any
 import ipywidgets
 
 from ..comparison.monte_carlo import MODELS, Chances, chances_so_far
-from ..comparison.report import Comparison, compare, results_csv
+from ..comparison.report import Comparison, compared, results_csv
 from ..comparison.scenarios import SHOCK_GRID
 from ..margin.rules import MODES
 from ..markets.events import event, event_names
-from ..portfolio.ccxt import from_ccxt
-from ..portfolio.files import from_csv, from_json, to_csv, to_json
+from ..portfolio.files import to_csv, to_json
 from ..portfolio.portfolio import MOST_POSITIONS, Portfolio
 from ..portfolio.presets import preset, preset_names
-from ..portfolio.reading import EntryError, refused
-from ..portfolio.reconciled import reconcile
+from ..portfolio.reading import EntryError
 from . import screens
-from .entry import MOST_IN_FORM, WRONG, Entry
+from .answers import CHANCE, PASTED, PATHS, SCREENS, WAYS, pasted
+from .entry import WRONG, Entry
 from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
 STALE = "What stands above cannot be shown. Below stands the last account that could."
 EARLIER = "The settings have changed: what stands below was drawn with those before."
-WAYS = {"JSON": from_json, "CSV": from_csv}
-PASTED = "positions from ccxt"
-PATHS = (5_000, 20_000)
+SHOCKS = SCREENS["shocked"].start
 # Between two chunks of paths other buttons are heard; so many seconds are enough for that.
 BREATH = 0.02
 
@@ -80,9 +77,15 @@ class MonteCarloPanel:
         shares: dict[str, Any] = {"step": 0.05, "readout_format": ".0%", "continuous_update": False, **common}
         self.inputs = {
             "model": ipywidgets.Dropdown(options=MODELS, description="Prices follow", **common),
-            "volatility": ipywidgets.FloatSlider(0.6, min=0.05, max=2, description="Volatility a year", **shares),
-            "correlation": ipywidgets.FloatSlider(0.8, min=-1, max=1, description="Correlation", **shares),
-            "days": ipywidgets.IntSlider(30, min=1, max=180, description="Days", continuous_update=False, **common),
+            "volatility": ipywidgets.FloatSlider(
+                CHANCE["volatility"], min=0.05, max=2, description="Volatility a year", **shares
+            ),
+            "correlation": ipywidgets.FloatSlider(
+                CHANCE["correlation"], min=-1, max=1, description="Correlation", **shares
+            ),
+            "days": ipywidgets.IntSlider(
+                CHANCE["days"], min=1, max=180, description="Days", continuous_update=False, **common
+            ),
             "paths": ipywidgets.Dropdown(
                 options=[(f"{paths:,}", paths) for paths in PATHS], value=PATHS[-1], description="Paths", **common
             ),
@@ -174,7 +177,9 @@ class AccountForm:
         self.panels: dict[str, Panel | MonteCarloPanel] = {
             "Now": Panel([screens.distances, screens.free_margin], {}),
             "What it takes": _what_it_takes(),
-            "Shocks": Panel([screens.shocked], {"btc": _moves("BTC", -0.3), "rest": _moves("All others", -0.2)}),
+            "Shocks": Panel(
+                [screens.shocked], {"btc": _moves("BTC", SHOCKS["btc"]), "rest": _moves("All others", SHOCKS["rest"])}
+            ),
             "Crashes": Panel([screens.crashed], {"event": _menu("Crash", _events())}),
             "Chance": self.monte_carlo,
             "Which mode": Panel([screens.which_mode], {}),
@@ -207,11 +212,8 @@ class AccountForm:
         self.status.value = WRONG.format(STALE)
         if portfolio is None:
             return
-        told = reconcile(portfolio) if portfolio.told else None
         try:
-            found = compare(
-                portfolio.account, portfolio.marks, venue=portfolio.venue, date=portfolio.date, reconciled=told
-            )
+            found = compared(portfolio)
             files = [
                 _file("account.json", "application/json", to_json(portfolio)),
                 _file("account.csv", "text/csv", to_csv(portfolio)),
@@ -241,14 +243,16 @@ class AccountForm:
         def taken(_button: ipywidgets.Button) -> None:
             said.value = ""
             fields = {name: field.input.value for name, field in self.entry.fields.items()}
-            money = {"balance": balance.value} if balance.value.strip() else {"wallet": fields["wallet"]}
             try:
-                if way.value == PASTED:
-                    own = self.entry.own or None
-                    kept = from_ccxt(text.value, venue=fields["venue"], margin_mode=mode.value, brackets=own, **money)
-                else:
-                    kept = WAYS[way.value](text.value)
-                _check_fits(kept)
+                kept = pasted(
+                    way.value,
+                    text.value,
+                    venue=fields["venue"],
+                    wallet=fields["wallet"],
+                    balance=balance.value,
+                    mode=mode.value,
+                    own=self.entry.own,
+                )
             except EntryError as refusal:
                 wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())
                 said.value = WRONG.format(f"Nothing is taken over:<ul>{wrong}</ul>")
@@ -287,13 +291,6 @@ def _area(label: str, height: str, example: str) -> ipywidgets.Textarea:
     return ipywidgets.Textarea(description=label, layout={"width": "100%", "height": height}, placeholder=example)
 
 
-def _check_fits(kept: Portfolio) -> None:
-    """Refuse an account that has more positions than the form has room for."""
-    if len(kept.positions) > MOST_IN_FORM:
-        many = f"must be 1 to {MOST_IN_FORM} in the form, not {len(kept.positions)}"
-        raise refused("positions", f"{many}; the library and the command line take more")
-
-
 def _what_it_takes() -> Panel:
     """Return the panel of what to add or close, what there is room for, and what the next order does."""
     places = {f"position {i + 1}": i for i in range(MOST_POSITIONS)}
@@ -305,7 +302,7 @@ def _what_it_takes() -> Panel:
             lambda found, rate, **_: screens.funded(found, rate),
         ],
         {
-            "move": _moves("all markets", -0.3),
+            "move": _moves("all markets", SCREENS["survival"].start["move"]),
             "position": _choice("Next order in", places),
             "order": _choice("Next order", screens.ORDERS),
             "rate": _choice("Funding a payment", screens.RATES),
@@ -336,7 +333,7 @@ def _menu(
     )
 
 
-def _moves(label: str, start: float) -> ipywidgets.SelectionSlider:
+def _moves(label: str, start: float | str) -> ipywidgets.SelectionSlider:
     return ipywidgets.SelectionSlider(
         options=[(f"{move:+.0%}", move) for move in SHOCK_GRID],
         value=start,

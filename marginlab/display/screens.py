@@ -7,7 +7,7 @@ out no margin of its own.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +15,22 @@ import numpy as np
 from .. import _checks
 from .._checks import ArgumentError, shown
 from .._typing import Bools, Floats
+from ..comparison.findings import Finding
 from ..comparison.modes import MODE_COLUMNS, Snapshot, names_of
 from ..comparison.monte_carlo import Chances
-from ..comparison.needs import Needs, to_add_at
-from ..comparison.report import OF_FUNDING, OF_ROOM, OF_SURVIVAL, Comparison, funding_rows, room_rows, survival_rows
+from ..comparison.needs import RATE, Needs, to_add_at
+from ..comparison.report import (
+    OF_FUNDING,
+    OF_ROOM,
+    OF_SURVIVAL,
+    Comparison,
+    both,
+    funding_rows,
+    room_rows,
+    survival_rows,
+)
 from ..comparison.scenarios import Replay
+from ..comparison.switching import CLOSED, NEVER, Switching
 from ..formatting import (
     Table,
     as_amount,
@@ -35,6 +46,7 @@ from ..formatting import (
 )
 from ..margin.next_order import Standing, WhatIf
 from ..margin.open_orders import Order
+from ..margin.rules import MODES
 from ..portfolio.reconciled import Reconciliation
 from . import figures
 
@@ -68,6 +80,47 @@ class Screen(NamedTuple):
     figure: figures.Figure
     sentence: str
     table: Table
+
+
+def summary(found: Comparison) -> Screen:
+    """Return in a few lines where it ends, whether modes may be switched, which one loses less, and what funding does.
+
+    Parameters
+    ----------
+    found
+        What :func:`~marginlab.comparison.compare` found.
+
+    Returns
+    -------
+    Screen
+        The figure is that of :func:`distances`. Which mode loses less is said without the real events, which take
+        longer: :func:`which_mode` has all cases.
+    """
+    _checks.instance("found", found, Comparison)
+    needs, cases = found.needs(), found.first_findings
+    rows = [
+        (name, *(both(as_price, one.liquidation_price[i], one.other_liquidation_price[i]) for one in found.columns))
+        for i, name in enumerate(found.names)
+    ]
+    rows += [
+        ("common fall", *(as_move(one.first_fall) for one in found.columns)),
+        ("common rise", *(as_move(one.first_rise) for one in found.columns)),
+        (f"funding of {percent(RATE, 2)}", *(_payments(need) for need in needs)),
+        ("switching", "", *(_switched(one) for one in found.switching)),
+        ("better in", f"{len(cases)} cases", *(str(_count(cases, mode)) for mode in MODES)),
+    ]
+    paid = [f"{named}, {_first_paid(found, _of(needs)[name])}" for name, named in _distinct(found)]
+    parts = (
+        f"As entered, {_nearest(found.columns[0])}.",
+        _common(*found.columns[1:]),
+        *(_switch_told(found, one) for one in found.switching),
+        _better(found, cases),
+        _given_up(cases),
+        f"At {percent(RATE, 2)} of funding a payment: {'; '.join(paid)}.",
+    )
+    caption = "Where each position is liquidated, the moves and payments that take the first, and what a switch takes"
+    table = Table(caption, ("liquidation", *MODE_COLUMNS), rows, names=("liquidation",))
+    return Screen(distances(found).figure, " ".join(filter(None, parts)), table)
 
 
 def distances(found: Comparison) -> Screen:
@@ -168,7 +221,7 @@ def survival(found: Comparison, move: float) -> Screen:
     figure = figures.chart(
         traces, x="common move of all markets", y=f"to be added, {found.currency}", x_form=figures.PERCENT
     )
-    of = dict(zip(MODE_COLUMNS, needs, strict=True))
+    of = _of(needs)
     parts = [f"{named}, {_added(found, of[name])}" for name, named in _distinct(found)]
     sentence = f"To last through a common move of {moved(move)} this must be added: {'; '.join(parts)}."
     caption = "What it takes to last through the move; below 0 is to spare"
@@ -190,7 +243,7 @@ def room(found: Comparison) -> Screen:
     """
     _checks.instance("found", found, Comparison)
     needs = found.needs()
-    of = dict(zip(MODE_COLUMNS, needs, strict=True))
+    of = _of(needs)
     names = list(found.names)
     traces = [
         figures.bars(style, names, of[name].largest_notional, name, flat=True)
@@ -232,7 +285,7 @@ def funded(found: Comparison, rate: float) -> Screen:
     """
     _checks.instance("found", found, Comparison)
     needs = found.needs(rate=rate)
-    of, names = dict(zip(MODE_COLUMNS, needs, strict=True)), list(found.names)
+    of, names = _of(needs), list(found.names)
     traces = [
         figures.points(style, of[name].payments_to_liquidation, names, name, gaps=True, cliponaxis=False)
         for name, style in STYLES.items()
@@ -445,7 +498,7 @@ def which_mode(found: Comparison) -> Screen:
         findings.
     """
     _checks.instance("found", found, Comparison)
-    rows = [one for one in found.findings if one.unit == "money"]
+    rows = _in_money(found.findings)
     names = [_wrapped(one.question) for one in rows]
     # Of nothing there are no shares: then losses are shown as money.
     equity = found.columns[0].equity
@@ -465,18 +518,79 @@ def which_mode(found: Comparison) -> Screen:
         barmode="group",
         **{**NAMES_DOWN, "x_form": form},
     )
-    counts = {mode: [one.better for one in found.findings].count(mode) for mode in ("cross", "isolated", "neither")}
-    most = max(rows, key=lambda one: one.by if one.better != "neither" else -1.0)
+    sentence = f"{_better(found, found.findings)} This is no advice."
+    return Screen(figure, sentence, found.finding_table)
+
+
+def _better(found: Comparison, cases: Sequence[Finding]) -> str:
+    """Say in how many cases which mode is better, and where it matters most."""
+    counts = [_count(cases, mode) for mode in (*MODES, "neither")]
     sentence = (
-        f"Of {len(found.findings)} cases cross is better in {counts['cross']}, isolated in {counts['isolated']}, and "
-        f"in {counts['neither']} there is no difference. "
+        f"Of {len(cases)} cases cross is better in {counts[0]}, isolated in {counts[1]}, and "
+        f"in {counts[2]} there is no difference."
     )
+    most = _most(cases)
     if most.better != "neither":
         sentence += (
-            f"The largest difference is {as_amount(most.by)} {found.currency}, in favour of {most.better}: "
-            f"{most.question.rstrip('?')}. "
+            f" The largest difference is {as_amount(most.by)} {found.currency}, in favour of {most.better}: "
+            f"{most.question.rstrip('?')}."
         )
-    return Screen(figure, sentence + "This is no advice.", found.finding_table)
+    return sentence
+
+
+def _count(cases: Sequence[Finding], better: str) -> int:
+    return [one.better for one in cases].count(better)
+
+
+def _most(cases: Sequence[Finding]) -> Finding:
+    """Return the case in money in which the modes differ most."""
+    return max(_in_money(cases), key=lambda one: one.by if one.better != "neither" else -1.0)
+
+
+def _in_money(cases: Sequence[Finding]) -> list[Finding]:
+    return [one for one in cases if one.unit == "money"]
+
+
+def _given_up(cases: Sequence[Finding]) -> str:
+    """Say what the mode that is better where it matters most gives up for that."""
+    most = _most(cases)
+    return f"What {most.better} gives up for it: {most.gives_up}." if most.gives_up else ""
+
+
+def _of(needs: Sequence[Needs]) -> dict[str, Needs]:
+    """Return what each column needs, by its name."""
+    return dict(zip(MODE_COLUMNS, needs, strict=True))
+
+
+def _payments(need: Needs) -> str:
+    """Say with which payment of funding the first position is lost."""
+    counts = need.payments_to_liquidation
+    return "never" if np.isnan(counts).all() else f"payment {np.nanmin(counts):,.0f}"
+
+
+def _switched(one: Switching) -> str:
+    """Say in a few words whether everything can be switched to a mode."""
+    if not one.moved:
+        return "as it is"
+    return f"{one.way}, as assumed" if one.assumed else one.way
+
+
+def _switch_told(found: Comparison, one: Switching) -> str:
+    """Say whether everything can be switched to a mode, and what that would take; nothing where it is in it."""
+    if not one.moved:
+        return ""
+    whole = f"To {one.to}, {found.venue.title}"
+    if one.way == NEVER:
+        return f"{whole} does not switch: it has no such mode."
+    told = f"{whole} switches {one.way}"
+    if one.assumed:
+        told += ", which is assumed and not known"
+    if one.way == CLOSED and not np.isnan(one.fee):
+        told += f": closing and opening again costs {as_amount(one.fee)} {found.currency} at its taker fee"
+    way = "sets aside" if one.set_aside >= 0 else "frees"
+    told += f"; it {way} {as_amount(abs(one.set_aside))} {found.currency}"
+    refused = "; ".join(map(str, one.refusals))
+    return f"{told}. It would refuse it: {refused}." if refused else f"{told}."
 
 
 def _worth(one: Snapshot) -> str:

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .. import _checks
-from ..comparison.report import compare
+from ..comparison.report import compared
 from ..portfolio.portfolio import Portfolio
 from ..portfolio.presets import preset, preset_names
 from . import screens
@@ -75,5 +75,4 @@ class Workbench:
         return {**live, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        found = compare(self.start.account, self.start.marks, venue=self.start.venue, date=self.start.date)
-        return screens.distances(found).sentence
+        return screens.distances(compared(self.start)).sentence

@@ -9,10 +9,15 @@ from typing import NamedTuple, cast
 from .. import _checks
 from .._checks import ArgumentError
 from ..margin.collateral import Collateral, CollateralRatio
+from ..margin.contracts import Contract
+from ..markets.venues import UNLISTED, Venue
 from .reading import Asked, Problem, as_number
 
 # Of an asset, as files call them.
 ASSET_FIELDS = ("amount", "ratio", "price", "quoted_in")
+# What is quoted or settled in one of these is counted in dollars; a pool whose contracts all settle in assets beside
+# the wallet in the first.
+DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "USDE", "USD1", "TUSD", "DAI")
 
 
 class Asset(NamedTuple):
@@ -46,6 +51,45 @@ def collateral_of(assets: Iterable[Asset]) -> tuple[Collateral, ...]:
         for one in assets
         if one.ratio is not None
     )
+
+
+def counted_at(venue: Venue, name: str, amount: float, contracts: Sequence[Contract]) -> tuple[Asset, str]:
+    """Return an asset with what counts of it at a venue, and what to remark of that.
+
+    Parameters
+    ----------
+    venue
+        Where it is held.
+    name, amount
+        Of the asset.
+    contracts
+        Those of the positions: a coin that one of them follows has that one's mark as its price.
+
+    Returns
+    -------
+    tuple of Asset and str
+        Nothing of it counts where its price or its ratio is not known; the remark is empty where there is none.
+    """
+    known, followed = _ratio_at(venue, name), any(one.underlying == name for one in contracts)
+    if not followed and name not in DOLLARS:
+        return Asset(name, amount), f"{name} counts for nothing: no position tells its price"
+    price = None if followed else 1.0
+    if known is not None:
+        return Asset(name, amount, known, price), ""
+    if all(one.currency != name for one in contracts):
+        return Asset(name, amount), f"{name} counts for nothing: its collateral ratio is not known here"
+    remark = f"{name} counts in full: its collateral ratio is not known here"
+    return Asset(name, amount, CollateralRatio.flat(1), price), remark
+
+
+def _ratio_at(venue: Venue, asset: str) -> CollateralRatio | None:
+    """Return how much of an asset counts at a venue, ``None`` where that is not known, or not of its date."""
+    if venue.name == UNLISTED:
+        return None
+    try:
+        return venue.collateral_ratio(asset).value
+    except ArgumentError:
+        return None
 
 
 def asset_rows(assets: Iterable[Asset]) -> dict[str, object]:

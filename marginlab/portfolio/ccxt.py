@@ -13,8 +13,6 @@ from numbers import Integral
 from typing import NamedTuple, cast
 
 from .. import _checks
-from .._checks import ArgumentError
-from ..margin.collateral import CollateralRatio
 from ..margin.contracts import Contract
 from ..margin.open_orders import Order
 from ..margin.tiers import Tiers
@@ -23,10 +21,10 @@ from ..markets.own_brackets import Brackets
 from ..markets.venues import UNLISTED, Venue, venue_names
 from ..markets.venues import venue as venue_of
 from . import told
-from .assets import Asset
+from .assets import DOLLARS, Asset, counted_at
 from .balances import Positions, wallet_of
 from .exchanges import filled, venue_named
-from .portfolio import DOLLARS, MOST_POSITIONS, OWN_RATE, OrderAsked, Portfolio, own_brackets
+from .portfolio import MOST_POSITIONS, OWN_RATE, OrderAsked, Portfolio, own_brackets
 from .reading import Asked, EntryError, Problem, objects_of, refused
 from .told import Exchange, Fields, Remarks
 
@@ -284,16 +282,10 @@ class _Reader:
 
     def counted(self, name: str, amount: float) -> Asset:
         """Return an asset with what counts of it, where that and its price are known."""
-        known, followed = _ratio(self.where.venue, name), any(one.underlying == name for one in self.contracts)
-        if not followed and name not in DOLLARS:
-            self.remarks.add(None, f"{name} counts for nothing: no position tells its price")
-            return Asset(name, amount)
-        if known is None and name not in self.behind:
-            self.remarks.add(None, f"{name} counts for nothing: its collateral ratio is not known here")
-            return Asset(name, amount)
-        if known is None:
-            self.remarks.add(None, f"{name} counts in full: its collateral ratio is not known here")
-        return Asset(name, amount, known or CollateralRatio.flat(1), None if followed else 1.0)
+        found, remark = counted_at(self.where.venue, name, amount, self.contracts)
+        if remark:
+            self.remarks.add(None, remark)
+        return found
 
     def orders(self, given: Sequence[Mapping[str, object]]) -> list[Order]:
         """Return the open orders that tie up margin."""
@@ -360,16 +352,6 @@ class _Reader:
                 )
                 for one in refusal.problems
             ) from None
-
-
-def _ratio(venue: Venue, asset: str) -> CollateralRatio | None:
-    """Return how much of an asset counts at a venue, ``None`` where that is not known, or not of its date."""
-    if venue.name == UNLISTED:
-        return None
-    try:
-        return venue.collateral_ratio(asset).value
-    except ArgumentError:
-        return None
 
 
 class _Markets(NamedTuple):

@@ -22,16 +22,13 @@ from ..markets.brackets import usual_currency
 from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import venue as venue_of
 from ..markets.venues import venue_key
-from .assets import Asset, asked_assets, collateral_of
+from .assets import DOLLARS, Asset, asked_assets, collateral_of
 from .reading import FIELDS, MOST_TOLD, RATE, SIDES, TOLD, Asked, EntryError, Problem, as_text
 
 # In a file and in a program; a form holds fewer.
 MOST_POSITIONS = 500
 # What a contract says whose brackets nobody knows: tables mark it with a star.
 OWN_RATE = "one rate for every size, which the position itself tells: brackets are not known"
-# What is quoted or settled in one of these is counted in dollars; a pool whose contracts all settle in assets beside
-# the wallet in the first.
-DOLLARS = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "USDE", "USD1", "TUSD", "DAI")
 # Of an open order, as files call them.
 ORDER_FIELDS = ("symbol", "side", "size", "price", "mode", "leverage", "reduce_only")
 

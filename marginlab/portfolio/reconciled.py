@@ -23,7 +23,8 @@ from ..margin.rules import MAINTENANCE_AT, Convention
 from ..margin.tiers import Tiers
 from ..markets.venues import Venue
 from ..markets.venues import venue as venue_of
-from .portfolio import DOLLARS, Portfolio, Told, marked_names, what_a_star_means
+from .assets import DOLLARS
+from .portfolio import Portfolio, Told, marked_names, what_a_star_means
 
 FIGURES = ("liquidation price", "maintenance margin", "margin ratio", "leverage")
 # Differences up to this share are none.
