@@ -184,13 +184,14 @@ def screen(name: str) -> str:
         field(key, label, options(), start=_start(SCREENS[name].start[key]))
         for key, (label, options) in SETTINGS.get(name, {}).items()
     )
-    return f'<div class="account-screen" data-screen="{name}">{_fields(settings)}{DRAWN}</div>'
+    return f'<div class="account-screen" data-screen="{name}">{_fields(settings)}{drawn(name)}</div>'
 
 
-# Where a screen is drawn.
-DRAWN = (
-    '<p class="account-words"></p><div class="account-table explorer-table"></div><div class="account-plot" hidden></div>'
-)
+def drawn(name: str = "", sentence: str = "") -> str:
+    """Return where a screen is drawn: of the first one the numbers come first."""
+    plot, table = '<div class="account-plot" hidden></div>', '<div class="account-table explorer-table"></div>'
+    words = f'<p class="account-words">{escape(sentence)}</p>'
+    return "".join((table, words, plot) if name == "summary" else (plot, words, table))
 
 
 def _fields(inside: str) -> str:
@@ -218,7 +219,7 @@ def chance() -> str:
         f'<div class="account-screen">{_fields(fields)}'
         '<div class="account-tools"><button type="button" class="account-run">Draw paths</button>'
         '<button type="button" class="account-stop" disabled>Stop</button>'
-        f'<progress value="0" max="1" aria-label="Paths drawn"></progress></div>{DRAWN}</div></details>'
+        f'<progress value="0" max="1" aria-label="Paths drawn"></progress></div>{drawn()}</div></details>'
     )
 
 
@@ -250,6 +251,5 @@ def below_claim(claim: str, screen: str, settings: Mapping[str, str], title: str
         "<summary>With your account</summary>"
         f'<p class="account-whose"><span>For the {escape(title)}, until you enter an account of your own</span> '
         '<a href="workbench.html#account">in the workbench</a>.</p>'
-        f'<div class="account-screen" data-screen="{screen}">'
-        f"{DRAWN.replace('</p>', f'{escape(sentence)}</p>', 1)}</div></details>"
+        f'<div class="account-screen" data-screen="{screen}">{drawn(screen, sentence)}</div></details>'
     )

@@ -508,7 +508,7 @@
 
   const recorded = (row) => {
     const [, coin, currency] = market(named(form, "venue").value, named(row, "symbol").value) ?? [];
-    return currency === coin || known?.dollars?.includes(currency) ? known.marks[coin] : undefined;
+    return coin && (currency === coin || known.dollars.includes(currency)) ? known.marks[coin] : undefined;
   };
 
   // A mark that nobody has typed is the last price on record, with its day.
@@ -526,7 +526,7 @@
   function dated() {
     for (const row of rowsOf("position")) {
       const field = named(row, "mark"), found = recorded(row);
-      note(field, "hint", found && field.value === found[0] ? `Last trade of ${found[1]}, not live` : "");
+      note(field, "hint", found && field.value === found[0] ? `Of ${found[1]}, not live` : "");
     }
   }
 
