@@ -94,7 +94,7 @@
     }
   }
 
-  // ---- Python in a worker: what it is asked waits until it is there.
+  // ---- Python in a worker. What it is asked before it is there waits with it.
 
   const WHY_NOT =
     location.protocol === "file:" ? "A page that is opened from a file cannot run Python, which your own account needs: serve the book, as make serve does. "
@@ -104,20 +104,19 @@
   const PRESETS_ANSWER = "Until then the accounts to start from answer.";
 
   const python = {
-    worker: null,
-    ready: false,
-    waiting: [],
+    coming: null,
     last: 0,
     heard: new Map(), // by the number of a question: who takes what is answered
 
     start() {
-      if (this.worker || WHY_NOT) return;
-      this.worker = true;
-      progress("Python is coming …");
-      import(said("account-python")).then(({ start }) => {
-        this.worker = start();
-        this.worker.onmessage = (one) => this.take(one.data ?? one);
-      }).catch(() => this.fail("Python did not arrive"));
+      if (!this.coming) progress("Python is coming …");
+      this.coming ??= import(said("account-python")).then(({ start }) => {
+        const worker = start();
+        worker.onmessage = (one) => this.take(one);
+        return worker;
+      });
+      this.coming.catch(() => this.fail("Python did not arrive"));
+      return this.coming;
     },
 
     ask(question, take) {
@@ -128,34 +127,26 @@
     },
 
     send(message) {
-      this.start();
-      if (this.ready) this.worker.send(message);
-      else this.waiting.push(message);
+      this.start().then((worker) => worker.send(message), () => {});
     },
 
     drop(id) {
       this.heard.delete(id);
-      this.waiting = this.waiting.filter((one) => one.id !== id);
     },
 
     take(one) {
-      if (one.ready) {
-        this.ready = true;
-        progress("");
-        for (const message of this.waiting.splice(0)) this.worker.send(message);
-        return;
-      }
+      if (one.ready) return progress("");
       if (one.loading) return progress(arriving(one.loading));
       if (one.failed !== undefined && one.id === undefined) return this.fail(one.failed);
-      this.heard.get(one.id)?.(one);
-      if (one.done || one.failed !== undefined) this.heard.delete(one.id);
+      const take = this.heard.get(one.id);
+      if (one.done || (one.failed !== undefined && !one.name)) this.heard.delete(one.id);
+      take?.(one);
     },
 
     fail(reason) {
-      this.worker = null;
-      this.ready = false;
-      this.waiting = [];
-      progress("");
+      this.coming = null;
+      this.heard.clear();
+      progressed = "";
       stuck(reason);
     },
   };
@@ -172,7 +163,7 @@
       Object.assign(this, { place, open, fixed: settings });
       this.name = place.dataset.screen;
       this.fields = all(place, "[name]");
-      this.shown = null; // for which account and settings
+      this.shown = this.asked = null; // for which account and settings
     }
 
     get settings() {
@@ -187,9 +178,10 @@
       return this.open() && this.shown !== this.key;
     }
 
-    show(state, key = this.key) {
-      this.shown = key;
-      draw(this.place, state, this.place.closest("details")?.querySelector("summary").textContent);
+    show({ state, failed: reason }) {
+      this.shown = this.asked;
+      const question = this.place.closest("details")?.querySelector("summary").textContent;
+      draw(this.place, state ?? { sentence: `${reason}.`, table: "" }, question);
     }
   }
 
@@ -208,7 +200,7 @@
   }
 
   // What is asked about, and what is shown of it. A change makes what is on its way out of date.
-  const entered = { entry: null, version: 0, question: 0, timer: 0, problems: null };
+  const entered = { entry: null, example: null, version: 0, question: 0, timer: 0, problems: null };
   const screens = [];
 
   function change(entry, wait = 0) {
@@ -228,13 +220,13 @@
     const wanted = problems ? [] : screens.filter((one) => one.stale);
     look();
     if (!entry || !wanted.length) return;
-    const keys = wanted.map((one) => one.key);
+    for (const one of wanted) one.asked = one.key;
     const question = { kind: "answer", account: entry, screens: wanted.map(({ name, settings }) => ({ name, settings })) };
     entered.question = python.ask(question, (one) => {
       if (version !== entered.version) return;
       if (one.problems) entered.problems = one.problems;
-      if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "", reason: one.failed }];
-      if (one.state) wanted.shift().show(one.state, keys.shift());
+      else if (one.name) wanted.splice(wanted.findIndex(({ name }) => name === one.name), 1)[0].show(one);
+      else if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "", reason: one.failed }];
       look(one.done);
     });
   }
@@ -691,18 +683,25 @@
 
   async function example(name) {
     await script(said("account-presets"));
-    const drawn = window.marginlabPresets[name];
+    entered.example = window.marginlabPresets[name];
     entered.version++;
-    for (const one of screens) if (drawn[one.name]) one.show(drawn[one.name]);
-    for (const field of all(answer, ".account-screen [name]")) field.disabled = true;
     answer.querySelector(".account-found").hidden = false;
+    examples();
     marginlab.say(screens[0].place.querySelector(".account-words").textContent);
+  }
+
+  // What is folded is drawn once it is opened, and has its width.
+  function examples() {
+    for (const one of screens) {
+      one.asked = one.key;
+      if (one.stale && entered.example?.[one.name]) one.show({ state: entered.example[one.name] });
+    }
   }
 
   function withoutPython() {
     for (const part of all(form, ":scope > :not(.account-head)")) part.hidden = true;
     for (const field of all(form, ".account-head .account-field:not([data-field=start])")) field.hidden = true;
-    for (const part of [...all(answer, ".account-files, .account-chance"), answer.querySelector("[data-further=reconciled]")]) part.hidden = true;
+    for (const part of all(answer, ".account-files, .account-chance, .account-screen > .account-fields, [data-further=reconciled]")) part.hidden = true;
     const menu = named(form, "start");
     menu.options[0].textContent = "choose an account";
     answer.hidden = false;
@@ -751,7 +750,7 @@
     for (const box of all(answer, "[data-further]")) {
       const one = new Screen(box.querySelector(".account-screen"), () => box.open && !box.hidden);
       screens.push(one);
-      box.addEventListener("toggle", () => box.open && entered.entry && ask());
+      box.addEventListener("toggle", () => (WHY_NOT ? examples() : ask()));
       for (const field of one.fields) field.addEventListener("change", () => ask());
     }
     form.hidden = false;
