@@ -43,7 +43,7 @@ FILES = {
     "account-presets": "account-presets.js",
     "account-claims": "account-claims.js",
 }
-SCRIPT = Path(__file__).parent / "static" / "account.js"
+SCRIPT = Path(__file__).parent / "static" / "account-answers.js"
 SHORT = '<div class="account-short"></div>'
 
 
@@ -160,7 +160,8 @@ def _page(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tre
     )
     if context["body"] == body:
         return
-    app.add_js_file("account.js" if with_form != body else "account-open.js", loading_method="defer")
+    for script in ("account-answers.js", "account.js") if with_form != body else ("account-open.js",):
+        app.add_js_file(script, loading_method="defer")
     context["metatags"] = context.get("metatags", "")
     folder = Path(app.srcdir) / "_build" / "account"
     parts = {tag: folder / name for tag, name in FILES.items()} | {"account-script": SCRIPT}

@@ -249,7 +249,7 @@ def below_claim(claim: str, screen: str, settings: Mapping[str, str], title: str
     return (
         f'<details class="account-claim" data-claim="{claim}" data-settings="{asked}">'
         "<summary>With your account</summary>"
-        f'<p class="account-whose"><span>For the {escape(title)}, until you enter an account of your own</span> '
-        '<a href="workbench.html#account">in the workbench</a>.</p>'
+        f'<p class="account-whose"><span>For the {escape(title)}, as long as you have entered nothing.</span> '
+        '<a href="workbench.html#own-account">Enter your own account</a></p>'
         f'<div class="account-screen" data-screen="{screen}">{drawn(screen, sentence)}</div></details>'
     )

@@ -1,289 +1,37 @@
-// An account on a page: the form it is entered in, the answer to it, and what it has to do with each claim. All that is
-// answered is worked out by Python in a worker; here fields are read, and what comes back is shown. No margin is known here.
+// The form of an account: its fields, what is wrong beside them, what is pasted, shared and saved, and the answer below.
+// What is answered comes from account-answers.js.
 (() => {
   "use strict";
 
-  const KEY = "marginlab-account"; // in the tab's own storage: the account as it stands in the fields
+  const { WHY_NOT, Screen, all, ask, change, draw, entered, forget, keep, kept, look, parsed, python, said, screens, script, watchers } = marginlab.account;
   const REST = 200; // milliseconds without a change, after which the account is asked about
-  const MOST = 20; // positions
+  const MOST = 20; // rows of a kind
   const LONGEST = 100_000; // letters of a link that is read
   const OF_ACCOUNT = ["title", "venue", "wallet", "date", "brackets"];
+  // Of each kind of row: its name in an account, and the fields that what else was said of it is true of.
   const PARTS = {
     position: { key: "positions", told: ["symbol", "side", "size", "entry"] },
     collateral: { key: "collateral", told: ["asset"] },
     order: { key: "orders", told: ["symbol", "side", "size", "price"] },
   };
-  const ROWS_OF = Object.fromEntries(Object.entries(PARTS).map(([part, { key }]) => [key, part]));
+  const PART_OF = Object.fromEntries(Object.entries(PARTS).map(([part, { key }]) => [key, part]));
 
-  const said = (name) => document.querySelector(`meta[name="marginlab-${name}"]`)?.content; // by the page's head
-  const all = (from, what) => [...from.querySelectorAll(what)];
-  const named = (from, name) => from.querySelector(`[name="${name}"]`);
   const form = document.getElementById("account");
   const answer = document.getElementById("account-answer");
+  const named = (from, name) => from.querySelector(`[name="${name}"]`);
 
-  function listed(words, last = "and") {
-    return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
-  }
+  const listed = (words) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
 
   function say(element, words) {
     if (element.textContent !== words) element.textContent = words;
     element.hidden = !words;
   }
 
-  function list(words) {
-    const items = document.createElement("ul");
-    items.append(...words.map((one) => Object.assign(document.createElement("li"), { textContent: one })));
-    return items;
+  function made(tag, properties, ...inside) {
+    const one = Object.assign(document.createElement(tag), properties);
+    one.append(...inside);
+    return one;
   }
-
-  // Once per page and address. A script comes from a file too, where nothing can be fetched.
-  const scripts = new Map();
-  function script(address) {
-    if (!scripts.has(address)) {
-      scripts.set(address, new Promise((arrived, failed) => {
-        const one = document.createElement("script");
-        one.src = address;
-        one.onload = arrived;
-        one.onerror = () => {
-          scripts.delete(address);
-          failed(new Error(`${address} did not arrive`));
-        };
-        document.head.append(one);
-      }));
-    }
-    return scripts.get(address);
-  }
-
-  // ---- The account that the tab keeps.
-
-  const isEntry = (one) => one instanceof Object && Object.values(PARTS).every(({ key }) =>
-    one[key] === undefined || (Array.isArray(one[key]) && one[key].every((row) => row instanceof Object)));
-
-  function parsed(text) {
-    try {
-      const found = JSON.parse(text);
-      return isEntry(found) && Array.isArray(found.positions) ? found : null;
-    } catch {
-      return null;
-    }
-  }
-
-  const kept = () => parsed(sessionStorage.getItem(KEY));
-
-  function keep(entry) {
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify(entry));
-    } catch {
-      // Too large to keep: then it lasts as long as the page.
-    }
-  }
-
-  // In the part of an address that no request carries.
-  function packed(entry) {
-    const bytes = new TextEncoder().encode(JSON.stringify(entry));
-    const letters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  }
-
-  function unpacked(text) {
-    try {
-      const letters = atob(text.slice(0, LONGEST).replaceAll("-", "+").replaceAll("_", "/"));
-      return parsed(new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(letters, (one) => one.charCodeAt(0))));
-    } catch {
-      return null;
-    }
-  }
-
-  // ---- Python in a worker. What it is asked before it is there waits with it.
-
-  const WHY_NOT =
-    location.protocol === "file:" ? "A page that is opened from a file cannot run Python, which your own account needs: serve the book, as make serve does. "
-    : !said("account-python") ? "This copy of the book was built without Python for its pages: make book puts it in where node and npm are found. "
-    : !window.WebAssembly || !window.Worker ? "Your own account needs WebAssembly, which this browser does not have. "
-    : "";
-  const PRESETS_ANSWER = "Until then the accounts to start from answer.";
-
-  const python = {
-    coming: null,
-    last: 0,
-    heard: new Map(), // by the number of a question: who takes what is answered
-
-    start() {
-      if (!this.coming) progress("Python is coming …");
-      this.coming ??= import(said("account-python")).then(({ start }) => {
-        const worker = start();
-        worker.onmessage = (one) => this.take(one);
-        return worker;
-      });
-      this.coming.catch(() => this.fail("Python did not arrive"));
-      return this.coming;
-    },
-
-    ask(question, take) {
-      const id = ++this.last;
-      this.heard.set(id, take);
-      this.send({ id, ...question });
-      return id;
-    },
-
-    send(message) {
-      this.start().then((worker) => worker.send(message), () => {});
-    },
-
-    drop(id) {
-      this.heard.delete(id);
-    },
-
-    take(one) {
-      if (one.ready) return progress("");
-      if (one.loading) return progress(arriving(one.loading));
-      if (one.failed !== undefined && one.id === undefined) return this.fail(one.failed);
-      const take = this.heard.get(one.id);
-      if (one.done || (one.failed !== undefined && !one.name)) this.heard.delete(one.id);
-      take?.(one);
-    },
-
-    fail(reason) {
-      this.coming = null;
-      this.heard.clear();
-      progressed = "";
-      stuck(reason);
-    },
-  };
-
-  function arriving({ words, loaded, total }) {
-    const mega = (bytes) => (bytes / 1e6).toFixed(1);
-    return total ? `${words}: ${mega(loaded)} of ${mega(total)} MB` : words;
-  }
-
-  // ---- Screens: a place with settings, words, a figure and a table.
-
-  class Screen {
-    constructor(place, open, settings = null) {
-      Object.assign(this, { place, open, fixed: settings });
-      this.name = place.dataset.screen;
-      this.fields = all(place, "[name]");
-      this.shown = this.asked = null; // for which account and settings
-    }
-
-    get settings() {
-      return this.fixed ?? Object.fromEntries(this.fields.map((field) => [field.name, field.value]));
-    }
-
-    get key() {
-      return `${entered.version} ${JSON.stringify(this.settings)}`;
-    }
-
-    get stale() {
-      return this.open() && this.shown !== this.key;
-    }
-
-    show({ state, failed: reason }) {
-      this.shown = this.asked;
-      const question = this.place.closest("details")?.querySelector("summary").textContent;
-      draw(this.place, state ?? { sentence: `${reason}.`, table: "" }, question);
-    }
-  }
-
-  function draw(place, state, question) {
-    const [words, table, plot] = ["words", "table", "plot"].map((part) => place.querySelector(`.account-${part}`));
-    words.textContent = state.sentence;
-    table.innerHTML = state.table; // by the library, which lets no markup through
-    const caption = table.querySelector("caption");
-    if (caption) Object.entries({ tabindex: 0, role: "group", "aria-label": caption.textContent }).forEach((one) => table.setAttribute(...one));
-    plot.hidden = !state.data?.length;
-    if (plot.hidden) return;
-    plot.setAttribute("role", "img");
-    plot.setAttribute("aria-label", `${question ?? "The answer"} ${state.sentence}`);
-    plot.style.minHeight = `${state.layout.height ?? 450}px`;
-    marginlab.draw(plot, state);
-  }
-
-  // What is asked about, and what is shown of it. A change makes what is on its way out of date.
-  const entered = { entry: null, example: null, version: 0, question: 0, timer: 0, problems: null };
-  const screens = [];
-
-  function change(entry, wait = 0) {
-    entered.entry = entry;
-    entered.version++;
-    entered.problems = null;
-    python.drop(entered.question);
-    clearTimeout(entered.timer);
-    if (entry) entered.timer = setTimeout(ask, wait);
-    chance?.stale();
-    look();
-  }
-
-  function ask() {
-    const { entry, problems, version } = entered;
-    python.drop(entered.question);
-    const wanted = problems ? [] : screens.filter((one) => one.stale);
-    look();
-    if (!entry || !wanted.length) return;
-    for (const one of wanted) one.asked = one.key;
-    const question = { kind: "answer", account: entry, screens: wanted.map(({ name, settings }) => ({ name, settings })) };
-    entered.question = python.ask(question, (one) => {
-      if (version !== entered.version) return;
-      if (one.problems) entered.problems = one.problems;
-      else if (one.name) wanted.splice(wanted.findIndex(({ name }) => name === one.name), 1)[0].show(one);
-      else if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "", reason: one.failed }];
-      look(one.done);
-    });
-  }
-
-  // ---- What the reader sees of where things stand.
-
-  let progressed = "", failed = "";
-
-  function progress(words) {
-    progressed = words;
-    if (words) failed = "";
-    look();
-  }
-
-  function stuck(reason) {
-    failed = reason;
-    look();
-  }
-
-  // On a page of claims there is no form: what is wrong is said where the answer would be.
-  function look(done = false) {
-    const { entry, problems } = entered;
-    const told = problems ? complained(problems) : form && !problems ? complained([]) : "";
-    const stale = screens.some((one) => one.stale);
-    const standing = failed ? `${failed}.` : progressed;
-    if (answer) {
-      const wrong = Boolean(problems);
-      const busy = Boolean(entry) && !wrong && stale;
-      answer.hidden = !entry && !standing && !WHY_NOT;
-      answer.setAttribute("aria-busy", String(busy));
-      answer.querySelector(".account-found").hidden = wrong || !screens[0].shown || !entry;
-      say(answer.querySelector(".account-status"), wrong ? told : standing || (busy ? "Working it out …" : ""));
-      retry.hidden = !failed;
-      if (wrong) for (const one of screens) one.shown = null;
-      if (done && !busy && !wrong) marginlab.say(screens[0].place.querySelector(".account-words").textContent);
-      if (wrong) marginlab.say(told);
-      if (go && (wrong || !busy)) arrive();
-    }
-    for (const one of claims) one.look(told, standing);
-  }
-
-  // Who pressed the button is taken to the answer.
-  let go = false;
-  function arrive() {
-    go = false;
-    const to = entered.problems ? form.querySelector("[aria-invalid=true]") ?? answer : answer;
-    if (to !== answer) to.focus();
-    to.scrollIntoView({ block: to === answer ? "start" : "center" });
-  }
-
-  const retry = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again", hidden: true });
-  retry.addEventListener("click", () => {
-    failed = "";
-    python.start();
-    ask();
-  });
-  answer?.querySelector(".account-status").after(retry);
 
   // ---- The form: fields out of an account, and an account out of the fields.
 
@@ -298,7 +46,7 @@
 
   function add(part, values = {}) {
     const rows = form.querySelector(`[data-rows=${part}]`);
-    if (!rows) return null;
+    if (!rows) return null; // of a short form
     const row = rows.querySelector("template").content.firstElementChild.cloneNode(true);
     for (const field of fieldsOf(row)) if (values[field.name] !== undefined) set(field, values[field.name]);
     const names = fieldsOf(row).map((field) => field.name);
@@ -359,8 +107,8 @@
       const field = named(form, name);
       if (field) set(field, entry[name] ?? (name === "venue" ? field.options[0].value : ""));
     }
-    const shown = (key) => form.querySelector(`[data-rows=${ROWS_OF[key]}]`);
-    const here = [...OF_ACCOUNT.filter((name) => named(form, name)), ...Object.keys(ROWS_OF).filter(shown)];
+    const shown = (key) => form.querySelector(`[data-rows=${PART_OF[key]}]`);
+    const here = [...OF_ACCOUNT.filter((name) => named(form, name)), ...Object.keys(PART_OF).filter(shown)];
     beyond = Object.fromEntries(Object.entries(entry).filter(([name]) => !here.includes(name)));
     for (const [part, { key }] of Object.entries(PARTS)) {
       for (const row of rowsOf(part)) row.remove();
@@ -392,35 +140,32 @@
 
   const shownAt = { notional: "size" };
 
-  function place({ part, row, field }) {
-    const where = row === null || part === "account" ? form : rowsOf(ROWS_OF[part])[row];
-    return where && where.querySelector(`[data-field="${CSS.escape(shownAt[field] ?? field)}"] [name]`);
+  const rowOf = ({ part, row }) => (row === null || part === "account" ? null : rowsOf(PART_OF[part])[row]);
+
+  function fieldOf(problem) {
+    const wanted = `[data-field="${CSS.escape(shownAt[problem.field] ?? problem.field)}"] [name]`;
+    const row = rowOf(problem);
+    if (row) return row.querySelector(wanted);
+    return problem.part === "account" ? all(form, wanted).find((field) => !field.closest(".account-row")) : undefined;
   }
 
   // Marks the fields, and returns in words what stands in the way; what was not yet come to is no error.
   function complained(problems) {
-    if (!form) return listed(problems.map((one) => `${one.field} ${one.reason}`));
-    const wrong = new Map(), missing = [], others = [];
+    const wrong = new Map(), missing = new Set(), ofRows = new Map(), apart = [];
+    const note = (notes, of, words) => notes.set(of, [...(notes.get(of) ?? []), words]);
     for (const one of problems) {
-      const field = place(one);
-      if (!field) others.push(one);
-      else if (field.value === "" && !seen.has(field)) missing.push(nameOf(field));
-      else wrong.set(field, [...(wrong.get(field) ?? []), one.reason]);
+      const field = fieldOf(one), row = rowOf(one);
+      if (field?.value === "" && !seen.has(field)) missing.add(nameOf(field));
+      else if (field) note(wrong, field, one.reason);
+      else if (row) note(ofRows, row, `${one.field} ${one.reason}`);
+      else apart.push(`${one.row === null ? "" : `${one.part} ${one.row + 1}, `}${one.field} ${one.reason}`);
     }
     for (const field of fieldsOf(form)) mark(field, wrong.get(field)?.join("; ") ?? "");
-    for (const row of all(form, ".account-row")) say(row.querySelector(".account-rest"), ofRow(row, others));
-    const apart = others.filter((one) => one.row === null || one.part === "account" || !rowsOf(ROWS_OF[one.part])[one.row]);
-    const parts = apart.map((one) => `${one.field} ${one.reason}`.trim());
-    const count = wrong.size + (others.length - apart.length);
-    if (count) parts.push(count === 1 ? "one field above cannot be read as it stands" : `${count} fields above cannot be read as they stand`);
-    if (missing.length) parts.push(`still to fill in: ${listed([...new Set(missing)])}`);
-    const words = parts.join("; ");
-    return words && `No answer yet: ${words}.`;
-  }
-
-  function ofRow(row, others) {
-    const own = others.filter((one) => one.row !== null && one.part !== "account" && rowsOf(ROWS_OF[one.part])[one.row] === row);
-    return own.map((one) => `${one.field} ${one.reason}`).join("; ");
+    for (const row of all(form, ".account-row")) say(row.querySelector(".account-rest"), ofRows.get(row)?.join("; ") ?? "");
+    const count = wrong.size + ofRows.size;
+    if (count) apart.push(count === 1 ? "one field above cannot be read as it stands" : `${count} fields above cannot be read as they stand`);
+    if (missing.size) apart.push(`still to fill in: ${listed([...missing])}`);
+    return apart.length ? `No answer yet: ${apart.join("; ")}.` : "";
   }
 
   function nameOf(field) {
@@ -434,7 +179,7 @@
     let one = box.querySelector(`.account-${kind}`);
     if (!one && !words) return;
     if (!one) {
-      one = Object.assign(document.createElement("p"), { className: `account-${kind}`, id: `account-note-${++numbered}` });
+      one = made("p", { className: `account-${kind}`, id: `account-note-${++numbered}` });
       box.append(one);
     }
     say(one, words);
@@ -475,7 +220,7 @@
     const venue = named(form, "venue").value;
     if (!known?.venues || venue === filled) return;
     filled = venue;
-    document.getElementById("account-markets").replaceChildren(...marketsOf(venue).map(([symbol]) => new Option("", symbol)));
+    document.getElementById("account-markets").replaceChildren(...marketsOf(venue).map(([symbol]) => new Option(symbol)));
   }
 
   // What was typed in small letters, or is only the coin, becomes the name of the market.
@@ -526,12 +271,17 @@
 
   let before = null; // what stood there before it was replaced as a whole
 
+  function changed(entry, wait = 0) {
+    chance?.stale();
+    change(entry, wait);
+  }
+
   function renew(wait = 0) {
     const entry = read();
     const blank = isBlank(entry);
-    if (blank) sessionStorage.removeItem(KEY);
+    if (blank) forget();
     else keep(entry);
-    change(blank ? null : entry, wait);
+    changed(blank ? null : entry, wait);
   }
 
   function replace(entry) {
@@ -555,7 +305,7 @@
 
   let at = ""; // the venue before
   function settled({ target }) {
-    if (target.name === "start") return begin(target.value);
+    if (target.name === "start") return start(target.value);
     if (target.name === "venue") {
       move(at, target.value);
       at = target.value;
@@ -568,25 +318,40 @@
 
   const starts = () => JSON.parse(document.getElementById("account-starts").textContent);
 
-  function begin(name) {
+  function start(name) {
     if (!WHY_NOT) replace(starts()[name] ?? { positions: [] });
-    else if (name) example(name);
+    else if (name) exemplify(name);
     at = named(form, "venue").value;
     named(form, "start").value = name;
   }
 
-  function forget() {
-    sessionStorage.removeItem(KEY);
+  function clear() {
+    forget();
     before = null;
     form.querySelector(".account-undo").hidden = true;
     write({ positions: [] });
     for (const field of all(form, ".account-paste textarea")) field.value = "";
     form.querySelector(".account-said")?.replaceChildren();
-    for (const one of screens) one.shown = null;
-    change(null);
+    changed(null);
     named(form, "start").value = "";
     say(form.querySelector(".account-told"), "Forgotten.");
     named(form, "venue").focus();
+  }
+
+  // In the part of an address that no request carries.
+  function packed(entry) {
+    const bytes = new TextEncoder().encode(JSON.stringify(entry));
+    const letters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  }
+
+  function unpacked(text) {
+    try {
+      const letters = atob(text.slice(0, LONGEST).replaceAll("-", "+").replaceAll("_", "/"));
+      return parsed(new TextDecoder().decode(Uint8Array.from(letters, (one) => one.charCodeAt(0))));
+    } catch {
+      return null;
+    }
   }
 
   async function share() {
@@ -605,7 +370,8 @@
     const box = form.querySelector(".account-paste"), place = box.querySelector(".account-said");
     const [way, mode, text, balance] = ["way", "pasted-mode", "text", "balance"].map((name) => named(box, name).value);
     const show = (words, items) => {
-      place.replaceChildren(Object.assign(document.createElement("p"), { textContent: words }), ...(items.length ? [list(items)] : []));
+      const points = items.map((one) => made("li", { textContent: one }));
+      place.replaceChildren(made("p", { textContent: words }), ...(points.length ? [made("ul", {}, ...points)] : []));
       place.hidden = false;
     };
     show("Reading …", []);
@@ -626,9 +392,8 @@
       python.drop(id);
       const text = one.files?.[name];
       if (text === undefined) return;
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([text], { type: name.endsWith(".json") ? "application/json" : "text/csv" }));
-      link.download = name;
+      const file = new Blob([text], { type: name.endsWith(".json") ? "application/json" : "text/csv" });
+      const link = made("a", { href: URL.createObjectURL(file), download: name });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     });
@@ -639,7 +404,7 @@
   class Chance {
     constructor(box) {
       this.place = box.querySelector(".account-screen");
-      [this.run, this.stop, this.progress] = ["run", "stop"].map((name) => box.querySelector(`.account-${name}`)).concat(box.querySelector("progress"));
+      [this.run, this.stop, this.progress] = [".account-run", ".account-stop", "progress"].map((what) => box.querySelector(what));
       this.run.addEventListener("click", () => this.begin());
       this.stop.addEventListener("click", () => this.end());
       for (const field of all(box, "[name]")) field.addEventListener("change", () => this.stale());
@@ -655,7 +420,7 @@
     take({ chance: drawn, done, failed: reason, problems }) {
       if (drawn) {
         this.progress.value = drawn.done / drawn.of;
-        draw(this.place, drawn.state, "What does chance do?");
+        draw(this.place, drawn.state);
       }
       if (reason !== undefined) this.place.querySelector(".account-words").textContent = `${reason}.`;
       if (done || problems || reason !== undefined) {
@@ -681,86 +446,89 @@
 
   // ---- Without Python the accounts to start from answer, as they were worked out with the book.
 
-  async function example(name) {
+  let example = null;
+
+  async function exemplify(name) {
     await script(said("account-presets"));
-    entered.example = window.marginlabPresets[name];
-    entered.version++;
+    example = window.marginlabPresets[name];
+    change(null);
     answer.querySelector(".account-found").hidden = false;
     examples();
-    marginlab.say(screens[0].place.querySelector(".account-words").textContent);
+    marginlab.say(screens[0].words);
   }
 
   // What is folded is drawn once it is opened, and has its width.
   function examples() {
     for (const one of screens) {
       one.asked = one.key;
-      if (one.stale && entered.example?.[one.name]) one.show({ state: entered.example[one.name] });
+      if (one.stale && example?.[one.name]) one.show({ state: example[one.name] });
     }
   }
 
+  const NEEDS_PYTHON = ".account-files, .account-chance, .account-screen > .account-fields, [data-further=reconciled]";
   function withoutPython() {
-    for (const part of all(form, ":scope > :not(.account-head)")) part.hidden = true;
-    for (const field of all(form, ".account-head .account-field:not([data-field=start])")) field.hidden = true;
-    for (const part of all(answer, ".account-files, .account-chance, .account-screen > .account-fields, [data-further=reconciled]")) part.hidden = true;
-    const menu = named(form, "start");
-    menu.options[0].textContent = "choose an account";
+    const fields = [...all(form, ":scope > :not(.account-head)"), ...all(form, ".account-head > :not([data-field=start])")];
+    for (const part of [...fields, ...all(answer, NEEDS_PYTHON)]) part.hidden = true;
+    named(form, "start").options[0].textContent = "choose an account";
     answer.hidden = false;
-    say(answer.querySelector(".account-status"), WHY_NOT + PRESETS_ANSWER);
+    say(answer.querySelector(".account-status"), `${WHY_NOT} Until then the accounts to start from answer.`);
   }
 
-  // ---- Below a claim.
+  // ---- Where things stand.
 
-  class Claim {
-    constructor(box) {
-      this.box = box;
-      this.whose = box.querySelector(".account-whose");
-      this.screen = new Screen(box.querySelector(".account-screen"), () => box.open && Boolean(entered.entry), JSON.parse(box.dataset.settings));
-      box.addEventListener("toggle", () => this.open());
-      this.open();
-    }
+  let go = false; // who pressed the button is taken to the answer
+  const retry = made("button", { type: "button", textContent: "Try again", hidden: true });
 
-    open() {
-      if (!this.box.open) return;
-      if (entered.entry && !WHY_NOT) ask();
-      else this.example();
-    }
+  function shown() {
+    const { entry, problems } = entered, [summary] = screens;
+    const told = complained(problems ?? []);
+    const busy = Boolean(entry) && !problems && screens.some((one) => one.stale);
+    const standing = python.failed || python.progress || (busy ? "Working it out …" : "");
+    answer.hidden = !entry && !standing;
+    answer.setAttribute("aria-busy", String(busy));
+    if (problems) for (const one of screens) one.shown = null;
+    answer.querySelector(".account-found").hidden = !entry || !summary.shown;
+    say(answer.querySelector(".account-status"), told || standing);
+    retry.hidden = !python.failed;
+    if (told) marginlab.say(told);
+    if (go && !busy && (entry || problems)) arrive();
+  }
 
-    async example() {
-      await script(said("account-claims"));
-      draw(this.screen.place, window.marginlabClaims[this.box.dataset.claim], this.box.querySelector("summary").textContent);
-    }
-
-    look(wrong, standing) {
-      if (!this.box.open || !entered.entry || WHY_NOT) return;
-      this.whose.firstChild.textContent = wrong ? `Your account cannot be answered for: ${wrong}. Change it `
-        : standing && this.screen.stale ? `${standing} Of the account that you entered `
-        : "For the account that you entered ";
-      this.box.toggleAttribute("aria-busy", this.screen.stale && !wrong);
-    }
+  function arrive() {
+    go = false;
+    const wrong = entered.problems && form.querySelector("[aria-invalid=true]");
+    wrong?.focus();
+    (wrong ?? answer).scrollIntoView({ block: wrong ? "center" : "start" });
   }
 
   // ---- Beginning.
 
   let chance = null;
-  const claims = [];
 
-  function beginForm() {
-    const found = answer.querySelector("[data-screen=summary]");
-    screens.push(new Screen(found, () => true));
+  function begin() {
+    new Screen(answer.querySelector("[data-screen=summary]"), () => true);
     for (const box of all(answer, "[data-further]")) {
       const one = new Screen(box.querySelector(".account-screen"), () => box.open && !box.hidden);
-      screens.push(one);
       box.addEventListener("toggle", () => (WHY_NOT ? examples() : ask()));
-      for (const field of one.fields) field.addEventListener("change", () => ask());
+      for (const field of one.fields) field.addEventListener("change", ask);
     }
     form.hidden = false;
-    if (WHY_NOT) withoutPython();
-    else chance = new Chance(answer.querySelector(".account-chance"));
-    for (const sign of ["pointerenter", "focusin", "touchstart"]) {
-      form.addEventListener(sign, () => { learn(); python.start(); }, { passive: true });
-    }
-    form.addEventListener("input", edited);
     form.addEventListener("change", settled);
+    write({ positions: [] });
+    if (WHY_NOT) return withoutPython();
+    chance = new Chance(answer.querySelector(".account-chance"));
+    watchers.push(shown);
+    listen();
+    resume();
+  }
+
+  function listen() {
+    const touched = () => {
+      learn();
+      python.start();
+    };
+    for (const sign of ["pointerenter", "touchstart", "focusin"]) form.addEventListener(sign, touched, { passive: true });
+    form.addEventListener("input", edited);
     form.addEventListener("focusout", ({ target }) => {
       if (!target.name || seen.has(target)) return;
       seen.add(target);
@@ -770,42 +538,57 @@
       event.preventDefault();
       for (const field of fieldsOf(form)) seen.add(field);
       go = true;
-      if (!entered.entry) change(read());
-      else look();
+      if (entered.entry) look();
+      else change(read());
     });
     form.addEventListener("click", ({ target }) => press(target.closest("button")));
     answer.addEventListener("click", ({ target }) => target.dataset.file && save(target.dataset.file));
+    answer.querySelector(".account-status").after(retry);
+    retry.addEventListener("click", () => {
+      python.start();
+      ask();
+    });
+    addEventListener("pageshow", ({ persisted }) => persisted && resume());
+    addEventListener("hashchange", () => location.hash.startsWith("#account=") && resume());
   }
 
   function press(button) {
     if (!button) return;
     const is = (name) => button.classList.contains(`account-${name}`);
-    if (is("add")) {
-      const row = add(button.dataset.add);
-      renew();
-      fieldsOf(row)[0].focus();
-    }
-    if (is("remove")) {
-      const row = button.closest(".account-row"), [part] = Object.keys(PARTS).filter((one) => row.matches(`[data-${one}]`));
-      row.remove();
-      number(part);
-      renew();
-      form.querySelector(`[data-add=${part}]`).focus();
-    }
-    if (is("undo")) {
-      write(before);
-      button.hidden = true;
-      renew();
-    }
-    if (is("forget")) forget();
+    if (is("add")) more(button.dataset.add);
+    if (is("remove")) less(button.closest(".account-row"));
+    if (is("undo")) undo(button);
+    if (is("forget")) clear();
     if (is("link")) share();
     if (is("read")) paste();
   }
 
-  // What the link to this page brings, or what the tab keeps. The link's account does not stay in the address.
+  function more(part) {
+    const row = add(part);
+    renew();
+    fieldsOf(row)[0].focus();
+  }
+
+  function less(row) {
+    const part = Object.keys(PARTS).find((one) => row.matches(`[data-${one}]`));
+    row.remove();
+    number(part);
+    told();
+    renew();
+    form.querySelector(`[data-add=${part}]`).focus();
+  }
+
+  function undo(button) {
+    write(before);
+    at = named(form, "venue").value;
+    button.hidden = true;
+    renew();
+  }
+
+  // What a link to this page brings, or what the tab keeps. A link's account does not stay in the address.
   function recall() {
     const [, text] = /^#account=(.*)$/s.exec(location.hash) ?? [];
-    if (!form || WHY_NOT || text === undefined) return kept();
+    if (text === undefined) return kept();
     history.replaceState(history.state, "", location.pathname + location.search);
     const found = unpacked(text);
     say(form.querySelector(".account-told"), found ? "This account came with the link." : "The account in this link cannot be read.");
@@ -815,23 +598,12 @@
   function resume() {
     const entry = recall();
     if (JSON.stringify(entry) === JSON.stringify(entered.entry)) return;
-    if (form) {
-      write(entry ?? { positions: [] });
-      at = named(form, "venue").value;
-      if (entry) keep(entry);
-    }
-    if (entry) learn();
-    change(entry);
+    write(entry ?? { positions: [] });
+    at = named(form, "venue").value;
+    if (!entry) return changed(null);
+    learn();
+    renew();
   }
 
-  if (form) beginForm();
-  for (const box of document.querySelectorAll("details.account-claim")) {
-    const one = new Claim(box);
-    claims.push(one);
-    screens.push(one.screen);
-  }
-  if (form) write({ positions: [] });
-  if (!WHY_NOT) resume();
-  addEventListener("pageshow", ({ persisted }) => persisted && !WHY_NOT && resume());
-  addEventListener("hashchange", () => form && !WHY_NOT && location.hash.startsWith("#account=") && resume());
+  begin();
 })();
