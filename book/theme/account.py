@@ -83,7 +83,9 @@ def of_claims() -> dict[str, Any]:
 def of_presets() -> dict[str, Any]:
     """Return by preset all its screens, with the settings they start with."""
     names = [name for name in SCREENS if name != "reconciled"]
-    return {one: dict(zip(names, states(one, [{"name": name} for name in names]), strict=True)) for one in preset_names()}
+    return {
+        one: dict(zip(names, states(one, [{"name": name} for name in names]), strict=True)) for one in preset_names()
+    }
 
 
 def markets() -> dict[str, Any]:
@@ -113,15 +115,15 @@ def filled(body: str) -> str:
     starts = json.dumps({name: entry_of(preset(name)) for name in preset_names()}, ensure_ascii=False)
     data = f'<script type="application/json" id="account-starts">{starts.replace("<", chr(92) + "u003c")}</script>'
     for place, whole in ((PLACE, True), (SHORT, False)):
-        body = body.replace(place, f'{account_form.form(whole)}{account_form.answer()}{data}')
+        body = body.replace(place, f"{account_form.form(whole)}{account_form.answer()}{data}")
     return body
 
 
 def with_claims(body: str, below: Mapping[str, str]) -> str:
-    """Return a page that has below each claim's verdict what belongs there.
+    r"""Return a page that has below each claim's verdict what belongs there.
 
     >>> with_claims('<span id="claim-1-1"></span><p><strong>Verdict: holds.</strong> So.</p><p>', {"1-1": "HERE"})
-    '<span id="claim-1-1"></span><p><strong>Verdict: holds.</strong> So.</p>\\nHERE<p>'
+    '<span id="claim-1-1"></span><p><strong>Verdict: holds.</strong> So.</p>\nHERE<p>'
     """
     for claim, html in below.items():
         found = re.search(rf'id="claim-{claim}".*?<strong>Verdict: .*?</p>', body, re.DOTALL)

@@ -72,6 +72,7 @@ def results(book: Path) -> str:
 
 
 def digest(*files: Path) -> str:
+    """Return what changes when one of the files does."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
