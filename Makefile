@@ -20,6 +20,7 @@ help: ## Show this list
 
 .PHONY: book
 book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
+	$(BIN)/python -m lite.runtime
 	$(BIN)/jupyter-book build -q -n -W --keep-going .
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 

@@ -21,7 +21,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +55,8 @@ UNUSED = (
 )
 # Written by a program, these say at length of each setting what plotly's reference says too.
 TERSE = ("plotly/graph_objs/",)
+# This book's own library can be looked at; the others' sources would only be more to load.
+KEPT = ("marginlab-",)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def assemble(fetched: Path, wheel: Path, out: Path) -> None:
         # Nothing is left to be loaded package by package.
         lock = {"info": original["info"], "packages": {}}
         (folder / "pyodide-lock.json").write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
+        for file in RUNTIME:  # the site has these beside its pages
+            (folder / file).unlink()
         widget.serve(fetched / file_of("plotly"), fetched / file_of("acorn"), folder)
         shutil.rmtree(out, ignore_errors=True)
         folder.replace(out)
@@ -186,17 +190,29 @@ def unpack(archive: Path, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def make_compiled(folder: Path, wheels: list[Path], work: Path) -> list[Path]:
-    """Compile the standard library in `folder`, and all wheels, with the Python there; return the wheels made."""
+def make_compiled(
+    folder: Path,
+    wheels: list[Path],
+    work: Path,
+    *,
+    drop: Sequence[str] = UNUSED,
+    swap: Mapping[str, str] = widget.SWAPPED,
+    terse: Sequence[str] = TERSE,
+    keep: Sequence[str] = KEPT,
+) -> list[Path]:
+    """Compile the standard library in `folder`, and all wheels, with the Python there; return the wheels made.
+
+    What has a part of `drop` in its path is left out; `swap` gives other texts; what has a part of `terse` in its path
+    loses its docstrings; of wheels whose names begin as one of `keep`, the sources stay.
+    """
     (work / "made").mkdir(parents=True)
     jobs = []
     for path in [folder / STANDARD, *wheels]:
         shutil.copy(path, work)
         home = "/lib/python314.zip" if path.name == STANDARD else SITE_PACKAGES
-        # This book's own library can be looked at; the others' sources would only be more to load.
-        keep = path.name.startswith("marginlab-")
-        jobs.append({"source": path.name, "target": f"made/{path.name}", "home": home, "keep": keep})
-    told = {"drop": UNUSED, "swap": widget.SWAPPED, "terse": TERSE, "jobs": jobs}
+        kept = path.name.startswith(tuple(keep))
+        jobs.append({"source": path.name, "target": f"made/{path.name}", "home": home, "keep": kept})
+    told = {"drop": drop, "swap": swap, "terse": terse, "jobs": jobs}
     (work / "jobs.json").write_text(json.dumps(told), encoding="utf-8")
     node("compile.mjs", folder, work / "jobs.json", wanted="compiling the modules")
     (work / "made" / STANDARD).replace(folder / STANDARD)

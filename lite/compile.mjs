@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const [folder, jobs] = process.argv.slice(2).map((path) => resolve(path));
 const { loadPyodide } = await import(pathToFileURL(join(folder, "pyodide.mjs")));
-const pyodide = await loadPyodide({ indexURL: folder });
+const pyodide = await loadPyodide({ indexURL: folder, env: { HOME: "/home/pyodide", PYTHONHASHSEED: "0" } }); // the same bytes each time
 pyodide.FS.mkdirTree("/here");
 pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root: dirname(jobs) }, "/here");
 pyodide.runPython(readFileSync(join(dirname(fileURLToPath(import.meta.url)), "compile.py"), "utf-8"));

@@ -20,6 +20,7 @@ import nbformat
 
 from book.theme.policy import PYTHON_TAG, allowed
 
+from . import runtime
 from .assemble import DISTRIBUTION, ROOT, pack, prepare
 from .node import HERE, AssemblyError
 from .widget import SERVED
@@ -129,7 +130,7 @@ def start_early(out: Path, read: Path) -> None:
     """Put Pyodide and what notebooks read into a JupyterLite, and let its kernel start with the page, not after it."""
     static = out / "static"
     shutil.copytree(DISTRIBUTION, static / "pyodide")
-    shutil.copy(HERE / "start.mjs", static / "pyodide")
+    (static / "pyodide" / "start.mjs").write_text(starter(), encoding="utf-8")
     paths = sorted(path for path in read.rglob("*") if path.is_file())
     pack(((str(path.relative_to(read)), path.read_bytes()) for path in paths), static / "pyodide" / CONTENTS_ARCHIVE)
     worker = one(out.glob("extensions/@jupyterlite/pyodide-kernel-extension/static/comlink.worker.*.js"))
@@ -138,6 +139,12 @@ def start_early(out: Path, read: Path) -> None:
     shutil.copy(HERE / "early.js", static)
     page = out / "notebooks" / "index.html"
     page.write_text(_put(page.read_text(encoding="utf-8"), "</title>", f"</title>{head(out)}"), encoding="utf-8")
+
+
+def starter() -> str:
+    """Return the script that starts Pyodide, which the site has once, beside its pages."""
+    text = (HERE / "start.mjs").read_text(encoding="utf-8")
+    return text.replace("RUNTIME", f"../../../{runtime.OUT.name}").replace("VERSION", runtime.version())
 
 
 def head(out: Path) -> str:
@@ -180,6 +187,7 @@ def main() -> None:
     SITE.parent.mkdir(parents=True, exist_ok=True)
     try:
         prepare()
+        runtime.prepare()
         with tempfile.TemporaryDirectory(dir=SITE.parent) as name:
             work = Path(name).resolve()
             print("building the pages", flush=True)

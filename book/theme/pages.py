@@ -24,6 +24,7 @@ from urllib.parse import urljoin, urlsplit
 from xml.sax.saxutils import escape as xml_escape
 
 import policy
+import runtime
 import styles
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -121,7 +122,7 @@ def _head(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree:
     named = escape(book if page == app.config.root_doc else f"{heading} · {book}")
     base = app.config.html_baseurl
     context["metatags"] = (
-        f"\n{policy.TAG}\n{STORAGE}\n"
+        f"\n{policy.ACCOUNT_TAG if runtime.ASKED in context.get('metatags', '') else policy.TAG}\n{STORAGE}\n"
         + context.get("metatags", "")
         + (
             f'<meta name="description" content="{told}" />\n<meta property="og:type" content="article" />\n'
@@ -170,11 +171,12 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
     plotly = (site / "_static" / "plotly.min.js").read_text(encoding="utf-8")
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        if policy.TAG in text:
-            # A page that is printed before it has plotly's script takes it in.
-            late = plotly if "marginlab-plotly" in text else None
-            told = policy.TAG.format(scripts=policy.allowed(text, late))
-            page.write_text(text.replace(policy.TAG, told), encoding="utf-8")
+        for tag in (policy.TAG, policy.ACCOUNT_TAG):
+            if tag in text:
+                # A page that is printed before it has plotly's script takes it in.
+                late = plotly if "marginlab-plotly" in text else None
+                told = tag.format(scripts=policy.allowed(text, late))
+                page.write_text(text.replace(tag, told), encoding="utf-8")
     places = [app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
     (site / "sitemap.xml").write_text(sitemap(app.config.html_baseurl, places), encoding="utf-8")
     for file in unused(site, pages):

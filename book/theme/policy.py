@@ -24,6 +24,9 @@ TAG = _META.format(POLICY)
 # Figures beside a kernel have their script from a blob.
 _RUNS = POLICY.replace("script-src 'self'", "script-src 'self' blob: 'unsafe-eval'")
 PYTHON_TAG = _META.format(f"{_RUNS}; worker-src blob:")
+# Where Python answers for an account: its WebAssembly, and a worker that has the page's policy too.
+_ANSWERS = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+ACCOUNT_TAG = _META.format(f"{_ANSWERS}; worker-src blob:")
 
 
 def allowed(page: str, late: str | None = None) -> str:

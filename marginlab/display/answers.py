@@ -231,8 +231,8 @@ def portfolio_of(entry: Mapping[str, object]) -> Portfolio:
 
 
 def _answer(asked: Message) -> Iterator[Message | None]:
-    """Yield the screens asked for."""
-    found = _found(_as_json(asked["account"]))
+    """Yield the screens asked for, and at the end those whose settings are refused."""
+    found, refused = _found(_as_json(asked["account"])), list[Message]()
     for one in cast("Sequence[Message]", asked["screens"]):
         name = _checks.one_of("screen", one.get("name"), SCREENS)
         if name == "which_mode":
@@ -243,7 +243,8 @@ def _answer(asked: Message) -> Iterator[Message | None]:
             settings = _settings(SCREENS[name].start, cast(Settings, one.get("settings") or {}))
             yield {"name": name, "state": _state(SCREENS[name].draw(found, **settings))}
         except ArgumentError as refusal:
-            yield {"name": name, "failed": str(refusal)}
+            refused.append({"name": name, "failed": str(refusal)})
+    yield from refused
 
 
 def _read(asked: Message) -> Iterator[Message]:

@@ -114,7 +114,7 @@ def test_a_book_built_elsewhere_from_nothing_is_the_same_to_the_byte_and_speaks_
     assert (html / "index.html").exists(), "run `make book` first"
     copy = tmp_path / "elsewhere"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "tests", "__pycache__", "*.egg-info"))
-    for part in ["plotly"] if os.environ.get("MARGINLAB_EXAMPLES") == "weekly" else ["plotly", ".results"]:
+    for part in ["plotly", "runtime", *([] if os.environ.get("MARGINLAB_EXAMPLES") == "weekly" else [".results"])]:
         if (ROOT / "_build" / part).exists():
             shutil.copytree(ROOT / "_build" / part, copy / "_build" / part)
     assert digests(built(copy)) == digests(html)

@@ -180,6 +180,7 @@ RIGHT_OF: dict[tuple[str, str], Any] = {
     ("Brackets", "contracts"): (BTC, ETH),
     ("Brackets.contract", "symbol"): "BTCUSDT",
     ("Comparison.column", "name"): "all cross",
+    ("Comparison.replayed", "name"): "may-2021",
     ("Convention.fee_at", "price"): "liquidation",
     ("Convention.liquidates", "equity"): 1.0,
     ("Event.path", "price"): "mark",

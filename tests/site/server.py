@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 # Fonts and pictures are compressed already.
-COMPRESSED = {".html", ".css", ".js", ".json", ".svg", ".xml", ".txt", ".wasm", ".ipynb"}
+COMPRESSED = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".xml", ".txt", ".wasm", ".ipynb"}
 
 
 @cache
