@@ -163,7 +163,7 @@ def _page(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tre
     if context["body"] == body:
         return
     for script in ("account-answers.js", "account.js") if with_form != body else ("account-open.js",):
-        app.add_js_file(script, loading_method="defer")
+        app.add_js_file(script, loading_method="defer", priority=900)  # after that which draws
     context["metatags"] = context.get("metatags", "")
     folder = Path(app.srcdir) / "_build" / "account"
     parts = {tag: folder / name for tag, name in FILES.items()} | {"account-script": SCRIPT}

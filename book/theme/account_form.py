@@ -109,6 +109,8 @@ def form(whole: bool) -> str:
     return (
         '<form id="account" class="account-form" autocomplete="off" novalidate hidden aria-label="Your account" '
         f'data-form="{"whole" if whole else "short"}">{"".join(parts)}<datalist id="account-markets"></datalist></form>'
+        "<noscript><p>Your own account needs JavaScript, which is off here. For the accounts to start from, words and "
+        'tables stand <a href="workbench.html">in the workbench</a>.</p></noscript>'
     )
 
 
