@@ -61,7 +61,7 @@ def drawn_at_random(seed: int) -> Entry:
         worth = 10 ** draw.uniform(2, 4)
         row = {"symbol": symbol, "side": draw.choice(["long", "short"]), "mode": mode}
         numbers = {"size": f"{worth / mark:.4g}", "entry": f"{entry:.10g}", "mark": f"{mark:.10g}"}
-        rows.append({**row, **numbers, "leverage": draw.choice(["", "2", "5", "10"]), "margin": ""})
+        rows.append({**row, **numbers, "leverage": draw.choice(["", "2", "3", "5"]), "margin": ""})
     return plain({"venue": name, "wallet": f"{10 ** draw.uniform(3, 5):.6g}", "positions": rows})
 
 

@@ -137,7 +137,7 @@ def test_what_is_typed_is_answered_as_compare_answers_it(open_form: Page, seed: 
 
 def test_most_of_the_accounts_drawn_are_answered():
     told = [told_by_python(drawn_at_random(seed))[0] for seed in range(40)]
-    assert sum("sentence" in one for one in told) >= 30
+    assert sum("sentence" in one for one in told) >= 25
 
 
 @pytest.mark.parametrize("name", preset_names())
