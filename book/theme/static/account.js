@@ -38,6 +38,7 @@
   const seen = new WeakSet(); // fields that the reader has been in
   const rest = new WeakMap(); // of rows: what else was said of them, and of which fields that is true
   let beyond = {}; // of an account: what this form has no fields for
+  let at = ""; // the venue before
   let numbered = 0;
 
   const rowsOf = (part) => all(form, `[data-${part}]`);
@@ -117,6 +118,7 @@
     }
     const open = [entry.collateral, entry.orders].some((rows) => rows?.length) || entry.brackets || entry.date;
     if (open) form.querySelector(".account-more")?.setAttribute("open", "");
+    at = named(form, "venue").value;
     fill();
     dated();
     told();
@@ -303,7 +305,6 @@
     renew(REST);
   }
 
-  let at = ""; // the venue before
   function settled({ target }) {
     if (target.name === "start") return start(target.value);
     if (target.name === "venue") {
@@ -321,7 +322,6 @@
   function start(name) {
     if (!WHY_NOT) replace(starts()[name] ?? { positions: [] });
     else if (name) exemplify(name);
-    at = named(form, "venue").value;
     named(form, "start").value = name;
   }
 
@@ -380,7 +380,6 @@
       else if (one.failed !== undefined) show("Nothing is taken over:", [one.failed]);
       else if (one.account) {
         replace(one.account);
-        at = named(form, "venue").value;
         show("Taken over.", one.remarks ?? []);
       } else return;
       python.drop(id);
@@ -483,7 +482,7 @@
     const { entry, problems } = entered, [summary] = screens;
     const told = complained(problems ?? []);
     const busy = Boolean(entry) && !problems && screens.some((one) => one.stale);
-    const standing = python.failed || python.progress || (busy ? "Working it out …" : "");
+    const standing = python.failed || python.progress || (busy && !summary.shown ? "Working it out …" : "");
     answer.hidden = !entry && !standing;
     answer.setAttribute("aria-busy", String(busy));
     if (problems) for (const one of screens) one.shown = null;
@@ -580,7 +579,6 @@
 
   function undo(button) {
     write(before);
-    at = named(form, "venue").value;
     button.hidden = true;
     renew();
   }
@@ -599,7 +597,6 @@
     const entry = recall();
     if (JSON.stringify(entry) === JSON.stringify(entered.entry)) return;
     write(entry ?? { positions: [] });
-    at = named(form, "venue").value;
     if (!entry) return changed(null);
     learn();
     renew();
