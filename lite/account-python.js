@@ -4,8 +4,6 @@ const HOME = new URL("account-worker.js", import.meta.url).href + new URL(import
 // A message that has ended so many workers is not sent to another.
 const MOST_ENDED = 2;
 
-let started = 0;
-
 export function start() {
   const asked = new Map(); // what is still to be answered, by its id, with how many workers it has ended
   const python = { send, onmessage: () => {} };
@@ -14,7 +12,7 @@ export function start() {
 
   // A worker has a policy of its own where it is started from an address; one that is started from a blob has the page's.
   function begin() {
-    const lock = `marginlab-python-${Date.now()}-${(started += 1)}`;
+    const lock = `marginlab-python-${Math.random()}`;
     const text = `globalThis.LIVING = ${JSON.stringify(lock)};\nimport(${JSON.stringify(HOME)})
       .catch(() => postMessage({ failed: "the script that runs Python did not arrive" }));`;
     const blob = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -23,9 +21,9 @@ export function start() {
     listening = false;
     mine.onmessage = ({ data }) => {
       if (worker !== mine) return;
-      if (data.locked) return void navigator.locks.request(lock, () => ended(mine));
       if (!data.listening) return void heard(data);
       listening = true;
+      navigator.locks?.request(lock, () => ended(mine));
       URL.revokeObjectURL(blob);
       for (const [message] of asked.values()) mine.postMessage(message);
     };
@@ -48,7 +46,8 @@ export function start() {
   }
 
   function heard(data) {
-    if (data.done || data.failed !== undefined) asked.delete(data.id);
+    // Of one screen that is refused the others follow.
+    if (data.done || (data.failed !== undefined && data.name === undefined)) asked.delete(data.id);
     if (data.failed !== undefined && data.id === undefined) {
       worker?.terminate();
       worker = null;

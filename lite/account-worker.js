@@ -162,9 +162,10 @@ addEventListener("message", ({ data }) => {
   begun.then(() => run(data), () => {});
 });
 
-postMessage({ listening: true });
 // Held as long as this lives, so that the page knows when it does no more.
-navigator.locks?.request(globalThis.LIVING, () => {
-  postMessage({ locked: true });
+const listening = () => {
+  postMessage({ listening: true });
   return new Promise(() => {});
-});
+};
+if (navigator.locks) navigator.locks.request(globalThis.LIVING, listening);
+else listening();

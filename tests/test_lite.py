@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from lite import assemble, site
+from lite import assemble, runtime, site
 from lite import compile as compiling
 from lite.assemble import Locked
 from lite.node import AssemblyError
+
+from .test_package import ORDER, TREES
 
 ROOT = Path(__file__).parents[1]
 
@@ -229,3 +232,107 @@ def test_every_locked_file_has_a_hash_and_the_version_that_the_book_is_built_wit
             assert version == pinned[name], name
         if one.file.startswith("numpy-"):
             assert one.file.split("-")[1] == pinned["numpy"]
+
+
+# --- Python on the pages --------------------------------------------------------------------------------------
+
+LEAN = json.loads(runtime.LEAN.read_text(encoding="utf-8"))
+# Python has these inside, whatever lies beside it.
+INSIDE = {"abc", "collections.abc", "io", "itertools", "math", "os", "zlib"}
+# Beside a kernel, on the command line, and for runs that nobody asks for on a page.
+NOT_ON_A_PAGE = ("display.entry", "display.explorer", "display.form", "display.widgets", "__main__")
+NEVER_ASKED_FOR = {"tqdm.auto"}
+
+
+def imported_by(module: str) -> set[str]:
+    """Return what a module imports of others, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("module", [one for one in ORDER if one not in NOT_ON_A_PAGE])
+def test_whatever_the_package_imports_is_in_the_archive_of_the_pages(module):
+    known = {*LEAN["always"], *LEAN["by chance"], *INSIDE, *NEVER_ASKED_FOR}
+    assert imported_by(module) <= known, "run `python -m lite.runtime --list`"
+
+
+def test_what_draws_by_chance_is_not_in_the_archive_that_comes_first():
+    assert [name for name in LEAN["always"] if name.startswith("numpy.random")] == []
+    assert "numpy.random" in LEAN["by chance"]
+
+
+def test_brackets_and_events_are_no_part_of_the_archive(tmp_path):
+    with zipfile.ZipFile(runtime.zipped(ROOT / "marginlab", tmp_path / "own.whl")) as made:
+        names = made.namelist()
+    assert "marginlab/display/answers.py" in names
+    assert "marginlab/markets/data/venues.json" in names
+    assert not [name for name in names if name.endswith((".gz", ".pyc")) or "static" in name]
+
+
+def test_a_module_that_is_not_there_is_named():
+    assert list(runtime.paths_of("one", ["one/__init__.pyc", "one/two.pyc"])) == ["one/__init__.pyc"]
+    assert list(runtime.paths_of("one._two", ["one/_two.cpython-314-wasm32.so"])) == ["one/_two.cpython-314-wasm32.so"]
+    with pytest.raises(AssemblyError, match=r"names two, .* --list"):
+        list(runtime.paths_of("two", ["one.pyc"]))
+
+
+def test_the_pages_say_how_much_there_is_to_come(tmp_path):
+    (tmp_path / "out" / "events").mkdir(parents=True)
+    for name, content in {
+        "python.data": b"x" * 10,
+        "events/one.json.gz": b"y",
+        "pyodide.asm.wasm": b"z" * 5_000,
+    }.items():
+        (tmp_path / "out" / name).write_bytes(content)
+    (tmp_path / "pyodide-lock.json").write_text('{"info": {"python": "3.14"}, "packages": {"one": {}}}')
+    _, lock, sizes = runtime.described(tmp_path / "out", tmp_path).splitlines()
+    assert lock == 'export const LOCK = {"info": {"python": "3.14"}, "packages": {}};'
+    told = json.loads(sizes.removeprefix("export const BYTES = ").rstrip(";"))
+    assert told["python.data"] == {"whole": 10, "packed": 10, "first": True}
+    assert told["events/one.json.gz"]["first"] is False
+    assert told["pyodide.asm.wasm"]["packed"] < 100
+
+
+def test_without_node_the_pages_do_without_and_nothing_old_is_left(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "runtime"
+    out.mkdir()
+    monkeypatch.setattr(runtime, "OUT", out)
+    monkeypatch.setattr(sys, "argv", ["runtime"])
+    monkeypatch.setenv("PATH", "")
+    runtime.main()
+    assert capsys.readouterr().out == "Pages get no Python: npm and node not at hand.\n"
+    assert not out.exists()
+
+
+def test_what_cannot_be_fetched_is_said_and_the_book_is_built_without(tmp_path, monkeypatch, capsys):
+    def broken(*_: object) -> None:
+        raise AssemblyError("npm did not bring pyodide: it is not there")
+
+    monkeypatch.setattr(runtime, "OUT", tmp_path / "runtime")
+    monkeypatch.setattr(runtime, "fetch", broken)
+    monkeypatch.setattr(runtime.shutil, "which", lambda tool: tool)
+    monkeypatch.setattr(sys, "argv", ["runtime"])
+    runtime.main()
+    assert "npm did not bring pyodide" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["runtime", "--list"])
+    with pytest.raises(SystemExit, match="did not bring"):
+        runtime.main()
+
+
+def test_what_was_put_together_before_is_not_put_together_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "OUT", tmp_path)
+    (tmp_path / "made-from.txt").write_text(assemble.made_from())
+    monkeypatch.setattr(runtime, "fetch", None)
+    runtime.prepare()
+
+
+def test_jupyterlite_takes_pyodide_from_where_the_pages_have_it():
+    text = site.starter()
+    assert f'from "../../../runtime/{runtime.version()}/pyodide.mjs"' in text
+    assert f'here("../../../runtime/{runtime.version()}/")' in text
+    assert "RUNTIME" not in text

@@ -144,14 +144,14 @@ class Comparison:
             self._replayed[name] = replay(self.accounts, self.marks, name, rules=self.rules)
         return self._replayed[name]
 
-    @property
+    @cached_property
     def replays(self) -> tuple[Replay, ...]:
         """The real events, in order of time."""
         return tuple(map(self.replayed, event_names()))
 
     @cached_property
     def first_findings(self) -> tuple[Finding, ...]:
-        """The findings that wait for no real event: as the account stands, and after made-up moves."""
+        """The findings that wait for no real event, of how the account stands and of made-up moves."""
         return findings(self.columns, (), self.rules)
 
     @cached_property

@@ -227,7 +227,7 @@ def portfolio_of(entry: Mapping[str, object]) -> Portfolio:
             return _fitting(kept)
     except EntryError as refusal:
         wrong = [*map(_told, refusal.problems), *wrong]
-    raise WrongEntryError(wrong)
+    raise WrongEntryError([one for i, one in enumerate(wrong) if one not in wrong[:i]])
 
 
 def _answer(asked: Message) -> Iterator[Message | None]:
@@ -376,7 +376,7 @@ def _fitting(kept: Portfolio) -> Portfolio:
 
 def _told(problem: Problem) -> Message:
     """Return what is wrong, with the part of the page that it is wrong in."""
-    if problem.row is not None:
+    if problem.row is not None and problem.field != "date":  # which is that of the account
         return _problem("positions", problem.row, problem.field, problem.reason)
     if of_order := re.fullmatch(r"orders, (\d+): (.*)", problem.field, re.DOTALL):
         return _problem("orders", int(of_order[1]) - 1, of_order[2], problem.reason)

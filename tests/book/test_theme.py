@@ -92,6 +92,42 @@ def test_a_policy_names_every_script_inside_a_page_and_those_of_its_elements():
     assert policy.allowed("<p>", "later()") == policy._hash("later()")
 
 
+class App:
+    """As much of Sphinx as says where the sources are."""
+
+    def __init__(self, folder):
+        self.srcdir = self.outdir = folder
+        self.builder = type("Builder", (), {"name": "html"})
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_only_a_page_with_a_form_says_where_python_starts_and_only_where_it_was_put_together(tmp_path, made):
+    runtime = module_of("runtime", THEME)
+    if made:
+        (tmp_path / "_build" / "runtime").mkdir(parents=True)
+        (tmp_path / "_build" / "runtime" / "made-from.txt").write_text("0123456789abcdef")
+    plain, form = {}, {"metatags": '<meta name="marginlab-account-script" />', "pathto": lambda place, _: f"../{place}"}
+    for context in (plain, form):
+        runtime._head(App(tmp_path), "book/index", "", context, None)
+    assert plain == {}
+    told = '<meta name="marginlab-account-python" content="../runtime/account-python.js?v=0123456789ab" />'
+    assert (told in form["metatags"]) == made
+
+
+def test_python_of_the_pages_becomes_part_of_the_site_without_its_stamp_and_nothing_old_stays(tmp_path):
+    runtime = module_of("runtime", THEME)
+    made, out = tmp_path / "_build" / "runtime", tmp_path / "runtime"
+    for folder, names in ((made, ("made-from.txt", "python.data")), (out, ("old.data",))):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).touch()
+    runtime._copy(App(tmp_path), None)
+    assert [path.name for path in out.iterdir()] == ["python.data"]
+    (made / "made-from.txt").unlink()
+    runtime._copy(App(tmp_path), None)
+    assert not out.exists()
+
+
 def test_files_that_no_page_asks_for_are_found_and_those_a_style_asks_for_are_not(tmp_path):
     static = tmp_path / "_static"
     static.mkdir()

@@ -56,8 +56,15 @@ def test_a_pages_policy_forbids_other_hosts_and_scripts_that_it_does_not_name(pa
     assert head.index(policy[0]) < min(head.index("<script"), head.index("<link"))
     rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
     assert rules["default-src"] == "'none'"
+    # Where Python answers for an account it may run, in a worker that has the page's policy; and nowhere else.
+    answers = 'name="marginlab-account-python"' in head
+    assert ("'wasm-unsafe-eval'" in rules["script-src"], rules.get("worker-src")) == (
+        answers,
+        "blob:" if answers else None,
+    )
+    known = ("'self'", "'none'", "'unsafe-hashes'", "data:", "blob:", *(["'wasm-unsafe-eval'"] if answers else []))
     assert all(
-        source in ("'self'", "'none'", "'unsafe-hashes'", "data:", "blob:") or source.startswith("'sha256-")
+        source in known or source.startswith("'sha256-")
         for rule, sources in rules.items()
         for source in sources.split()
         if rule != "style-src"
