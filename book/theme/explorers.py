@@ -29,6 +29,8 @@ import marginlab
 from marginlab.display.page import PAGE_VARIABLE
 
 PACKAGE = Path(marginlab.__file__).parent
+# What the explorers' script draws: they themselves, and the answers for an account.
+DRAWN = ('class="explorer"', 'class="account-screen"')
 STATIC = (Path(__file__).parent / "static", PACKAGE / "display" / "static")
 
 
@@ -52,7 +54,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     # What a cell prints may come in pieces, cut at another place each time.
     execution.executenb = partial(executenb, coalesce_streams=True)
     # Beside the built book, wherever else it is built to: the results are the same.
-    config.nb_execution_cache_path = str(Path(app.srcdir) / "_build" / ".results" / _results(Path(app.srcdir) / "book"))
+    config.nb_execution_cache_path = str(Path(app.srcdir) / "_build" / ".results" / results(Path(app.srcdir) / "book"))
 
 
 def _plotly(app: Sphinx) -> Path:
@@ -63,13 +65,14 @@ def _plotly(app: Sphinx) -> Path:
     return small if small.exists() else Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def _results(book: Path) -> str:
+def results(book: Path) -> str:
     """Return what changes when the package or the book's data do: pages made with others are made again."""
     data = [path for kind in ("*.csv", "*.py") for path in book.glob(kind)]
-    return _digest(*sorted(path for path in [*PACKAGE.rglob("*"), *data] if path.is_file() and path.suffix != ".pyc"))
+    return digest(*sorted(path for path in [*PACKAGE.rglob("*"), *data] if path.is_file() and path.suffix != ".pyc"))
 
 
-def _digest(*files: Path) -> str:
+def digest(*files: Path) -> str:
+    """Return what changes when one of the files does."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
@@ -102,11 +105,11 @@ def _places(app: Sphinx, tree: nodes.document) -> Iterator[str]:
 
 
 def _scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: nodes.document | None) -> None:
-    if 'class="explorer"' in context.get("body", ""):
+    if any(drawn in context.get("body", "") for drawn in DRAWN):
         app.add_css_file("explorer.css", priority=900)
         app.add_js_file("explorer.js", loading_method="defer")
         # The explorers' script asks for plotly's when the first figure is near.
-        address = context["pathto"](f"_static/plotly.min.js?v={_digest(_plotly(app))}", 1)
+        address = context["pathto"](f"_static/plotly.min.js?v={digest(_plotly(app))}", 1)
         context["metatags"] += f'<meta name="marginlab-plotly" content="{address}" />\n'
 
 

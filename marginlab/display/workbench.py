@@ -1,10 +1,9 @@
-"""The workbench as a notebook shows it: a form beside a kernel, and on a page the words that say where it is."""
+"""The workbench as a notebook shows it: a form beside a kernel, and on a page the place of its form."""
 
 from __future__ import annotations
 
 import os
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING
 
 from .. import _checks
@@ -17,10 +16,8 @@ from .page import PAGE_VARIABLE
 if TYPE_CHECKING:
     from .form import AccountForm
 
-ON_A_PAGE = (
-    "The form works where Python runs: press the button at the top of this page that runs it in your browser. "
-    "Here the same screens answer for the accounts of this page, below."
-)
+# Where a page of the book has the form, which its build puts there.
+PLACE = '<div class="account-place"></div>'
 
 
 def workbench(start: str | Portfolio = "october-2025") -> Workbench:
@@ -67,7 +64,7 @@ class Workbench:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         if os.environ.get(PAGE_VARIABLE):
-            return {"text/plain": repr(self), "text/html": f"<p>{escape(ON_A_PAGE)}</p>"}
+            return {"text/plain": repr(self), "text/html": PLACE}
         try:
             live = self.form.widget._repr_mimebundle_()
         except ImportError:

@@ -9,6 +9,7 @@ import pytest
 from marginlab.comparison import compare
 from marginlab.display import screens, workbench
 from marginlab.display.page import PAGE_VARIABLE
+from marginlab.display.workbench import PLACE
 from marginlab.portfolio import Portfolio, preset
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -33,11 +34,11 @@ def test_its_text_says_how_the_account_stands():
     assert repr(workbench()) == screens.distances(found).sentence
 
 
-def test_on_a_page_it_says_where_the_form_is(monkeypatch):
+def test_on_a_page_it_leaves_the_place_of_the_form(monkeypatch):
     monkeypatch.setenv(PAGE_VARIABLE, "1")
     shown = workbench()._repr_mimebundle_()
     assert set(shown) == {"text/plain", "text/html"}
-    assert "runs it in your browser" in shown["text/html"]
+    assert shown["text/html"] == PLACE
 
 
 def test_without_widgets_it_is_its_text(monkeypatch):

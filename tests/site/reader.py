@@ -62,6 +62,18 @@ def arrived(page: Page) -> None:
     until(page, "() => window.Plotly")
 
 
+def changes_said(page: Page) -> None:
+    """Count from now on what a screen reader would be given to say."""
+    page.evaluate(
+        """() => {
+          window.said = [];
+          for (const live of document.querySelectorAll("[role=status], [role=alert], [aria-live]"))
+            new MutationObserver(() => window.said.push([live.getAttribute("role"), live.textContent]))
+              .observe(live, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+
+
 def rest(page: Page) -> None:
     """Wait until a change has been taken into the address, and said."""
     page.wait_for_timeout(600)

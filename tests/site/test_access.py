@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Page
 
 from ..chapters import explorers_of
 from .axe import AXE, PLAIN
 from .conftest import HTML
-from .reader import CHAPTERS, arrived, opened, rest, sentence, settle, shown
+from .reader import CHAPTERS, arrived, changes_said, opened, rest, sentence, settle, shown
 
 PAGES = sorted(
     str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if path.name != "index.html" or path.parent != HTML
@@ -109,19 +109,6 @@ def test_the_buttons_answer_to_the_keyboard(page, site):
     page.keyboard.press("Enter")
     settle(page)
     assert sentence(figure) == repr(explorers_of("structure")["gap"])
-
-
-def changes_said(page: Page) -> Locator:
-    """Count from now on what a screen reader would be given to say."""
-    page.evaluate(
-        """() => {
-          window.said = [];
-          for (const live of document.querySelectorAll("[role=status], [role=alert], [aria-live]"))
-            new MutationObserver(() => window.said.push([live.getAttribute("role"), live.textContent]))
-              .observe(live, { childList: true, characterData: true, subtree: true });
-        }"""
-    )
-    return page.locator("[role=status]")
 
 
 def test_the_sentence_is_said_once_a_change_and_politely(page, site):

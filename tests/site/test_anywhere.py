@@ -1,4 +1,4 @@
-"""From a host, below a path, from a file: the pages ask nobody else, keep nothing, and say so to the browser."""
+"""From a host, below a path, from a file: pages ask nobody else, keep nothing unasked, and tell the browser so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from ..chapters import explorers_of
+from .account import KEPT
 from .conftest import HTML, watch
 from .reader import CHAPTERS, elsewhere, sentence, shown, until
 
@@ -38,8 +39,7 @@ def test_a_chapter_answers_shares_and_leads_on(chromium: Browser, base: str, cha
             expect(figure.locator(".explorer-words")).not_to_have_text(before)
             until(page, "name => location.hash.includes(`${name}=`)", control)
     assert context.cookies() == []
-    # The theme keeps what the reader chose of its colours, and that nothing was chosen.
-    assert set(page.evaluate("Object.keys(localStorage)")) <= {"mode", "theme"}
+    assert set(page.evaluate("Object.keys(localStorage)")) <= KEPT["localStorage"]
     assert page.evaluate("[sessionStorage.length, document.cookie]") == [0, ""]
     page.locator(".prev-next-footer a").first.click()
     page.wait_for_url(lambda url: chapter not in url)

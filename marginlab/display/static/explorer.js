@@ -6,6 +6,7 @@
   const REST = 300; // milliseconds without a change, after which it is remembered and said
   const NEAR = "300px"; // how far outside the view a figure is drawn, once somebody reads
   const PRINTED = 640; // width of a figure on paper, in pixels
+  const MISSING = "The script that draws this figure did not arrive. The words below say what it shows.";
 
   const root = document.documentElement;
   const said = (name) => document.querySelector(`meta[name="marginlab-${name}"]`)?.content; // by the page's head
@@ -53,6 +54,10 @@
     return printing ? { ...out, width: PRINTED } : out;
   }
 
+  function react(plot, state) {
+    if (window.Plotly) Plotly.react(plot, state.data, themed(state.layout), config);
+  }
+
   // A copy that can be changed in its parts; lists of numbers and words are shared, since nothing changes those.
   function copied(part) {
     if (Array.isArray(part)) return part.some((item) => item instanceof Object) ? part.map(copied) : part;
@@ -86,6 +91,20 @@
     });
     table.tBodies[0].replaceChildren(...lines);
   }
+
+  // Figures that another script of the page has drawn here; they too follow theme and paper.
+  const others = new Map();
+  async function draw(plot, state) {
+    others.set(plot, state);
+    try {
+      await plotly();
+    } catch {
+      plot.textContent = MISSING;
+    }
+    if (others.get(plot) === state) react(plot, copied(state));
+  }
+  const again = () => others.forEach((state, plot) => (plot.isConnected ? react(plot, copied(state)) : others.delete(plot)));
+  window.marginlab = { draw, say };
 
   const startOf = (field) =>
     field.options ? [...field.options].findIndex((one) => one.defaultSelected) : Number(field.defaultValue);
@@ -190,7 +209,7 @@
     }
 
     paint(state = this.state()) {
-      if (window.Plotly) Plotly.react(this.plot, state.data, themed(state.layout), config);
+      react(this.plot, state);
     }
 
     // As large as it is seen, and on the page's ground: what is saved is looked at elsewhere.
@@ -207,7 +226,7 @@
       this.near = true;
       plotly().then(
         () => this.paint(),
-        () => { this.plot.textContent = "The script that draws this figure did not arrive. The words below say what it shows."; },
+        () => { this.plot.textContent = MISSING; },
       );
     }
   }
@@ -316,12 +335,13 @@
   // Paper is light, narrower than most windows, and shows every figure.
   let theme = "";
   addEventListener("beforeprint", () => {
-    if (explorers.length) plotlyNow();
+    if (explorers.length || others.size) plotlyNow();
     theme = root.dataset.theme;
     root.dataset.theme = "light";
     printing = true;
     ink = null;
     for (const one of explorers) one.paint();
+    again();
   });
   addEventListener("afterprint", () => {
     printing = false;
@@ -332,6 +352,7 @@
     if (printing) return;
     ink = null;
     for (const one of explorers) if (one.near) one.paint();
+    again();
   }).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
 
   let begun = false;
@@ -340,7 +361,7 @@
     begun = true;
     inView.disconnect();
     watch(NEAR);
-    plotly().catch(() => {}); // whoever needs it asks again
+    if (explorers.length) plotly().catch(() => {}); // whoever needs it asks again
   }
   if (location.protocol === "file:") begin();
   const signs = ["scroll", "pointermove", "pointerdown", "keydown"];

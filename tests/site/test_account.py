@@ -1,0 +1,767 @@
+"""A reader's own account on the page: it is answered as `compare` answers it, and nobody else hears of it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from marginlab.comparison.report import compared
+from marginlab.display import screens
+from marginlab.portfolio import Portfolio, from_json, preset, preset_names, to_csv, to_json
+
+from ..chapters import module_of
+from .account import (
+    IN_ORDER,
+    KEPT,
+    KEY,
+    PATIENCE,
+    PYTHON,
+    answer_of,
+    answered,
+    drawn_at_random,
+    filled,
+    form_of,
+    of_preset,
+    plain,
+    position,
+    told_by_python,
+    typed,
+    words,
+)
+from .axe import AXE
+from .conftest import HTML, watch
+from .reader import changes_said, until
+from .server import compressed
+
+WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
+FRONT, WORKBENCH, CHAPTER = "book/index.html", "book/workbench.html", "book/structure.html"
+# Three positions whose every price is typed.
+OWN = plain(
+    {
+        "venue": "binance",
+        "wallet": "9000",
+        "positions": [
+            {"symbol": "BTCUSDT", "size": "0.5", "entry": "76000", "mark": "77000", "leverage": "10"},
+            {"symbol": "ETHUSDT", "size": "12", "entry": "2500", "mark": "2400", "leverage": "10", "mode": "isolated"},
+            {"symbol": "SOLUSDT", "side": "short", "size": "40", "entry": "70", "mark": "62", "leverage": "5"},
+        ],
+    }
+)
+
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="this book was built without Python for its pages")
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One reader, whose browser keeps what it has fetched."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(context: BrowserContext, site: str) -> Iterator[Page]:
+    """Open a tab of that reader's, which ends its test with a failure if it complained."""
+    page = context.new_page()
+    troubles = watch(page, site)
+    yield page
+    page.close()
+    assert troubles == []
+
+
+@pytest.fixture(scope="module")
+def open_form(context: BrowserContext, site: str) -> Iterator[Page]:
+    """Open a form that is used again and again, as an outside program would."""
+    page = context.new_page()
+    troubles = watch(page, site)
+    page.goto(site + WORKBENCH)
+    yield page
+    page.close()
+    assert troubles == []
+
+
+def entered(page: Page, address: str) -> None:
+    """Open a page and enter three positions."""
+    page.goto(address)
+    filled(page, OWN)
+    answered(page)
+
+
+def unfold(page: Page, what: str) -> None:
+    """Open what is folded, and wait until the page has heard of it."""
+    page.locator(what).evaluate_all(
+        """boxes => Promise.all(boxes.filter((box) => !box.open).map((box) => new Promise((done) => {
+          box.addEventListener("toggle", () => setTimeout(done), { once: true });
+          box.open = true;
+        })))"""
+    )
+
+
+def kept(page: Page) -> list[str]:
+    return page.evaluate("() => Object.keys(sessionStorage)")
+
+
+def again(page: Page) -> None:
+    """Leave nothing of the account before."""
+    form_of(page).get_by_role("button", name="Forget").click()
+
+
+# ---- What is answered.
+
+
+@pytest.mark.parametrize("seed", range(200 if WEEKLY else 12))
+def test_what_is_typed_is_answered_as_compare_answers_it(open_form: Page, seed: int):
+    entry = drawn_at_random(seed)
+    again(open_form)
+    typed(open_form, entry)
+    answered(open_form)
+    (told,) = told_by_python(entry)
+    if "sentence" not in told:
+        assert open_form.locator("#account-answer .account-found").is_hidden()
+        expect(open_form.locator("#account-answer .account-status")).to_contain_text("No answer yet")
+        return
+    kept = Portfolio.of_rows(entry["positions"], venue=entry["venue"], wallet=entry["wallet"])
+    found = screens.summary(compared(kept))
+    assert words(open_form) == found.sentence == told["sentence"]
+    shown = open_form.locator("#account-answer [data-screen=summary] td").all_text_contents()
+    assert shown == [str(cell) for row in found.table.rows for cell in row]
+
+
+def test_most_of_the_accounts_drawn_are_answered():
+    told = [told_by_python(drawn_at_random(seed))[0] for seed in range(40)]
+    assert sum("sentence" in one for one in told) >= 25
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_to_start_from_is_answered_on_every_screen(open_form: Page, name: str):
+    again(open_form)
+    form_of(open_form).locator("[name=start]").select_option(name)
+    answered(open_form)
+    unfold(open_form, "[data-further]:not([hidden])")
+    answered(open_form)
+    found = compared(preset(name))
+    assert words(open_form, "distances") == screens.distances(found).sentence
+    assert words(open_form, "shocked") == screens.shocked(found, -0.3, -0.2).sentence
+    assert words(open_form, "which_mode") == screens.which_mode(found).sentence
+    assert words(open_form, "next_order") == screens.next_order(found, 1.0).sentence
+    assert words(open_form, "room") == screens.room(found).sentence
+
+
+def test_a_setting_of_a_screen_is_asked_with_and_a_ledger_stands_below_a_crash(tab: Page, site: str):
+    entered(tab, site + FRONT)
+    box = tab.locator("[data-further=crashed]")
+    box.locator("summary").click()
+    answered(tab)
+    box.locator("[name=event]").select_option("oct-2025")
+    expect(box.locator(".account-words")).to_contain_text("October 2025", timeout=PATIENCE)
+    answered(tab)
+    (told,) = told_by_python(OWN, {"name": "crashed", "settings": {"event": "oct-2025"}})
+    assert words(tab, "crashed") == told["sentence"]
+    assert box.locator("td").count() > 7
+
+
+def test_the_first_screen_is_seen_without_scrolling_on_a_phone(chromium: Browser, site: str):
+    page = chromium.new_page(viewport={"width": 375, "height": 812})
+    page.goto(site + FRONT)
+    filled(page, OWN)
+    form_of(page).get_by_role("button", name="Show the answer").click()
+    answered(page)
+    page.wait_for_timeout(300)
+    first, last = (page.locator(f"[data-screen=summary] .account-{part}").bounding_box() for part in ("table", "words"))
+    assert first["y"] >= 0
+    assert last["y"] + last["height"] <= 812
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_an_answer_that_is_overtaken_is_never_shown(open_form: Page):
+    again(open_form)
+    filled(open_form, OWN)
+    answered(open_form)
+    seen = open_form.evaluate(
+        """async () => {
+          const wallet = document.querySelector("#account [name=wallet]"), seen = [];
+          const answer = document.getElementById("account-answer"), words = answer.querySelector(".account-words");
+          for (let i = 1; i <= 20; i++) {
+            wallet.value = 9000 + i;
+            wallet.dispatchEvent(new Event("input", { bubbles: true }));
+            if (answer.getAttribute("aria-busy") !== "true") seen.push("not said to be out of date");
+            await new Promise((done) => setTimeout(done, 40 * (i % 8)));
+            if (answer.getAttribute("aria-busy") === "false") seen.push([wallet.value, words.textContent]);
+          }
+          return seen;
+        }"""
+    )
+    for wallet, sentence in seen:
+        assert sentence == told_by_python({**OWN, "wallet": wallet})[0]["sentence"]
+    answered(open_form)
+    assert words(open_form) == told_by_python({**OWN, "wallet": "9020"})[0]["sentence"]
+
+
+def test_it_is_entered_while_python_loads(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.goto(site + FRONT)
+    form_of(page).locator("[name=wallet]").focus()
+    status = page.locator("#account-answer .account-status")
+    expect(status).to_contain_text("Python")
+    filled(page, OWN)
+    answered(page)
+    assert words(page) == told_by_python(OWN)[0]["sentence"]
+    page.close()
+
+
+def test_it_says_how_many_megabytes_have_come(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.route("**/pyodide.asm.wasm", lambda _: None)  # it never comes
+    page.goto(site + FRONT)
+    form_of(page).locator("[name=wallet]").focus()
+    until(page, "() => /\\d\\.\\d of \\d\\.\\d MB/.test(document.querySelector('.account-status').textContent)")
+    page.close()
+
+
+def test_where_python_does_not_come_it_says_so_and_can_be_tried_again(chromium: Browser, site: str):
+    page = chromium.new_page()
+    page.route("**/account-python.js*", lambda route: route.abort())
+    page.goto(site + FRONT)
+    form_of(page).locator("[name=wallet]").fill("9000")
+    retry = page.get_by_role("button", name="Try again")
+    retry.wait_for()
+    expect(page.locator(".account-status")).to_contain_text("did not arrive")
+    page.close()
+
+
+# ---- What is wrong.
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(tab: Page, site: str):
+    entered(tab, site + FRONT)
+    size = position(tab, 0).locator("[name=size]")
+    size.fill("-3")
+    expect(size).to_have_attribute("aria-invalid", "true", timeout=PATIENCE)
+    told = tab.locator(f"[id='{size.get_attribute('aria-describedby')}']")
+    assert told.text_content() == "must be greater than 0, not -3.0"
+    assert tab.locator(".account-found").is_hidden()
+    assert position(tab, 1).locator("[name=entry]").input_value() == "2500"
+    size.fill("0.5")
+    answered(tab)
+    expect(size).not_to_have_attribute("aria-invalid", "true")
+    assert words(tab) == told_by_python(OWN)[0]["sentence"]
+
+
+def test_what_was_not_yet_come_to_is_no_error_until_the_button_is_pressed(tab: Page, site: str):
+    tab.goto(site + FRONT)
+    form_of(tab).locator("[name=wallet]").fill("9000")
+    expect(tab.locator(".account-status")).to_contain_text("still to fill in", timeout=PATIENCE)
+    assert tab.locator("#account [aria-invalid]").count() == 0
+    form_of(tab).get_by_role("button", name="Show the answer").click()
+    expect(position(tab, 0).locator("[name=symbol]")).to_be_focused()
+    assert tab.locator("#account [aria-invalid]").count() >= 3
+
+
+HOSTILE = (
+    *(
+        "",
+        " ",
+        "0",
+        "-1",
+        "1e999",
+        "NaN",
+        "Infinity",
+        "1,5",
+        "0x10",
+        "٣",
+        "½",
+        "1_000",
+        "١٢",
+        "true",
+        "null",
+        "x" * 3_000,
+    ),
+    *("<img src=x onerror=window.ran=1>", "</script><script>window.ran=1</script>", "\"'><b>", "&lt;i&gt;", "${1}"),
+    *("__proto__", "constructor", "toString", "\u202e123", "\u0000", "9" * 400, "1e-320", "1e100", "🙂", "a\tb"),
+)
+
+
+@pytest.mark.parametrize("seed", range(60 if WEEKLY else 6))
+def test_hostile_entries_are_answered_for_themselves_or_refused_in_words(open_form: Page, seed: int):
+    """Five at a time: what is shown belongs to what stands in the fields, and no text becomes markup."""
+    draw = random.Random(seed)
+    again(open_form)
+    filled(open_form, OWN)
+    for _ in range(5):
+        field = draw.choice(["wallet", *IN_ORDER])
+        place = form_of(open_form) if field == "wallet" else position(open_form, draw.randrange(3))
+        one = place.locator(f"[name={field}]")
+        if field in ("side", "mode"):
+            one.select_option(index=draw.randrange(2))
+        else:
+            one.evaluate(
+                "(one, text) => { one.value = text; one.dispatchEvent(new Event('input', { bubbles: true })); }",
+                draw.choice(HOSTILE),
+            )
+        answered(open_form)
+        entry = json.loads(open_form.evaluate(f"sessionStorage.getItem('{KEY}')"))
+        (told,) = told_by_python(entry)
+        if "sentence" in told:
+            assert words(open_form) == told["sentence"]
+        else:
+            assert open_form.locator(".account-found").is_hidden()
+            assert "No answer yet" in open_form.locator(".account-status").text_content()
+    assert open_form.evaluate("window.ran ?? null") is None
+    assert open_form.locator("form#account img, form#account b, #account-answer img, #account-answer b").count() == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "e30", "bnVsbA", "W10", "%%%", "A" * 200_000, "eyJwb3NpdGlvbnMiOlsxXX0", "__proto__"]
+)
+def test_a_link_that_holds_no_account_says_so(tab: Page, site: str, text: str):
+    tab.goto(f"{site}{FRONT}#account={text}")
+    expect(tab.locator(".account-told")).to_have_text("The account in this link cannot be read.")
+    assert kept(tab) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "null", '{"positions": 3}', '{"positions": [null]}', "{", '{"positions": [], "orders": [7]}']
+)
+def test_what_else_a_tab_may_hold_under_that_name_is_no_account(tab: Page, site: str, text: str):
+    tab.goto(site + CHAPTER)
+    tab.evaluate("([key, text]) => sessionStorage.setItem(key, text)", [KEY, text])
+    tab.goto(site + FRONT)
+    expect(form_of(tab).locator("[name=wallet]")).to_have_value("")
+    tab.goto(site + CHAPTER)
+    box = tab.locator("details.account-claim").first
+    box.locator("summary").click()
+    expect(box.locator(".account-whose")).to_contain_text("as long as you have entered nothing")
+
+
+# ---- Markets, marks, rows.
+
+
+def test_a_market_is_found_by_a_few_letters_and_its_mark_is_known_with_its_day(tab: Page, site: str):
+    tab.goto(site + FRONT)
+    form_of(tab).locator("[name=wallet]").focus()
+    until(tab, "() => document.querySelectorAll('#account-markets option').length > 900")
+    symbol, mark = (position(tab, 0).locator(f"[name={name}]") for name in ("symbol", "mark"))
+    symbol.fill("btc")
+    symbol.press("Tab")
+    expect(symbol).to_have_value("BTCUSDT")
+    expect(mark).to_have_value("77084.5")
+    expect(position(tab, 0).locator(".account-hint")).to_have_text("Of 22 August 2026, not live")
+    mark.fill("80000")
+    expect(position(tab, 0).locator(".account-hint")).to_be_hidden()
+    # A mark of the reader's own stays; the market goes along to another venue.
+    form_of(tab).locator("[name=venue]").select_option("hyperliquid")
+    expect(symbol).to_have_value("BTC")
+    expect(mark).to_have_value("80000")
+
+
+def test_there_are_one_to_twenty_positions(open_form: Page):
+    again(open_form)
+    add = form_of(open_form).get_by_role("button", name="Add a position")
+    assert position(open_form, 0).locator(".account-remove").is_hidden()
+    for _ in range(19):
+        add.click()
+    assert open_form.locator("[data-position]").count() == 20
+    expect(add).to_be_disabled()
+    form_of(open_form).get_by_role("button", name="Remove position 7").click()
+    assert open_form.locator("[data-position]").count() == 19
+    assert position(open_form, 18).locator("legend").text_content() == "Position 19"
+    expect(add).to_be_enabled()
+
+
+# ---- In, out, and away.
+
+
+def test_positions_from_ccxt_are_pasted_and_what_the_venue_says_stands_beside(tab: Page, site: str):
+    tab.goto(site + WORKBENCH)
+    held = {"symbol": "BTC/USDT:USDT", "side": "long", "contracts": 0.2, "contractSize": 1.0, "entryPrice": 60_000.0}
+    more = {"markPrice": 65_000.0, "marginMode": "cross", "leverage": 20, "liquidationPrice": 55_000.0}
+    form = form_of(tab)
+    form.locator("[name=wallet]").fill("800")
+    form.locator(".account-paste > summary").click()
+    form.locator("[name=text]").fill(json.dumps([held | more]))
+    form.get_by_role("button", name="Read it").click()
+    expect(form.locator(".account-said")).to_contain_text("Taken over", timeout=PATIENCE)
+    assert position(tab, 0).locator("[name=symbol]").input_value() == "BTCUSDT"
+    assert position(tab, 0).locator("[name=size]").input_value() == "0.2"
+    tab.locator("[data-further=reconciled] > summary").click()
+    answered(tab)
+    expect(tab.locator("[data-screen=reconciled] .account-words")).to_contain_text("figures that the venue tells")
+    # Of another size the venue said nothing.
+    position(tab, 0).locator("[name=size]").fill("0.3")
+    expect(tab.locator("[data-further=reconciled]")).to_be_hidden()
+    # What was there before comes back.
+    form.locator("[name=text]").fill("nonsense")
+    form.get_by_role("button", name="Read it").click()
+    expect(form.locator(".account-said")).to_contain_text("Nothing is taken over", timeout=PATIENCE)
+    assert position(tab, 0).locator("[name=size]").input_value() == "0.3"
+
+
+@pytest.mark.parametrize("name", ["october-2025", "funding-carry"])
+def test_files_are_saved_by_the_reader_and_come_back_as_they_were(tab: Page, site: str, name: str, tmp_path: Path):
+    tab.goto(site + WORKBENCH)
+    form_of(tab).locator("[name=start]").select_option(name)
+    answered(tab)
+    saved = {}
+    for file in ("account.json", "account.csv", "results.csv"):
+        with tab.expect_download() as coming:
+            tab.get_by_role("button", name=file).click()
+        coming.value.save_as(tmp_path / file)
+        saved[file] = (tmp_path / file).read_text(encoding="utf-8")
+    assert saved["account.json"] == to_json(preset(name))
+    assert saved["account.csv"] == to_csv(preset(name))
+    assert saved["results.csv"].startswith("part,")
+    again(tab)
+    form = form_of(tab)
+    form.locator(".account-paste > summary").click()
+    form.locator("[name=way]").select_option("JSON")
+    form.locator("[name=text]").fill(saved["account.json"])
+    form.get_by_role("button", name="Read it").click()
+    expect(form.locator(".account-said")).to_contain_text("Taken over", timeout=PATIENCE)
+    answered(tab)
+    assert words(tab) == screens.summary(compared(from_json(saved["account.json"]))).sentence
+
+
+def test_collateral_and_open_orders_are_entered_on_the_workbench_and_go_along(tab: Page, site: str):
+    entered(tab, site + WORKBENCH)
+    form = form_of(tab)
+    form.locator(".account-more > summary").click()
+    form.get_by_role("button", name="Add an open order").click()
+    order = form.locator("[data-order]")
+    for name, value in {"symbol": "ETHUSDT", "size": "2", "price": "2300", "leverage": "10"}.items():
+        order.locator(f"[name={name}]").fill(value)
+    answered(tab)
+    waiting = {"symbol": "ETHUSDT", "side": "buy", "size": "2", "price": "2300", "leverage": "10"}
+    assert words(tab) == told_by_python({**OWN, "orders": [waiting]})[0]["sentence"]
+    tab.goto(site + FRONT)
+    expect(form.locator(".account-beyond")).to_contain_text("1 open order")
+    answered(tab)
+    position(tab, 0).locator("[name=size]").fill("0.6")
+    answered(tab)
+    own = {**OWN, "orders": [waiting], "positions": [{**OWN["positions"][0], "size": "0.6"}, *OWN["positions"][1:]]}
+    assert words(tab) == told_by_python(own)[0]["sentence"]
+
+
+def test_chance_shows_how_far_it_is_and_can_be_stopped(tab: Page, site: str):
+    entered(tab, site + WORKBENCH)
+    box = tab.locator(".account-chance")
+    box.locator("summary").click()
+    box.locator("[name=paths]").select_option("20000")
+    box.get_by_role("button", name="Draw paths").click()
+    expect(box.locator(".account-words")).to_contain_text("paths", timeout=PATIENCE)
+    box.get_by_role("button", name="Stop").click()
+    share = box.locator("progress").evaluate("one => one.value")
+    assert 0 < share < 1
+    tab.wait_for_timeout(1500)
+    assert box.locator("progress").evaluate("one => one.value") == share
+    # Of another account these paths say nothing.
+    position(tab, 0).locator("[name=size]").fill("0.7")
+    expect(box.locator(".account-words")).to_have_text("")
+
+
+# ---- Carried through the book.
+
+
+@pytest.mark.parametrize("chapter", ["structure", "mechanics", "volatility", "questions"])
+def test_every_claim_of_a_chapter_is_answered_with_the_account(tab: Page, site: str, chapter: str):
+    own = {claim.id for claim in module_of("claims").all_claims() if claim.chapter == chapter}
+    entered(tab, site + FRONT)
+    tab.goto(f"{site}book/{chapter}.html")
+    boxes = tab.locator("details.account-claim")
+    assert set(boxes.evaluate_all("boxes => boxes.map((box) => box.dataset.claim)")) == own
+    for box in boxes.all():
+        box.locator("summary").click()
+        expect(box).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+        name = box.locator("[data-screen]").get_attribute("data-screen")
+        (told,) = told_by_python(OWN, {"name": name, "settings": json.loads(box.get_attribute("data-settings"))})
+        assert box.locator(".account-words").text_content() == told["sentence"]
+        assert box.locator(".account-whose").text_content().startswith("For the account that you entered.")
+
+
+def test_without_an_account_a_claim_shows_a_preset_and_says_so_and_nothing_is_kept(tab: Page, site: str):
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(site + CHAPTER)
+    box = tab.locator("details.account-claim").first
+    before = [url for url in asked if "account-answers" in url]
+    box.locator("summary").click()
+    box.locator(".main-svg").first.wait_for()
+    assert before == []
+    expect(box.locator(".account-whose")).to_contain_text("October 2025 victim")
+    assert box.locator(".account-words").text_content() == screens.distances(compared(preset("october-2025"))).sentence
+    assert box.locator("td").count() > 3
+    assert kept(tab) == []
+    assert not [url for url in asked if "/runtime/" in url]
+
+
+def test_one_account_wherever_the_reader_goes_back_and_forth(tab: Page, site: str):
+    entered(tab, site + FRONT)
+    tab.goto(site + WORKBENCH)
+    answered(tab)
+    assert words(tab) == told_by_python(OWN)[0]["sentence"]
+    form_of(tab).locator("[name=wallet]").fill("12000")
+    answered(tab)
+    tab.go_back()
+    expect(form_of(tab).locator("[name=wallet]")).to_have_value("12000")
+    answered(tab)
+    assert words(tab) == told_by_python({**OWN, "wallet": "12000"})[0]["sentence"]
+    tab.go_forward()
+    expect(form_of(tab).locator("[name=wallet]")).to_have_value("12000")
+
+
+def test_two_tabs_have_two_accounts(context: BrowserContext, tab: Page, site: str):
+    entered(tab, site + FRONT)
+    other = context.new_page()
+    other.goto(site + FRONT)
+    assert form_of(other).locator("[name=wallet]").input_value() == ""
+    form_of(other).locator("[name=start]").select_option("market-maker")
+    answered(other)
+    tab.reload()
+    answered(tab)
+    assert words(tab) == told_by_python(OWN)[0]["sentence"]
+    assert words(other) == told_by_python(of_preset("market-maker"))[0]["sentence"]
+    other.close()
+
+
+# ---- Private.
+
+
+@pytest.mark.parametrize("path", [FRONT, WORKBENCH, CHAPTER])
+def test_an_untouched_page_keeps_nothing_and_fetches_nothing_of_python(tab: Page, site: str, path: str):
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(site + path)
+    tab.wait_for_timeout(1500)
+    assert kept(tab) == []
+    assert not [url for url in asked if "/runtime/" in url or "account-markets" in url or "account-presets" in url]
+
+
+def test_a_tab_keeps_the_account_under_one_name_until_it_is_forgotten(tab: Page, site: str):
+    entered(tab, site + FRONT)
+    assert set(kept(tab)) == KEPT["sessionStorage"]
+    assert set(tab.evaluate("Object.keys(localStorage)")) <= KEPT["localStorage"]
+    assert tab.context.cookies() == []
+    again(tab)
+    assert kept(tab) == []
+    assert answer_of(tab).is_hidden()
+    tab.reload()
+    assert form_of(tab).locator("[name=wallet]").input_value() == ""
+    assert kept(tab) == []
+
+
+def test_no_request_carries_the_account(tab: Page, site: str):
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(f"{request.url} {request.post_data} {request.all_headers()}"))
+    secret = plain({**OWN, "wallet": "918273.645"})
+    tab.goto(site + WORKBENCH)
+    filled(tab, secret)
+    answered(tab)
+    tab.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
+    form_of(tab).get_by_role("button", name="Link with this account").click()
+    link = tab.evaluate("copied")
+    tab.goto(site + CHAPTER)
+    tab.locator("details.account-claim > summary").first.click()
+    expect(tab.locator("details.account-claim").first).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    tab.goto("about:blank")
+    tab.goto(link)
+    answered(tab)
+    assert asked
+    carried = base64.urlsafe_b64encode(b"918273.645").decode()[:8]
+    assert not [one for one in asked if "918273" in one or carried in one or "account=" in one]
+
+
+def test_a_link_contains_the_account_where_it_was_asked_for_and_says_so(tab: Page, site: str, chromium: Browser):
+    entered(tab, site + FRONT)
+    assert tab.url == site + FRONT
+    tab.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
+    form_of(tab).get_by_role("button", name="Link with this account").click()
+    expect(tab.locator(".account-told")).to_contain_text("contains your account")
+    other = chromium.new_page()
+    other.goto(tab.evaluate("copied"))
+    answered(other)
+    assert words(other) == told_by_python(OWN)[0]["sentence"]
+    # It does not stay in the address, nor in what the browser remembers of it.
+    assert other.url == site + FRONT
+    expect(other.locator(".account-told")).to_have_text("This account came with the link.")
+    other.close()
+
+
+# ---- Wherever it is read.
+
+
+def test_an_open_tab_works_offline(chromium: Browser, site: str):
+    context = chromium.new_context()
+    page = context.new_page()
+    entered(page, site + FRONT)
+    context.set_offline(True)
+    form_of(page).locator("[name=wallet]").fill("11000")
+    answered(page)
+    assert words(page) == told_by_python({**OWN, "wallet": "11000"})[0]["sentence"]
+    context.close()
+
+
+def test_it_is_answered_below_a_path(chromium: Browser, below: str):
+    page = chromium.new_page()
+    troubles = watch(page, below)
+    entered(page, below + FRONT)
+    assert words(page) == told_by_python(OWN)[0]["sentence"]
+    page.close()
+    assert troubles == []
+
+
+def test_where_nothing_may_be_kept_it_is_answered_all_the_same(chromium: Browser, site: str):
+    page = chromium.new_page()
+    troubles = watch(page, site)
+    page.add_init_script(
+        """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, {
+          configurable: true, get() { throw new DOMException("denied", "SecurityError"); } });"""
+    )
+    entered(page, site + FRONT)
+    assert words(page) == told_by_python(OWN)[0]["sentence"]
+    page.close()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("way", ["file", "without WebAssembly"])
+def test_where_python_cannot_run_presets_answer_and_one_sentence_says_why(chromium: Browser, site: str, way: str):
+    page = chromium.new_page()
+    own = HTML.as_uri() + "/" if way == "file" else site
+    troubles = watch(page, own)
+    if way != "file":
+        page.add_init_script("delete window.WebAssembly")
+    page.goto(own + FRONT)
+    why = "from a file" if way == "file" else "WebAssembly"
+    expect(page.locator(".account-status")).to_contain_text(why)
+    assert form_of(page).locator("[name=wallet]").is_hidden()
+    assert page.locator("#account button:visible, #account-answer button:visible").count() == 0
+    form_of(page).locator("[name=start]").select_option("one-20x-bet")
+    expect(page.locator("[data-screen=summary] .account-words")).not_to_be_empty()
+    assert words(page) == screens.summary(compared(preset("one-20x-bet"))).sentence
+    page.locator("[data-further=crashed] > summary").click()
+    page.locator("[data-screen=crashed] .main-svg").first.wait_for()
+    page.goto(own + CHAPTER)
+    box = page.locator("details.account-claim").first
+    box.locator("summary").click()
+    box.locator(".main-svg").first.wait_for()
+    page.close()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("path", [FRONT, WORKBENCH])
+def test_without_scripts_one_sentence_says_why_and_a_claim_has_its_preset_in_words(
+    chromium: Browser, site: str, path: str
+):
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(site + path)
+    assert form_of(page).is_hidden()
+    expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    page.goto(site + CHAPTER)
+    box = page.locator("details.account-claim").first
+    box.locator("summary").click()
+    assert box.locator(".account-words").text_content() == screens.distances(compared(preset("october-2025"))).sentence
+    page.close()
+
+
+def test_a_page_weighs_little_more_for_it_before_it_is_touched():
+    scripts = [HTML / "_static" / name for name in ("account-answers.js", "account.js", "explorer.js", "styles.css")]
+    text = (HTML / FRONT).read_text(encoding="utf-8")
+    form = text[text.index('<form id="account"') : text.index("</section>", text.index('id="account-starts"'))]
+    with_form = compressed(HTML / FRONT)
+    without = gzip.compress(text.replace(form, "").encode(), mtime=0)
+    own = len(with_form) - len(without) + sum(len(compressed(path)) for path in scripts[:3])
+    assert own <= 40_000
+
+
+# ---- For everyone.
+
+
+def test_an_answer_is_said_once_and_politely(open_form: Page):
+    again(open_form)
+    filled(open_form, OWN)
+    answered(open_form)
+    changes_said(open_form)
+    form_of(open_form).locator("[name=wallet]").fill("9500")
+    answered(open_form)
+    open_form.wait_for_timeout(500)
+    assert open_form.evaluate("said") == [["status", words(open_form)]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_axe_finds_nothing_in_a_form_with_an_error_or_an_answer(chromium: Browser, site: str, width: int, scheme: str):
+    context = chromium.new_context(
+        viewport={"width": width, "height": 812}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True
+    )
+    page = context.new_page()
+    found = []
+
+    def looked_at() -> None:
+        page.evaluate(AXE)
+        for violation in page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]:
+            found.append([violation["id"], [node["html"][:150] for node in violation["nodes"][:3]]])
+
+    page.goto(site + WORKBENCH)
+    filled(page, OWN)
+    answered(page)
+    unfold(page, "#account > details, .account-further > details:not([hidden])")
+    form_of(page).get_by_role("button", name="Add an asset").click()
+    form_of(page).get_by_role("button", name="Add an open order").click()
+    page.locator("#account [data-collateral] .account-remove").click()
+    page.locator("#account [data-order] .account-remove").click()
+    answered(page)
+    page.locator("[data-screen=summary] .main-svg").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    looked_at()
+    position(page, 1).locator("[name=size]").fill("<b>")
+    position(page, 1).locator("[name=leverage]").fill("x")
+    answered(page)
+    looked_at()
+    page.goto(site + CHAPTER)
+    page.locator("details.account-claim > summary").first.click()
+    page.wait_for_timeout(500)
+    looked_at()
+    context.close()
+    assert found == []
+
+
+def test_targets_are_large_enough_for_a_finger(chromium: Browser, site: str):
+    page = chromium.new_page(viewport={"width": 375, "height": 812}, has_touch=True)
+    page.goto(site + FRONT)
+    boxes = page.locator("#account :is(input, select, button):visible").evaluate_all(
+        "fields => fields.map((field) => [field.name || field.textContent, field.getBoundingClientRect().height])"
+    )
+    assert len(boxes) > 10
+    assert [name for name, height in boxes if height < 44] == []
+    page.close()
+
+
+def test_the_tab_key_goes_through_the_form_in_the_order_it_is_seen_and_shows_where_it_is(open_form: Page):
+    again(open_form)
+    form_of(open_form).locator("[name=start]").focus()
+    reached = []
+    for _ in range(30):
+        here = open_form.evaluate(
+            """() => {
+              const field = document.activeElement, style = getComputedStyle(field);
+              if (!field.closest("#account")) return null;
+              const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+              return [field.name || field.textContent, seen];
+            }"""
+        )
+        if here is None:
+            break
+        reached.append(here)
+        open_form.keyboard.press("Tab")
+    names = [name for name, _ in reached]
+    assert names[:11] == ["start", "venue", "wallet", *IN_ORDER]
+    assert "Show the answer" in names
+    assert "Forget" in names
+    assert all(seen for _, seen in reached[1:])
