@@ -11,7 +11,7 @@ from marginlab.display import Explorer
 
 from ..chapters import controls_of
 
-CHAPTERS = ["structure", "mechanics", "volatility", "questions", "workbench", "venues"]
+CHAPTERS = ["index", "structure", "mechanics", "volatility", "questions", "workbench", "venues"]
 EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in controls_of(chapter)]
 
 
