@@ -12,65 +12,15 @@ from hypothesis import strategies as st
 
 from marginlab import Account, Collateral, Contract, Position, Tiers
 from marginlab.display import vessels
-from marginlab.display.drawing import Drawing
-from marginlab.display.vessels import FLOOR, LEFT, RIGHT, TOP, Vessel, pools, side_by_side, vessels_of
+from marginlab.display.vessels import Vessel, pools, side_by_side, vessels_of
 from marginlab.formatting import money, signed
 
+from ..drawn import seen
 from ..examples import examples
 from ..strategies import continuous_tables, notionals, prices, shares, sides
 
 NAMES = ("BTC", "ETH", "SOL")
 BTC, ETH = (Contract(f"{name}USDT", Tiers.flat(0.01), currency="USDT") for name in NAMES[:2])
-
-
-class Seen(NamedTuple):
-    """What a drawing shows of a vessel: heights as a share of what was put in, words, and whether it is crossed out."""
-
-    width: float
-    level: float
-    line: float | None
-    equity: str
-    maintenance: str | None
-    results: list[str]
-    lost: bool
-
-
-def height(part, rim, down):
-    """Return how high something stands over the floor, put in being 1."""
-    moved = float(re.fullmatch(r"translate\(0 ([\d.]+)\)", part["transform"])[1])
-    return (FLOOR - down - moved) / (FLOOR - TOP) * rim
-
-
-def seen(drawing: Drawing, mode: str, rim: float = vessels.RIM) -> list[Seen]:
-    """Read the vessels of a mode back from what a page has of a drawing."""
-    state, found = drawing.state, []
-    cuts = [part.attributes for picture in drawing.pictures for part in picture.all if part.tag == "svg"]
-    names = [name for name in state if name.startswith(mode) and name.endswith("-level")]
-    results = [part["text"] for name, part in state.items() if name.startswith(mode) and name.endswith("-result")]
-    for name in names:
-        key = name.removesuffix("-level")
-        (cut,) = (
-            part.attributes
-            for picture in drawing.pictures
-            for part in picture.all
-            if part.tag == "svg" and any(one.name == name for one in part.inside)
-        )
-        mine = results if mode == "cross" else results[len(found) : len(found) + 1]
-        found.append(
-            Seen(
-                width=float(cut["width"]) / (RIGHT - LEFT),
-                level=height(state[name], rim, TOP),
-                line=height(state[f"{key}-line"], rim, 0) if f"{key}-line" in state else None,
-                equity=state[f"{key}-equity"]["text"],
-                maintenance=state.get(f"{key}-maintenance", {}).get("text"),
-                results=mine,
-                lost=state.get(f"{key}-lost", {"opacity": "0"})["opacity"] == "1",
-            )
-        )
-        # What lies above the put in is shown as profit from the same level on.
-        assert state[f"{key}-profit"] == state[name]
-    assert len(cuts) > len(names)
-    return found
 
 
 class Held(NamedTuple):
