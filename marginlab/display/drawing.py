@@ -18,6 +18,9 @@ from html import escape
 from .. import _checks
 from .._checks import ArgumentError
 
+# As SVG has them: words, and lengths in pixels of a picture in its own size.
+Attributes = Mapping[str, str | float]
+
 
 @dataclass(frozen=True)
 class Part:
@@ -28,7 +31,7 @@ class Part:
     tag
         ``"rect"``, ``"text"`` and so on.
     attributes
-        As SVG has them; lengths in pixels of a picture in its own size.
+        Words and lengths.
     text
         What it says.
     inside
@@ -38,7 +41,7 @@ class Part:
     """
 
     tag: str
-    attributes: Mapping[str, str | float] = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
     text: str = ""
     inside: tuple[Part, ...] = ()
     name: str = ""
@@ -121,7 +124,7 @@ def picture(width: float, height: float, *inside: Part) -> Part:
     Part
         For a :class:`Drawing`. What has no colour of its own has that of the text around it.
     """
-    size = {"viewBox": f"0 0 {_short(width)} {_short(height)}", "width": width, "height": height}
+    size: Attributes = {"viewBox": f"0 0 {_short(width)} {_short(height)}", "width": width, "height": height}
     look = {"style": "max-width: 100%; height: auto", "fill": "currentColor", "aria-hidden": "true"}
     return Part("svg", {**size, **look}, inside=inside)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +22,7 @@ from ..formatting import listed, money, moved, signed
 from ..margin.account import Account
 from ..margin.market_move import liquidation_move
 from . import figures
-from .drawing import Drawing, Part, picture
+from .drawing import Attributes, Drawing, Part, picture
 
 # In pixels: a picture, and in it the vessels, with a margin on the left where words name the lines.
 WIDTH, HEIGHT = 340, 250
@@ -30,11 +31,14 @@ NAMES_AT = 178
 ROWS = {"put in": 194, "profit, loss": 210, "equity": 226, "maintenance": 242}
 # How many times what was put in has room in a vessel, unless it is said; what is beyond is told by the number below.
 RIM = 1.25
+MOST_FULL = 100
 # A vessel narrower than this has the word "liquidated" upright.
 WIDE = 72
+# In a column narrower than this numbers are smaller.
+ROOMY = 52
 # The level as it was filled, and the line that it must not fall to.
-THIN: dict[str, str | float] = {"stroke": "currentColor", "stroke-width": 1, "stroke-opacity": 0.6}
-DOTTED: dict[str, str | float] = {"stroke": "currentColor", "stroke-width": 2, "stroke-dasharray": "2 3"}
+THIN: Attributes = {"stroke": "currentColor", "stroke-width": 1, "stroke-opacity": 0.6}
+DOTTED: Attributes = {"stroke": "currentColor", "stroke-width": 2, "stroke-dasharray": "2 3"}
 HEADS = {"cross": "Cross: one pool", "isolated": "Isolated: a wall around each"}
 
 
@@ -74,9 +78,11 @@ class Vessel:
     lost: bool = False
 
     def __post_init__(self) -> None:
-        listed_names = _checks.listed("names", self.names, "of positions", _checks.MANY)
-        names = tuple(_checks.words("names", one) for one in listed_names)
-        profits = _checks.numbers("profits", list(_checks.listed("profits", self.profits, "of amounts", _checks.MANY)))
+        names = tuple(
+            _checks.words("names", one) for one in _checks.listed("names", self.names, "of positions", _checks.MANY)
+        )
+        given = cast(Sequence[float], _checks.listed("profits", self.profits, "of amounts", _checks.MANY))
+        profits = _checks.numbers("profits", list(given))
         if profits.shape != (len(names),):
             raise ArgumentError(
                 "profits", f"must be one for each of {len(names)} names, not {_checks.shown(self.profits)}"
@@ -169,14 +175,13 @@ def side_by_side(cross: Sequence[Vessel], isolated: Sequence[Vessel], *, rim: fl
     Raises
     ------
     ArgumentError
-        For other positions in one than in the other, and a rim that is not above 1.
+        For other positions in one than in the other, and a rim that is not above 1 and up to 100.
     """
     pools, apart = _checks.instances("cross", cross, Vessel), _checks.instances("isolated", isolated, Vessel)
     named = [tuple(name for one in vessels for name in one.names) for vessels in (pools, apart)]
     if len(pools) != 1 or named[0] != named[1]:
         raise ArgumentError("cross", f"must be one pool of the positions that isolated has, not {named[0]}")
-    if _checks.single("rim", rim) <= 1:
-        raise ArgumentError("rim", f"must be above 1, not {rim:g}")
+    rim = _checks.between("rim", rim, 1, MOST_FULL, open_below=True)
     total = sum(one.put_in for one in apart)
     walls = [LEFT + (RIGHT - LEFT) * share for share in accumulate((one.put_in / total for one in apart), initial=0.0)]
     edges = np.linspace(LEFT, RIGHT, len(named[0]) + 1).tolist()
@@ -215,7 +220,7 @@ def pools(
     Returns
     -------
     tuple of Drawing and str
-        What :func:`explore` takes from a draw.
+        What :func:`marginlab.display.explore` takes from a draw.
 
     Raises
     ------
@@ -225,25 +230,25 @@ def pools(
     for name, account in (("cross", cross), ("isolated", isolated)):
         if set(_checks.instance(name, account, Account).mode) != {name}:
             raise ArgumentError(name, f"must be an account all of whose positions are {name}")
-    _checks.single("move", move)
+    move, far = _checks.single("move", move), _checks.numbers("beta", beta)
     start = cross.as_marks(marks)
-    ends = [_ends(account, start, move, beta) for account in (cross, isolated)]
-    steps = 1 + np.multiply(beta, move)
+    ends = [_ends(account, start, move, far) for account in (cross, isolated)]
+    steps = 1 + far * move
     if np.min(steps) <= 0:
         raise ArgumentError("move", f"must leave all prices above 0, not {move}")
     held = [
         vessels_of(account, start * steps, _reached(end, move))
         for account, end in zip((cross, isolated), ends, strict=True)
     ]
-    said = _pool_said(cross, start, held[0][0], ends[0][0], beta), _said(held[1], ends[1], move)
+    said = _pool_said(cross, start, held[0][0], ends[0][0], far), _said(held[1], ends[1], move)
     return side_by_side(*held, rim=rim), " ".join(said)
 
 
 def _lost(given: ArrayLike, n: int) -> Bools:
-    lost = np.asarray(given)
-    if lost.shape != (n,) or lost.dtype != np.bool_:
-        raise ArgumentError("lost", f"must be true or false for each position, not {_checks.shown(given)}")
-    return lost
+    lost = [_checks.truth("lost", one) for one in _checks.listed("lost", given, "of True and False", _checks.MANY)]
+    if len(lost) != n:
+        raise ArgumentError("lost", f"must be one for each of {n} positions, not {len(lost)}")
+    return np.array(lost)
 
 
 def _names(account: Account) -> tuple[str, ...]:
@@ -256,7 +261,7 @@ def _names(account: Account) -> tuple[str, ...]:
 # --- what is said ---------------------------------------------------------------------------------------------
 
 
-def _ends(account: Account, marks: Floats, move: float, beta: ArrayLike) -> Floats:
+def _ends(account: Account, marks: Floats, move: float, beta: Floats) -> Floats:
     """Return the move that ends each position: the one on the way, and where none is, the nearer one from there."""
     down, up = (liquidation_move(account, marks, beta=beta, toward=toward) for toward in ("down", "up"))
     nearer = np.where(np.fmin(np.abs(down - move), np.abs(up - move)) == np.abs(down - move), down, up)
@@ -266,14 +271,15 @@ def _ends(account: Account, marks: Floats, move: float, beta: ArrayLike) -> Floa
 
 def _reached(ends: Floats, move: float) -> Bools:
     """Return whether a straight way to a move leads past these; where it begins at one, it does."""
-    return (ends == 0) | ((np.sign(ends) == np.sign(move)) & (np.abs(ends) <= abs(move)))
+    past: Bools = (ends == 0) | ((np.sign(ends) == np.sign(move)) & (np.abs(ends) <= abs(move)))
+    return past
 
 
-def _pool_said(account: Account, marks: Floats, pool: Vessel, end: float, beta: ArrayLike) -> str:
+def _pool_said(account: Account, marks: Floats, pool: Vessel, end: float, beta: Floats) -> str:
     if np.isnan(end):
         meets = "no move brings it to its line"
     else:
-        there = marks * (1 + np.multiply(beta, end))
+        there = marks * (1 + beta * end)
         need, result = account.position_requirement(there)[0], account.unrealized_pnl(there).sum()
         meets = (
             f"at {moved(float(end), 1)} its equity is its maintenance margin: {money(pool.put_in)} "
@@ -319,7 +325,7 @@ def _picture(
         for i, (vessel, left, right) in enumerate(zip(vessels, walls, walls[1:], strict=False))
         for part in _body(f"{mode}-{i}", look, vessel, left, right, rim)
     ]
-    wall = {"fill": "none", "stroke": "currentColor", "stroke-width": 2.5, "stroke-linecap": "round"}
+    wall: Attributes = {"fill": "none", "stroke": "currentColor", "stroke-width": 2.5, "stroke-linecap": "round"}
     drawn = "".join(f"M{x:.1f} {TOP}V{FLOOR}" for x in walls) + f"M{LEFT} {FLOOR}H{RIGHT}"
     return picture(
         WIDTH,
@@ -356,7 +362,7 @@ def _end(name: str, lost: bool, x: float, width: float) -> Part:
     """Return the mark of a vessel that has been liquidated, seen or not."""
     y, arm = TOP + 40, 9
     strokes = f"M{x - arm:.1f} {y - arm}l{2 * arm} {2 * arm}M{x - arm:.1f} {y + arm}l{2 * arm} {-2 * arm}"
-    look = {"stroke": figures.LIQUIDATION["color"], "stroke-width": 5, "stroke-linecap": "round"}
+    look: Attributes = {"stroke": figures.LIQUIDATION["color"], "stroke-width": 5, "stroke-linecap": "round"}
     below = y + 29 if width >= WIDE else y + 52
     turned = f"rotate({0 if width >= WIDE else -90} {x:.1f} {below - 4})"
     inside = (Part("path", {"d": strokes, **look}), _text(x, below, "liquidated", transform=turned))
@@ -376,9 +382,9 @@ def _numbers(mode: str, vessels: Sequence[Vessel], walls: Sequence[float], edges
     """Yield the columns below: the name and the profit of each position, and the rest of each vessel."""
     held = [(name, told) for vessel in vessels for name, told in zip(vessel.names, _profits(vessel), strict=True)]
     for i, (name, told) in enumerate(held):
-        x = (edges[i] + edges[i + 1]) / 2
-        yield _text(x, NAMES_AT, name, name=f"{mode}-{i}-name", weight="bold")
-        yield _text(x, ROWS["profit, loss"], told, name=f"{mode}-{i}-result")
+        x, size = (edges[i] + edges[i + 1]) / 2, 12 if edges[i + 1] - edges[i] >= ROOMY else 11
+        yield _text(x, NAMES_AT, name, name=f"{mode}-{i}-name", size=size, weight="bold")
+        yield _text(x, ROWS["profit, loss"], told, name=f"{mode}-{i}-result", size=size)
     for i, (vessel, left, right) in enumerate(zip(vessels, walls, walls[1:], strict=False)):
         x, need = (left + right) / 2, "" if vessel.lost else money(vessel.maintenance)
         if not vessel.names:
@@ -407,10 +413,10 @@ def _text(
     weight: str = "normal",
     **more: str,
 ) -> Part:
-    place = {"x": x, "y": y, "text-anchor": anchor, "font-size": size, "font-weight": weight, **more}
+    place: Attributes = {"x": x, "y": y, "text-anchor": anchor, "font-size": size, "font-weight": weight, **more}
     return Part("text", place, words, name=name)
 
 
-def _stroke(look: figures.Style) -> dict[str, str | float]:
+def _stroke(look: figures.Style) -> Attributes:
     dash = {"stroke-dasharray": "9 5"} if look["dash"] == "dash" else {}
     return {"stroke": look["color"], "stroke-width": 3, **dash}

@@ -43,7 +43,9 @@ class Live:
         import ipywidgets
 
         figure, sentence = drawn
-        self.figure = ipywidgets.HTML(_drawing(*drawn)) if isinstance(figure, Drawing) else _live(figure, picture)
+        self.figure = (
+            ipywidgets.HTML(_drawing(figure, sentence)) if isinstance(figure, Drawing) else _live(figure, picture)
+        )
         self.words = ipywidgets.HTML(paragraph(sentence))
         self.table = None if table is None else ipywidgets.HTML(scrolled(table))
 

@@ -237,16 +237,17 @@ def test_what_does_not_fit_is_refused_by_name():
     one, two = held([1], [100], [10], 0), held([1, 1], [100, 100], [10, 10], 0)
     with pytest.raises(ValueError, match=r"^marks must be one for each position, not of shape \(2, 1\)"):
         vessels_of(one.cross, [[100], [90]])
-    for lost in ([1.0], [True, False]):
-        with pytest.raises(ValueError, match=r"^lost must be true or false for each position"):
-            vessels_of(one.cross, [100], lost)
+    with pytest.raises(ValueError, match=r"^lost must be True or False, not 1.0"):
+        vessels_of(one.cross, [100], [1.0])
+    with pytest.raises(ValueError, match=r"^lost must be one for each of 1 positions, not 2"):
+        vessels_of(one.cross, [100], [True, False])
     with pytest.raises(ValueError, match=r"^profits must be one for each of 2 names"):
         Vessel(("BTC", "ETH"), (1.0,), 10.0)
     with pytest.raises(ValueError, match=r"^cross must be one pool of the positions that isolated has"):
         side_by_side(vessels_of(one.cross, [100]), vessels_of(two.isolated, [100, 100]))
     with pytest.raises(ValueError, match=r"^cross must be one pool"):
         side_by_side(vessels_of(two.isolated, [100, 100]), vessels_of(two.isolated, [100, 100]))
-    with pytest.raises(ValueError, match=r"^rim must be above 1, not 1"):
+    with pytest.raises(ValueError, match=r"^rim must lie in \(1, 100\], not 1"):
         pools(*one[:3], 0, rim=1)
     with pytest.raises(ValueError, match=r"^move must leave all prices above 0, not -1"):
         pools(*one[:3], -1)
