@@ -52,6 +52,18 @@ def controls_of(name: str) -> dict[str, list[str]]:
 
 
 @cache
+def drawings_of(name: str) -> set[str]:
+    """Return the names of a chapter's explorers whose figure is a drawing, by its source, rather than plotly's."""
+    functions = (node for source in code_of(name).values() for node in ast.walk(ast.parse(source)))
+    return {
+        one.name.replace("_", "-")
+        for one in functions
+        if isinstance(one, ast.FunctionDef)
+        and any(isinstance(node, ast.Name) and node.id == "vessels" for node in ast.walk(one))
+    } & controls_of(name).keys()
+
+
+@cache
 def values_of(name: str) -> dict[int, Any]:
     """Return what every code cell gives, ``None`` for those that end with a statement, by the cell's place."""
     return _run(name)[1]

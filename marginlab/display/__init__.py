@@ -1,6 +1,6 @@
 """Display: how it is shown."""
 
-from . import figures, screens
+from . import figures, screens, vessels
 from .controls import choices, steps
 from .explorer import Explorer, explore
 from .workbench import Workbench, workbench
@@ -13,5 +13,6 @@ __all__ = [
     "figures",
     "screens",
     "steps",
+    "vessels",
     "workbench",
 ]

@@ -16,7 +16,7 @@ from ..formatting import Table
 Value = float | str
 # So many values may a control have: a slider has no more places on a screen.
 MOST_VALUES = 2_000
-# What an explorer draws at some values, a figure of plotly's and a sentence, and what it tabulates.
+# What an explorer draws at some values, a figure of plotly's or a drawing and a sentence, and what it tabulates.
 Draw = Callable[..., tuple[object, str]]
 Tabulate = Callable[..., Table]
 

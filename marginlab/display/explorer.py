@@ -33,9 +33,9 @@ def explore(
     Parameters
     ----------
     draw
-        A pure function of the settings. It returns a plotly figure (or its plain dict form) and
-        one sentence that says in words what the figure shows. It must return traces of the same
-        number and types whatever the settings.
+        A pure function of the settings. It returns a plotly figure (or its plain dict form), or a
+        `Drawing`, and one sentence that says in words what it shows. It must return traces of the same
+        number and types, or a drawing of the same parts, whatever the settings.
     title
         The question the figure answers.
     table
@@ -48,7 +48,7 @@ def explore(
     Returns
     -------
     Explorer
-        Shows itself in a notebook: ipywidgets and a ``FigureWidget`` beside a kernel, an island of
+        Shows itself in a notebook: ipywidgets and a ``FigureWidget`` or the drawing beside a kernel, an island of
         plain HTML in the book. Its text is the sentence at the starting values.
     """
     _checks.function("draw", draw if hasattr(draw, "__name__") else None)  # its name is that of the figure

@@ -3,14 +3,15 @@
 What the page gets is the first state whole, and for every part of it that changes (a trace's
 ``y``, a shape's position, the sentence) the different values it takes, each stored once, with a
 table of which state has which. A part that depends on one of two controls is stored for that
-one only. ``static/explorer.js`` puts a state together again.
+one only. ``static/explorer.js`` puts a state together again. A `Drawing` is in the page as it is in
+the first state; of the others what its parts have is stored.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from math import prod
 from typing import Any, TypeGuard
@@ -20,6 +21,7 @@ import numpy as np
 from .._checks import ArgumentError
 from ..formatting import Link, Table
 from .controls import Control, Draw, Tabulate, grid, starts
+from .drawing import Drawing
 
 # Set by the book's build, so that the kernel it starts writes pages rather than widgets.
 PAGE_VARIABLE = "MARGINLAB_PAGE"
@@ -51,27 +53,27 @@ def island(name: str, title: str, controls: Mapping[str, Control], draw: Draw, t
     Raises
     ------
     ArgumentError
-        For too many states, and tables whose caption, head or names depend on the settings.
+        For too many states, drawings of other parts in some of them, and tables whose caption, head or names depend
+        on the settings.
     """
     name = f"explorer-{escape(name)}"
     if (count := prod(_shape(controls))) > MOST_STATES:
         raise ArgumentError("settings", f"must have at most {MOST_STATES:,} states together, not {count:,}")
     states = list(grid(controls))
-    drawn = [state_of(draw(**values)) for values in states]
+    figures = [draw(**values) for values in states]
+    _check_kinds(figure for figure, _ in figures)
+    drawn = [state_of(one) for one in figures]
     tables = [] if table is None else [table(**values) for values in states]
     for state, one in zip(drawn, tables, strict=False):
         state["table"] = rows_of(one)
     first = states.index(starts(controls))
     data = {"controls": _described(controls), **differences(drawn, first, _shape(controls))}
     stored = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    layout = drawn[first]["layout"]
-    height = layout.get("height", HEIGHT) if isinstance(layout, dict) else HEIGHT
     return (
         f'<figure class="explorer" id="{name}">\n'
         f'<figcaption id="{name}-title">{escape(title)}</figcaption>\n'
         f"{_form(controls, name)}"
-        f'<div class="explorer-plot" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"'
-        f' style="min-height: {height}px"></div>\n'
+        f"{_plot(name, figures[first][0], drawn[first])}\n"
         f'<p class="explorer-words" id="{name}-words">{escape(str(drawn[first]["sentence"]))}</p>\n'
         f"{_below(tables, first)}"
         f"<noscript>{_table(controls, draw)}</noscript>\n"
@@ -135,6 +137,8 @@ def state_of(drawn: tuple[object, str]) -> dict[str, object]:
     """Return what a draw returned as the page holds it."""
     figure: Any
     figure, sentence = drawn
+    if isinstance(figure, Drawing):
+        return {"parts": figure.state, "sentence": sentence}
     if not isinstance(figure, dict):
         # Part by part: a figure as a whole would hand out its arrays packed.
         figure = {"data": [trace.to_plotly_json() for trace in figure.data], "layout": figure.layout.to_plotly_json()}
@@ -144,6 +148,23 @@ def state_of(drawn: tuple[object, str]) -> dict[str, object]:
 def rows_of(table: Table) -> list[list[object]]:
     """Return the rows of a table as the page holds them: a cell that leads somewhere is its text and its address."""
     return [[[cell.text, cell.address] if isinstance(cell, Link) else cell for cell in row] for row in table.rows]
+
+
+def _check_kinds(figures: Iterable[object]) -> None:
+    """Refuse drawings that are not made of the same parts: a page changes what is there."""
+    kinds = [figure.kind if isinstance(figure, Drawing) else None for figure in figures]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ArgumentError("draw", "must return a figure for all settings, or drawings made of the same parts")
+
+
+def _plot(name: str, figure: object, state: Mapping[str, object]) -> str:
+    """Return the place of the figure: a drawing is there already, any other is drawn by plotly."""
+    told = f'role="img" aria-labelledby="{name}-title" aria-describedby="{name}-words"'
+    if isinstance(figure, Drawing):
+        return f'<div class="explorer-plot explorer-drawing" {told}>{figure.html()}</div>'
+    layout = state["layout"]
+    height = layout.get("height", HEIGHT) if isinstance(layout, dict) else HEIGHT
+    return f'<div class="explorer-plot" {told} style="min-height: {height}px"></div>'
 
 
 def _below(tables: list[Table], first: int) -> str:

@@ -11,12 +11,14 @@ import numpy as np
 
 from .._checks import ArgumentError
 from ..formatting import Table
+from .drawing import Drawing
 
 if TYPE_CHECKING:
     import ipywidgets
     import plotly.graph_objects as go
 
 # Live widgets have no style sheet of the book's.
+DRAWING_STYLE = "display: flex; flex-wrap: wrap; gap: 0.75rem"
 TABLE_STYLE = (
     "<style>.widget-html-content table :is(td, th) {padding: 0.15em 0.6em; white-space: nowrap; text-align: left}"
     ".widget-html-content table .number {text-align: right; font-variant-numeric: tabular-nums}"
@@ -32,7 +34,7 @@ class Live:
     Parameters
     ----------
     drawn
-        A figure of plotly, or its plain dict form, and its sentence.
+        A figure of plotly, its plain dict form or a `Drawing`, and its sentence.
     table
         What stands below, if anything.
     picture
@@ -41,14 +43,11 @@ class Live:
 
     def __init__(self, drawn: tuple[object, str], table: Table | None = None, *, picture: str = "png") -> None:
         import ipywidgets
-        import plotly.graph_objects as go
 
         figure, sentence = drawn
-        self.figure = go.FigureWidget(_with_text_times(_figure(figure)))
-        self.figure._config = {
-            "displaylogo": False,
-            "toImageButtonOptions": {"format": picture, "filename": "marginlab"},
-        }
+        self.figure = (
+            ipywidgets.HTML(_drawing(figure, sentence)) if isinstance(figure, Drawing) else _live(figure, picture)
+        )
         self.words = ipywidgets.HTML(paragraph(sentence))
         self.table = None if table is None else ipywidgets.HTML(scrolled(table))
 
@@ -62,7 +61,10 @@ class Live:
         import plotly.graph_objects as go
 
         figure, sentence = drawn
-        _replace(self.figure, go.Figure(_with_text_times(_figure(figure))))
+        if isinstance(figure, Drawing):
+            self.figure.value = _drawing(figure, sentence)
+        else:
+            _replace(self.figure, go.Figure(_with_text_times(_figure(figure))))
         self.words.value = paragraph(sentence)
         if self.table is not None and table is not None:
             self.table.value = scrolled(table)
@@ -85,6 +87,20 @@ def times_as_text(part: object) -> object:
     if isinstance(part, (list, tuple)) or (isinstance(part, np.ndarray) and part.dtype.kind == "O"):
         return [times_as_text(value) for value in part]
     return part.isoformat() if isinstance(part, datetime.date) else part
+
+
+def _live(figure: object, picture: str) -> go.FigureWidget:
+    """Return a figure of plotly's that can be changed in place, with a button that saves it as such a picture."""
+    import plotly.graph_objects as go
+
+    shown = go.FigureWidget(_with_text_times(_figure(figure)))
+    shown._config = {"displaylogo": False, "toImageButtonOptions": {"format": picture, "filename": "marginlab"}}
+    return shown
+
+
+def _drawing(drawing: Drawing, sentence: str) -> str:
+    """Return a drawing as it stands beside a kernel."""
+    return f'<div role="img" aria-label="{escape(sentence)}" style="{DRAWING_STYLE}">{drawing.html()}</div>'
 
 
 def _figure(drawn: object) -> go.Figure:

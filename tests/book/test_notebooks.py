@@ -15,6 +15,7 @@ import pytest
 
 from marginlab.display import explore, figures
 from marginlab.display.controls import Control
+from marginlab.display.drawing import Drawing
 from marginlab.display.page import state_of
 from marginlab.display.widgets import scrolled
 
@@ -23,6 +24,7 @@ from ..chapters import (
     NAMES,
     code_of,
     controls_of,
+    drawings_of,
     explorers_of,
     module_of,
     notebook_of,
@@ -34,6 +36,8 @@ from .test_glossary import SOURCES, TERMS
 
 OUT_OF_SIGHT = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 EXPLORERS = [(chapter, name) for chapter in NAMES for name in controls_of(chapter)]
+DRAWINGS = [(chapter, name) for chapter, name in EXPLORERS if name in drawings_of(chapter)]
+FIGURES = [one for one in EXPLORERS if one not in DRAWINGS]
 CHAPTERS = ["structure", "mechanics", "volatility", "questions"]
 # The workbench tries accounts rather than claims, and has no exercises: your own account is one.
 WITH_WORKBENCH = [*CHAPTERS, "workbench"]
@@ -43,6 +47,16 @@ every_notebook = pytest.mark.parametrize("name", NAMES)
 def every_explorer(test):
     """Give a test every explorer of the book, each after its chapter has run."""
     return pytest.mark.long(pytest.mark.parametrize(("chapter", "name"), EXPLORERS)(test))
+
+
+def every_figure(test):
+    """Give a test every explorer whose figure is one of plotly's."""
+    return pytest.mark.long(pytest.mark.parametrize(("chapter", "name"), FIGURES)(test))
+
+
+def every_drawing(test):
+    """Give a test every explorer whose figure is a drawing."""
+    return pytest.mark.long(pytest.mark.parametrize(("chapter", "name"), DRAWINGS)(test))
 
 
 def tags(cell):
@@ -332,7 +346,7 @@ def test_what_is_stored_is_the_sentence_at_the_start(chapter, name):
     assert output.data["text/plain"] == repr(explorer)
 
 
-@every_explorer
+@every_figure
 def test_every_state_is_a_figure_with_named_axes_and_traces_as_long_as_they_should_be(chapter, name):
     explorer = explorers_of(chapter)[name]
     kinds = [trace["type"] for trace in explorer.draw(**explorer.start)[0]["data"]]
@@ -346,7 +360,7 @@ def test_every_state_is_a_figure_with_named_axes_and_traces_as_long_as_they_shou
             assert axis.title.text, values
 
 
-@every_explorer
+@every_figure
 def test_a_trace_holds_numbers_throughout_unless_it_may_break_off(chapter, name):
     explorer = explorers_of(chapter)[name]
     for values in states_of(explorer, 40):
@@ -375,11 +389,12 @@ def test_the_same_values_are_drawn_the_same(chapter, name):
     draw = explorer.draw.__wrapped__
     first, _, again = (draw(**values) for values in (explorer.start, states_of(explorer, 40)[-1], explorer.start))
     # Copies: what a chapter keeps for itself is on its page too, and plotly takes apart what it is given.
-    assert go.Figure(deepcopy(first[0])) == go.Figure(deepcopy(again[0]))
+    ones = [drawn if isinstance(drawn, Drawing) else go.Figure(deepcopy(drawn)) for drawn, _ in (first, again)]
+    assert ones[0] == ones[1]
     assert first[1] == again[1]
 
 
-@every_explorer
+@every_figure
 def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
     known = explorers_of(chapter)[name]
     # One of its own: what is moved stays moved.
@@ -399,7 +414,7 @@ def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
         assert below == ([] if known.table is None else [scrolled(known.table(**values))])
 
 
-@every_explorer
+@every_figure
 def test_lines_in_one_panel_can_be_told_apart_without_colour(chapter, name):
     explorer = explorers_of(chapter)[name]
     for panel in same_panel(explorer.draw(**explorer.start)[0]):
@@ -411,7 +426,7 @@ def test_lines_in_one_panel_can_be_told_apart_without_colour(chapter, name):
         assert len({pattern for pattern, _ in bars}) == len(bars)
 
 
-@every_explorer
+@every_figure
 def test_the_modes_and_liquidation_look_the_same_in_the_whole_book(chapter, name):
     looks = [look for look in vars(figures).values() if isinstance(look, dict) and "pattern" in look]
     ideas = {"cross": figures.CROSS, "isolated": figures.ISOLATED, "liquidated": figures.LIQUIDATION}
@@ -424,15 +439,59 @@ def test_the_modes_and_liquidation_look_the_same_in_the_whole_book(chapter, name
                 assert look["color"] in {own["color"], figures.LIQUIDATION["color"]}, trace["name"]
 
 
-@every_explorer
+@every_figure
 def test_a_figure_has_no_title_of_its_own(chapter, name):
     explorer = explorers_of(chapter)[name]
     assert go.Figure(explorer.draw(**explorer.start)[0]).layout.title.text is None
 
 
-@every_explorer
+@every_figure
 def test_the_legend_names_an_idea_once(chapter, name):
     explorer = explorers_of(chapter)[name]
     for values in states_of(explorer, 40):
         named = [t["name"] for t in explorer.draw(**values)[0]["data"] if t.get("showlegend", True)]
         assert len(set(named)) == len(named), (values, named)
+
+
+# --- drawings -------------------------------------------------------------------------------------------------
+
+
+def test_a_chapter_begins_with_the_pool_drawn():
+    assert {chapter for chapter, _ in DRAWINGS} == {"index", *WITH_WORKBENCH}
+    assert all(EXPLORERS.index(one) == [chapter for chapter, _ in EXPLORERS].index(one[0]) for one in DRAWINGS)
+
+
+@every_drawing
+def test_every_state_of_a_drawing_is_made_of_the_same_parts(chapter, name):
+    explorer = explorers_of(chapter)[name]
+    first = explorer.draw(**explorer.start)[0]
+    for values in states_of(explorer, 40):
+        drawing, _ = explorer.draw(**values)
+        assert isinstance(drawing, Drawing)
+        assert drawing.kind == first.kind, values
+
+
+@every_drawing
+def test_a_drawing_has_the_colours_that_the_modes_and_liquidation_have_in_figures(chapter, name):
+    explorer = explorers_of(chapter)[name]
+    drawing, _ = explorer.draw(**explorer.start)
+    used = [
+        {part.attributes[key] for part in one.all for key in ("fill", "stroke") if key in part.attributes}
+        for one in drawing.pictures
+    ]
+    shared = {figures.FREE["color"], figures.LIQUIDATION["color"], "currentColor", "none"}
+    assert used == [{figures.CROSS["color"], *shared}, {figures.ISOLATED["color"], *shared}]
+
+
+@every_drawing
+def test_beside_a_kernel_moved_widgets_show_the_drawing(chapter, name):
+    known = explorers_of(chapter)[name]
+    live = explore(known.draw, title=known.title, **known.controls)
+    _, *inputs, shown, words = live.widget.children
+    for values in states_of(known, 40)[-2:]:
+        for field, value in zip(inputs, values.values(), strict=True):
+            field.value = value
+        drawing, sentence = known.draw(**values)
+        assert drawing.html() in shown.value, values
+        assert escape(sentence) in words.value
+        assert f'aria-label="{escape(sentence)}"' in shown.value

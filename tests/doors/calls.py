@@ -22,7 +22,7 @@ import numpy as np
 
 import marginlab
 from marginlab import comparison, display, formatting, portfolio
-from marginlab.display import figures
+from marginlab.display import figures, vessels
 from marginlab.markets.price_models import PriceModel
 from marginlab.portfolio import EntryError
 
@@ -42,6 +42,9 @@ PAIR = portfolio.preset("hedged-pair")
 FOUND = comparison.compare(PAIR.account, PAIR.marks, venue=PAIR.venue)
 CHANCES = comparison.chances_of(FOUND, paths=20, days=1)
 TABLE = formatting.Table("What is left", ("mode", "left"), [("cross", "0")], names=("mode",))
+# The same position in both modes.
+POOLED = marginlab.Account.of([marginlab.Position(BTC, 0.2, 60_000)], wallet=5_000)
+APART = marginlab.Account.of([marginlab.Position(BTC, 0.2, 60_000, mode="isolated", margin=2_000)], wallet=3_000)
 LINE = figures.line(figures.CROSS, [1, 2], [3, 4], "cross")
 MODEL = marginlab.Diffusion(MARKS, volatility_per_year=0.5, steps_per_year=365)
 ROW = {"symbol": "BTCUSDT", "side": "long", "size": 0.5, "entry": 60_000, "leverage": 10}
@@ -120,6 +123,8 @@ RIGHT: dict[str, Any] = {
     "payload": [{"symbol": "NEWUSDT", "rate": 0.02}],
     "portfolio": PAIR,
     "position": 0,
+    "profits": [-100.0, 200.0],
+    "put_in": 1_000.0,
     "positions": HELD,
     "price": 60_000.0,
     "prices": [MARKS, [59_000.0, 3_100.0]],
@@ -214,6 +219,13 @@ RIGHT_OF: dict[tuple[str, str], Any] = {
     ("size_to_close", "price"): 58_000.0,
     ("what_if", "order"): marginlab.Order(BTC, 0.1, 58_000, leverage=10),
     ("panels", "x"): "time",
+    ("pools", "cross"): POOLED,
+    ("pools", "isolated"): APART,
+    ("pools", "marks"): [60_000.0],
+    ("side_by_side", "cross"): vessels.vessels_of(POOLED, [60_000.0]),
+    ("side_by_side", "isolated"): vessels.vessels_of(APART, [60_000.0]),
+    ("vessels_of", "account"): POOLED,
+    ("vessels_of", "marks"): [60_000.0],
     ("position_names", "symbols"): ["BTCUSDT", "ETHUSDT"],
     ("preset", "name"): "hedged-pair",
     ("replay", "name"): "may-2021",

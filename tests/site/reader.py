@@ -9,10 +9,25 @@ from playwright.sync_api import Locator, Page
 
 from marginlab.display import Explorer
 
-from ..chapters import controls_of
+from ..chapters import controls_of, drawings_of
 
-CHAPTERS = ["structure", "mechanics", "volatility", "october", "questions", "workbench", "venues"]
+CHAPTERS = ["index", "structure", "mechanics", "volatility", "october", "questions", "workbench", "venues"]
 EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in controls_of(chapter)]
+DRAWINGS = [(chapter, name) for chapter, name in EXPLORERS if name in drawings_of(chapter)]
+FIGURES = [one for one in EXPLORERS if one not in DRAWINGS]
+# What is there once an explorer is drawn: by plotly, or from the start.
+DRAWN = ".main-svg, .explorer-drawing > svg"
+
+
+# What the parts of a drawing have, by their names, as `Drawing.state` says it.
+PARTS = """plot => Object.fromEntries([...plot.querySelectorAll("[data-part]")].map((part) => [
+  part.dataset.part,
+  {
+    ...Object.fromEntries(part.getAttributeNames().filter((key) => key !== "data-part")
+      .map((key) => [key, part.getAttribute(key)])),
+    ...(part.tagName === "text" ? { text: part.textContent } : {}),
+  },
+]))"""
 
 
 def opened(page: Page, address: str, name: str) -> Locator:
@@ -25,12 +40,14 @@ def shown(page: Page, name: str) -> Locator:
     """Return an explorer of the page that is open, drawn."""
     figure = page.locator(f"#explorer-{name}")
     figure.scroll_into_view_if_needed()
-    figure.locator(".main-svg").first.wait_for()
+    figure.locator(DRAWN).first.wait_for()
     return figure
 
 
 def traces(figure: Locator) -> Any:
-    """Return what plotly holds of a figure's traces."""
+    """Return what plotly holds of a figure's traces, or what the parts of a drawing have."""
+    if figure.locator(".explorer-drawing").count():
+        return figure.locator(".explorer-drawing").evaluate(PARTS)
     keys = ["type", "name", "x", "y", "mode", "text"]
     script = f"plot => plot.data.map(trace => Object.fromEntries({keys}.map(key => [key, trace[key] ?? null])))"
     return figure.locator(".explorer-plot").evaluate(script)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from ..chapters import explorers_of
 from .axe import AXE, PLAIN
 from .conftest import HTML
-from .reader import CHAPTERS, arrived, changes_said, opened, rest, sentence, settle, shown
+from .reader import CHAPTERS, DRAWN, arrived, changes_said, opened, rest, sentence, settle, shown
 
 PAGES = sorted(
     str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if path.name != "index.html" or path.parent != HTML
@@ -71,7 +71,7 @@ def drawn_everywhere(page: Page) -> None:
     """Scroll through a page, so that every figure is there."""
     for figure in page.locator("figure.explorer").all():
         figure.scroll_into_view_if_needed()
-        figure.locator(".main-svg").first.wait_for()
+        figure.locator(DRAWN).first.wait_for()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -178,11 +178,15 @@ def test_figures_can_be_read_at_twice_the_size(chromium: Browser, site: str, cha
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for name in explorers_of(chapter):
         figure = shown(page, name)
-        box, plot = figure.bounding_box(), figure.locator(".main-svg").first.bounding_box()
+        box, plot = figure.bounding_box(), figure.locator(DRAWN).first.bounding_box()
         assert plot["x"] >= box["x"]
         assert plot["x"] + plot["width"] <= box["x"] + box["width"]
-        sizes = figure.locator(".xtick text, .ytick text").evaluate_all(
-            "texts => texts.map(text => parseFloat(getComputedStyle(text).fontSize))"
+        # As large as they are seen: a drawing is fitted to its place.
+        sizes = figure.locator(".xtick text, .ytick text, .explorer-drawing text").evaluate_all(
+            """texts => texts.map((text) => {
+              const { a, b } = text.getScreenCTM();
+              return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+            })"""
         )
         assert min(sizes) >= 10
     page.close()
@@ -198,9 +202,8 @@ def test_a_printed_chapter_has_every_figure_whole_and_dark_on_light(chromium, si
     page.emulate_media(media="print")
     paper = 718  # A4 within its margins, in pixels
     for plot in page.locator(".explorer-plot").all():
-        drawn = plot.locator(".main-svg").first
-        assert float(drawn.get_attribute("width")) <= paper
-        ink = plot.locator(".xtick text, .ytick text").first.evaluate("text => getComputedStyle(text).fill")
+        assert plot.locator("> svg, .main-svg").first.bounding_box()["width"] <= paper
+        ink = plot.locator(".xtick text, .ytick text, > svg text").first.evaluate("text => getComputedStyle(text).fill")
         assert sum(int(part) for part in re.findall(r"\d+", ink)[:3]) / 3 < 128
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
@@ -214,7 +217,7 @@ def test_a_page_from_a_file_prints_its_figures_too(chromium: Browser):
     page.goto((HTML / "book" / "structure.html").as_uri())
     arrived(page)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    count = page.locator(".explorer-plot").count()
+    count = page.locator(".explorer-plot:not(.explorer-drawing)").count()
     assert page.locator(".explorer-plot:has(.main-svg)").count() == count > 5
     page.close()
 

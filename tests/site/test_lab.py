@@ -20,9 +20,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from marginlab.display import Explorer
 from marginlab.display.page import plain, state_of
 
-from ..chapters import BOOK, controls_of, explorers_of
+from ..chapters import BOOK, controls_of, drawings_of, explorers_of
+from .reader import PARTS
 
 CHAPTER = "structure"
+DRAWN = ".main-svg, [data-part]"
 # What plotly holds of each trace, with its packed numbers as lists.
 HELD = """plot => plot.data.map(trace => Object.fromEntries(["type", "name", "x", "y", "mode"].map(
   key => [key, ArrayBuffer.isView(trace[key]) ? Array.from(trace[key]) : trace[key] ?? null])))"""
@@ -94,27 +96,32 @@ def live(page: Page, explorer: Explorer) -> Locator:
     box = page.locator(".widget-vbox", has=page.locator("strong", has_text=explorer.title)).last
     scroller = page.locator(".jp-WindowedPanel-outer").first
     for _ in range(200):
-        if box.locator(".main-svg").count():
+        if box.locator(DRAWN).count():
             break
         scroller.evaluate("one => one.scrollBy(0, 400)")
         page.wait_for_timeout(250)
     box.scroll_into_view_if_needed()
-    box.locator(".main-svg").first.wait_for()
+    box.locator(DRAWN).first.wait_for()
     return box
 
 
 def held(box: Locator) -> Any:
-    """Return the traces of a live figure at the precision of the page."""
+    """Return the traces of a live figure at the precision of the page, or the parts of a drawing."""
+    if box.locator("[data-part]").count():
+        return box.locator("[role=img]").evaluate(PARTS)
     return plain(json.loads(json.dumps(box.locator(".js-plotly-plot").evaluate(HELD)).replace("NaN", "null")))
 
 
-def arrived(box: Locator, traces: list[dict[str, Any]]) -> bool:
-    """Return whether a live figure comes to these traces; it does so some messages after its sentence."""
+def arrived(box: Locator, traces: Any) -> bool:
+    """Return whether a live figure or drawing comes to these traces; it does so some messages after its sentence."""
     return any(held(box) == traces or box.page.wait_for_timeout(250) for _ in range(80))
 
 
-def expected(explorer: Explorer, values: dict[str, Any]) -> list[dict[str, Any]]:
-    traces = state_of(explorer.draw(**values))["data"]
+def expected(explorer: Explorer, values: dict[str, Any]) -> Any:
+    state = state_of(explorer.draw(**values))
+    if explorer.name in drawings_of(CHAPTER):
+        return state["parts"]
+    traces = state["data"]
     return [{key: trace[key] for key in ("type", "name", "x", "y", "mode") if key in trace} for trace in traces]
 
 

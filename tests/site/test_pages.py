@@ -16,9 +16,10 @@ from marginlab.display.page import state_of
 
 from ..chapters import controls_of, explorers_of, module_of
 from .conftest import watch
-from .reader import EXPLORERS, elsewhere, opened, sentence, settle, shown, traces
+from .reader import DRAWINGS, EXPLORERS, FIGURES, elsewhere, opened, rest, sentence, settle, shown, traces
 
-every_explorer = pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
+every_figure = pytest.mark.parametrize(("chapter", "name"), FIGURES)
+every_drawing = pytest.mark.parametrize(("chapter", "name"), DRAWINGS)
 with_controls = pytest.mark.parametrize(
     ("chapter", "name"),
     [pair for pair in EXPLORERS if controls_of(pair[0])[pair[1]]],
@@ -93,7 +94,7 @@ def test_no_page_asks_for_the_script_that_draws_icons(page, site):
     assert "Font Awesome" in icon.evaluate("icon => getComputedStyle(icon, '::before').fontFamily")
 
 
-@every_explorer
+@every_figure
 def test_every_figure_has_drawn_marks(chapter_page, chapter, name):
     explorer = explorers_of(chapter)[name]
     figure = shown(chapter_page(chapter), name)
@@ -198,3 +199,65 @@ def test_quick_changes_draw_at_once_then_the_latest_and_never_twice_a_frame(page
     explorer = explorers_of("structure")["gap"]
     last = {key: control.values[-1] if key == "jump" else control.start for key, control in explorer.controls.items()}
     assert sentence(figure) == explorer.draw(**last)[1]
+
+
+# --- drawings -------------------------------------------------------------------------------------------------
+
+
+@every_drawing
+def test_a_finger_on_a_drawing_moves_its_first_slider_as_far_as_itself(chapter_page, chapter, name):
+    page = chapter_page(chapter)
+    figure, explorer = shown(page, name), explorers_of(chapter)[name]
+    figure.get_by_role("button", name="Reset").click()
+    control, values = next(iter(explorer.controls.items()))
+    plot = figure.locator(".explorer-drawing")
+    plot.scroll_into_view_if_needed()
+    box, steps = plot.bounding_box(), 2
+    x, y = box["x"] + box["width"] / 2, box["y"] + 40
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - box["width"] * steps / (len(values.values) - 1), y, steps=4)
+    page.mouse.up()
+    page.mouse.move(x, y)
+    settle(page)
+    there = explorer.start | {control: values.values[values.start_index - steps]}
+    assert sentence(figure) == explorer.draw(**there)[1]
+    rest(page)
+    assert f"{control}=" in page.url
+
+
+@every_drawing
+@pytest.mark.parametrize("width", [1280, 375])
+def test_pictures_stand_side_by_side_where_there_is_room_and_never_over_the_edge(chromium, site, chapter, name, width):
+    page = chromium.new_page(viewport={"width": width, "height": 800})
+    figure = opened(page, f"{site}book/{chapter}.html", name)
+    frame, first, second = (
+        figure.bounding_box(),
+        *(figure.locator(".explorer-drawing > svg").nth(i).bounding_box() for i in range(2)),
+    )
+    assert (first["y"] == second["y"]) == (width > 1000)
+    for one in (first, second):
+        assert frame["x"] <= one["x"]
+        assert one["x"] + one["width"] <= frame["x"] + frame["width"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+@pytest.mark.parametrize(("motion", "seconds"), [("no-preference", 0.15), ("reduce", 0)])
+def test_levels_move_smoothly_for_those_who_want_motion_alone(
+    chromium: Browser, site: str, motion: str, seconds: float
+):
+    page = chromium.new_page(reduced_motion=motion)
+    figure = opened(page, site + "book/structure.html", "pool")
+    level = figure.locator("[data-part=cross-0-level]")
+    assert level.evaluate("part => parseFloat(getComputedStyle(part).transitionDuration)") == seconds
+    page.close()
+
+
+def test_a_drawing_takes_its_ink_from_the_theme(page, site):
+    figure = opened(page, site + "book/structure.html", "pool")
+    colour = "text => getComputedStyle(text).fill"
+    before = figure.locator("svg text").first.evaluate(colour)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert figure.locator("svg text").first.evaluate(colour) != before

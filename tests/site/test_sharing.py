@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 import re
 import string
@@ -73,6 +74,20 @@ def test_a_figure_is_saved_as_a_picture_without_asking_anybody(page, site, kind,
         figure.get_by_role("button", name=f"Save as {kind.upper()}").click()
     assert saved.value.suggested_filename == f"gap.{kind}"
     assert saved.value.path().read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("png", b"\x89PNG"), ("svg", b"<svg")])
+def test_a_drawing_is_saved_as_a_picture_with_what_it_shows(page, site, kind, begins):
+    figure = opened(page, site + STRUCTURE + "#pool.move=-0.1", "pool")
+    with page.expect_download() as saved:
+        figure.get_by_role("button", name=f"Save as {kind.upper()}").click()
+    assert saved.value.suggested_filename == f"pool.{kind}"
+    held = saved.value.path().read_bytes()
+    assert held.startswith(begins)
+    if kind == "svg":
+        drawing, _ = explorers_of("structure")["pool"].draw(move=-0.1, follows="as far")
+        said = [part.text for part in drawing.parts if part.text]
+        assert [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]+)</text>", held.decode())] == said
 
 
 @pytest.mark.parametrize(("given", "nearest"), [("0.101", "10%"), ("-7", "0%"), ("99", "60%"), ("1e-3", "0%")])

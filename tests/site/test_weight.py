@@ -13,11 +13,11 @@ from playwright.sync_api import Browser, Page, Response, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
-from .reader import CHAPTERS, arrived, sentence
+from .reader import CHAPTERS, DRAWINGS, DRAWN, arrived, sentence
 from .server import compressed
 
 KB = 1000
-FIRST, FURTHER, STATES = 1600 * KB, 300 * KB, 150 * KB
+FIRST, FURTHER, STATES, DRAWING = 1600 * KB, 300 * KB, 150 * KB, 40 * KB
 
 
 def transferred(page: Page, address: str, site: str) -> Counter[str]:
@@ -32,7 +32,7 @@ def transferred(page: Page, address: str, site: str) -> Counter[str]:
     page.goto(address)
     for figure in page.locator("figure.explorer").all():
         figure.scroll_into_view_if_needed()
-        figure.locator(".main-svg").first.wait_for()
+        figure.locator(DRAWN).first.wait_for()
     page.wait_for_load_state("networkidle")
     page.remove_listener("response", count)
     return asked
@@ -64,6 +64,21 @@ def test_each_explorers_states_are_light(chapter):
     states = re.findall(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)
     assert len(states) == len(explorers_of(chapter))
     assert max(len(gzip.compress(one.encode())) for one in states) <= STATES
+
+
+@pytest.mark.parametrize(("chapter", "name"), DRAWINGS)
+def test_a_drawing_is_lighter_with_all_its_states(chapter, name):
+    text = (HTML / "book" / f"{chapter}.html").read_text(encoding="utf-8")
+    (figure,) = re.findall(rf'<figure class="explorer" id="explorer-{name}">.*?</figure>', text, re.DOTALL)
+    assert len(gzip.compress(figure.encode())) <= DRAWING
+
+
+def test_a_page_of_drawings_alone_never_asks_for_the_script_that_draws(chromium: Browser, site: str):
+    page = chromium.new_page()
+    asked = transferred(page, site + "book/index.html", site)
+    assert [path for path in asked if path.endswith("explorer.js")]
+    assert not [path for path in asked if "plotly" in path]
+    page.close()
 
 
 def test_a_page_can_be_read_before_the_script_that_draws_is_asked_for(chromium: Browser, site: str):

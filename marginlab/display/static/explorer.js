@@ -1,5 +1,5 @@
 // Explorers on a page: labelled inputs, a figure, a sentence and perhaps a table, with every state already in the page.
-// The data are written by marginlab/island.py; its docstring says how.
+// The data are written by marginlab/display/page.py; its docstring says how.
 (() => {
   "use strict";
 
@@ -74,6 +74,61 @@
     if (spoken.textContent !== text) spoken.textContent = text;
   };
 
+  // What differs in a drawing is set part by part: text as text, all else as attributes.
+  function redraw(parts, state) {
+    for (const [name, { text, ...attributes }] of Object.entries(state)) {
+      const part = parts.get(name);
+      if (text !== undefined && part.textContent !== text) part.textContent = text;
+      for (const [key, value] of Object.entries(attributes)) {
+        if (part.getAttribute(key) !== value) part.setAttribute(key, value);
+      }
+    }
+  }
+
+  // A drawing by itself, as it is seen: its pictures where they stand, on the page's ground, in the text's colour.
+  function alone(plot, ground) {
+    const box = plot.getBoundingClientRect();
+    const { color, fontFamily, fontSize } = getComputedStyle(plot);
+    const whole = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const sized = (element, sizes) => {
+      for (const [key, value] of Object.entries(sizes)) element.setAttribute(key, value);
+    };
+    sized(whole, { width: box.width, height: box.height, color, "font-family": fontFamily, "font-size": fontSize });
+    const under = document.createElementNS(whole.namespaceURI, "rect");
+    sized(under, { width: "100%", height: "100%", fill: ground });
+    whole.append(under);
+    for (const picture of plot.children) {
+      const { x, y, width, height } = picture.getBoundingClientRect();
+      const copy = picture.cloneNode(true);
+      copy.removeAttribute("style");
+      sized(copy, { x: x - box.x, y: y - box.y, width, height });
+      whole.append(copy);
+    }
+    return new XMLSerializer().serializeToString(whole);
+  }
+
+  // The file of a drawing: SVG as it is, PNG twice as fine as it is seen.
+  async function pictured(plot, format, ground) {
+    const file = new Blob([alone(plot, ground)], { type: "image/svg+xml" });
+    if (format === "svg") return file;
+    const image = new Image();
+    image.src = URL.createObjectURL(file);
+    await image.decode();
+    URL.revokeObjectURL(image.src);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise((made) => canvas.toBlob(made, "image/png"));
+  }
+
+  function download(file, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(file);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
   // The rows of a table; a cell is its text, or text and the address it leads to.
   function fill(table, rows) {
     const kinds = [...table.tHead.rows[0].cells].map((cell) => cell.className);
@@ -120,7 +175,9 @@
       this.fields = [...this.form.querySelectorAll("[name]")];
       this.start = this.fields.map(startOf);
       this.places = [...this.start];
-      this.near = false; // drawn only once it comes near the view
+      // A drawing is there from the start, made of parts; any other figure is drawn once it comes near the view.
+      this.drawing = this.plot.classList.contains("explorer-drawing");
+      this.near = this.drawing;
       this.waiting = false; // for the frame that shows what was drawn
       this.stale = false; // since something changed meanwhile
       this.listen();
@@ -150,8 +207,38 @@
       });
       const [copy] = this.form.getElementsByClassName("explorer-copy");
       copy.addEventListener("click", () => share(this, copy));
+      if (this.drawing) {
+        const named = this.plot.querySelectorAll("[data-part]");
+        this.parts = new Map([...named].map((part) => [part.dataset.part, part]));
+        this.drag();
+      }
       for (const save of this.form.getElementsByClassName("explorer-save")) {
         save.addEventListener("click", () => this.save(save.value));
+      }
+    }
+
+    // A finger on a drawing moves its first slider, by as much of it as of the drawing's width.
+    drag() {
+      const i = this.fields.findIndex((field) => field.type === "range");
+      if (i < 0) return;
+      const last = Number(this.fields[i].max);
+      let from = null;
+      this.plot.classList.add("explorer-dragged");
+      this.plot.addEventListener("pointerdown", (event) => {
+        if (event.button) return;
+        from = { x: event.clientX, place: this.places[i] };
+        this.plot.setPointerCapture(event.pointerId);
+      });
+      this.plot.addEventListener("pointermove", (event) => {
+        if (!from) return;
+        const steps = Math.round(((event.clientX - from.x) / this.plot.clientWidth) * last);
+        this.move(i, Math.min(Math.max(from.place + steps, 0), last));
+      });
+      for (const end of ["pointerup", "pointercancel"]) {
+        this.plot.addEventListener(end, () => {
+          if (from && from.place !== this.places[i]) this.settle();
+          from = null;
+        });
       }
     }
 
@@ -209,15 +296,20 @@
     }
 
     paint(state = this.state()) {
-      react(this.plot, state);
+      if (this.drawing) redraw(this.parts, state.parts);
+      else react(this.plot, state);
     }
 
     // As large as it is seen, and on the page's ground: what is saved is looked at elsewhere.
     async save(format) {
+      const ground = getComputedStyle(document.body).backgroundColor;
+      if (this.drawing) {
+        download(await pictured(this.plot, format, ground), `${this.name}.${format}`);
+        return;
+      }
       await plotly();
       const { data, layout } = this.state();
       const { width, height } = this.plot.getBoundingClientRect();
-      const ground = getComputedStyle(document.body).backgroundColor;
       const shown = { ...themed(layout), paper_bgcolor: ground };
       await Plotly.downloadImage({ data, layout: shown }, { format, width, height, filename: this.name });
     }
@@ -232,6 +324,7 @@
   }
 
   const explorers = [...document.querySelectorAll("figure.explorer")].map((figure) => new Explorer(figure));
+  const plotted = explorers.filter((one) => !one.drawing);
 
   // The address holds the values: #fall=0.3, or #name.fall=0.3 where two explorers have a control of one name.
   const named = explorers.flatMap((one) => one.fields.map((field) => field.name));
@@ -335,12 +428,12 @@
   // Paper is light, narrower than most windows, and shows every figure.
   let theme = "";
   addEventListener("beforeprint", () => {
-    if (explorers.length || others.size) plotlyNow();
+    if (plotted.length || others.size) plotlyNow();
     theme = root.dataset.theme;
     root.dataset.theme = "light";
     printing = true;
     ink = null;
-    for (const one of explorers) one.paint();
+    for (const one of plotted) one.paint();
     again();
   });
   addEventListener("afterprint", () => {
@@ -351,7 +444,7 @@
   new MutationObserver(() => {
     if (printing) return;
     ink = null;
-    for (const one of explorers) if (one.near) one.paint();
+    for (const one of plotted) if (one.near) one.paint();
     again();
   }).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
 
@@ -361,7 +454,7 @@
     begun = true;
     inView.disconnect();
     watch(NEAR);
-    if (explorers.length) plotly().catch(() => {}); // whoever needs it asks again
+    if (plotted.length) plotly().catch(() => {}); // whoever needs it asks again
   }
   if (location.protocol === "file:") begin();
   const signs = ["scroll", "pointermove", "pointerdown", "keydown"];
