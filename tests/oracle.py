@@ -6,15 +6,19 @@ Slow and plain on purpose. A contract or a convention is read as data; no formul
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
+from operator import itemgetter
 
 INFINITY = float("inf")
 
 
+@cache
 def brackets(tiers):
-    """Return (floor, upper bound, rate, deduction) of each bracket."""
+    """Return (floor, upper bound, rate, deduction) of each bracket, worked out once for each table."""
     floors = [Fraction(floor) for floor in tiers.floors]
     rates, deductions = map(Fraction, tiers.rates), map(Fraction, tiers.deductions)
     return list(zip(floors, [*floors[1:], INFINITY], rates, deductions, strict=True))
@@ -30,13 +34,14 @@ def marginal_slices(floors, rates, notional):
     return total
 
 
+def bracket_number(tiers, amount):
+    """Return the number of the bracket an amount falls into; a bound belongs to the bracket below it."""
+    return max(bisect_left(brackets(tiers), amount, key=itemgetter(0)) - 1, 0)
+
+
 def bracket_of(tiers, amount):
-    """Return the bracket an amount falls into; a bound belongs to the bracket below it."""
-    found = brackets(tiers)[0]
-    for bracket in brackets(tiers):
-        if amount > bracket[0]:
-            found = bracket
-    return found
+    """Return the bracket an amount falls into."""
+    return brackets(tiers)[bracket_number(tiers, amount)]
 
 
 def rate_at(tiers, counted):

@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from .oracle import INFINITY, notional
+from .oracle import INFINITY, brackets, notional
 from .reference_actions import act, can_pay, close
 from .reference_collateral import cut_up, prices_at
-from .reference_state import State, exact, result_of, table
+from .reference_state import State, exact, result_of
 
 # How far below a bound a position is brought to be surely in the bracket below it.
 BELOW = 1 - Fraction(1, 2**40)
@@ -176,7 +176,7 @@ class Path(State):
         smaller = self.convention.brackets_count in ("net", "larger") and (row.side > 0) != (long >= short)
         if lower < 0 or smaller:
             return Fraction(1)
-        return min(Fraction(1), (amount - table(row.contract.tiers)[lower + 1][0] * BELOW) / own)
+        return min(Fraction(1), (amount - brackets(row.contract.tiers)[lower + 1][0] * BELOW) / own)
 
     def close_restore(self, row, _began):
         """Close the smallest share after which equity covers what is then required, `restore_to` times.
@@ -192,7 +192,7 @@ class Path(State):
             Fraction(rules.flat_liquidation_fee) / self.unit(row),
             Fraction(rules.liquidation_fee) * row.notional,
         )
-        for floor, upper, rate, deduction in reversed(table(row.contract.tiers)):
+        for floor, upper, rate, deduction in reversed(brackets(row.contract.tiers)):
             if floor >= amount:
                 continue
             start, end = (0 if amount <= upper else 1 - upper * BELOW / amount), 1 - floor / amount

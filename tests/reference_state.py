@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from types import SimpleNamespace
 
 from .oracle import (
     INFINITY,
     bankruptcy_price,
-    brackets,
+    bracket_number,
+    bracket_of,
     charged_on,
     grown,
     leg_maintenance,
@@ -26,8 +26,6 @@ from .reference_collateral import Books
 Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
 MixedBalance = namedtuple("MixedBalance", [*Balance._fields, "assets"])
 LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
-
-table = cache(brackets)
 
 
 def exact(number):
@@ -77,13 +75,13 @@ class Row:
         return abs(self.size) if self.contract.tiers.measured_in == "contracts" else value
 
     def bracket(self, amount):
-        """Return the number of the bracket of an amount; a bound belongs to the bracket below it."""
-        return max(sum(amount > floor for floor, *_ in table(self.contract.tiers)) - 1, 0)
+        """Return the number of the bracket of an amount."""
+        return bracket_number(self.contract.tiers, amount)
 
     def maintenance_on(self, value):
         """Return r V - c of a position of this value."""
         counted = self.counted(value)
-        return rate_at(self.contract.tiers, counted) * value - table(self.contract.tiers)[self.bracket(counted)][3]
+        return rate_at(self.contract.tiers, counted) * value - bracket_of(self.contract.tiers, counted)[3]
 
     def limit(self, amount):
         """Return the highest leverage of the bracket that an amount is in, or that a rate without steps leaves."""

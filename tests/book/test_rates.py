@@ -53,6 +53,7 @@ def price_by_hand(tiers, notional, leverage):
     return high
 
 
+@pytest.mark.long
 def test_the_figure_tells_what_it_was_and_is_as_it_is_by_hand(became):
     for values in states(became):
         history, said = BINANCE.history(values["symbol"]), became.draw(**values)[1]

@@ -88,6 +88,7 @@ def test_margins_go_back_to_the_wallet_in_cross():
     assert (account.wallet, account.margin.tolist()) == (3_700, [0, 0])
 
 
+@pytest.mark.long
 @given(accounts(tables=continuous_tables(), kinds=["linear"]))
 def test_all_columns_hold_the_same_money_and_the_same_positions(case):
     account, marks = case

@@ -37,6 +37,7 @@ MIXED = compare(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", preset_names())
 def test_every_need_is_what_the_questions_say_when_asked_themselves(name):
     one = preset(name)

@@ -75,6 +75,7 @@ def test_a_panel_follows_its_inputs(desk):
     assert "BTC +10%" in panel.lives[0].words.value
 
 
+@pytest.mark.long
 def test_each_input_of_what_it_takes_moves_its_own_screen(desk):
     desk.tabs.selected_index = 1
     panel = desk.panels["What it takes"]

@@ -161,6 +161,7 @@ def grids(draw):
     return drawn, draw(st.integers(0, len(drawn) - 1)), shape
 
 
+@pytest.mark.long
 @examples(5)
 @given(grids())
 def test_every_state_comes_back_from_what_is_stored(grid):
@@ -171,6 +172,7 @@ def test_every_state_comes_back_from_what_is_stored(grid):
         assert cleaned(rebuilt(stored, places)) == cleaned(expected)
 
 
+@pytest.mark.long
 @examples(3)
 @given(grids())
 def test_equal_values_are_stored_once_and_none_is_stored_in_vain(grid):
@@ -180,6 +182,7 @@ def test_equal_values_are_stored_once_and_none_is_stored_in_vain(grid):
     assert {i for varying in stored["varying"] for i in varying["ids"]} == set(range(len(texts)))
 
 
+@pytest.mark.long
 @examples(3)
 @given(grids())
 def test_a_part_is_stored_along_the_controls_it_depends_on_and_no_others(grid):

@@ -181,6 +181,7 @@ def test_what_must_be_added_is_lacking_at_the_end_of_the_move_and_nothing_more(n
     assert all(amount.startswith(MINUS) or amount == "0.00" for amount in below)
 
 
+@pytest.mark.long
 @every_preset
 def test_what_may_be_added_is_shown_in_money_and_told_in_sizes(name):
     found = FOUND[name]
@@ -192,6 +193,7 @@ def test_what_may_be_added_is_shown_in_money_and_told_in_sizes(name):
         assert as_amount(need.wallet_withdrawable) in sentence
 
 
+@pytest.mark.long
 @every_preset
 @pytest.mark.parametrize("rate", screens.RATES.values())
 def test_with_the_payment_shown_the_engine_liquidates(name, rate):
@@ -255,6 +257,7 @@ def test_what_is_left_after_shocks_is_what_the_engine_leaves(name, btc, rest):
         assert (row[3] == "none") == bool(end.survived.all())
 
 
+@pytest.mark.long
 @every_preset
 def test_a_crash_shows_the_lowest_of_every_candle_and_every_closing(name):
     found = FOUND[name]
@@ -316,6 +319,7 @@ def test_the_table_of_findings_counts_what_it_says(name):
     assert [row[-1] for row in table.rows] == [finding.claim for finding in found.findings]
 
 
+@pytest.mark.long
 def test_the_book_leads_from_each_finding_to_the_claim_behind_it():
     links = {one.text: one.to for one in CLAIMS.values()}
     explorer = explorers_of("workbench")["mode"]

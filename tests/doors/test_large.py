@@ -70,6 +70,7 @@ READ = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LARGE)
 def test_ten_megabytes_are_refused_at_once(name):
     read, make = LARGE[name]
@@ -88,6 +89,7 @@ def test_ten_megabytes_are_refused_at_once(name):
         tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", READ)
 def test_as_much_as_is_read_has_bounds_too(name):
     read, make = READ[name]

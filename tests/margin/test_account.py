@@ -250,6 +250,7 @@ def test_cross_with_one_position_is_isolated_with_the_wallet_as_its_margin(held)
         np.testing.assert_allclose(values_at(isolated, prices[1]), values_at(account, prices[0]), **close)
 
 
+@pytest.mark.long
 @given(accounts(), st.floats(1, 200))
 def test_leverage_moves_no_liquidation_price(held, leverage):
     account, marks = held
@@ -592,6 +593,7 @@ def near_a_bound(account, prices):
     return False
 
 
+@pytest.mark.long
 @examples(2.4)
 @given(accounts(conventions=conventions(closing_fee_at=["none", "liquidation", "margin"])))
 def test_the_oracle_agrees_on_equity_requirements_and_backing(held):
@@ -610,6 +612,7 @@ def test_the_oracle_agrees_on_equity_requirements_and_backing(held):
     assert account.backing(marks)[cross] == pytest.approx(exact, **close)
 
 
+@pytest.mark.long
 @examples(2.4)
 @given(accounts(tables=smooth_tables, conventions=conventions(closing_fee_at=["none", "liquidation", "margin"])))
 def test_the_oracle_agrees_on_the_liquidation_prices_of_both_modes(held):

@@ -236,6 +236,7 @@ def test_the_oracle_agrees_on_what_a_pool_counts_and_requires(held):
     assert abs(own[cross[0]] - float(left)) <= 1e-9 * gross(account, marks)
 
 
+@pytest.mark.long
 @examples(2)
 @given(pooled_accounts())
 def test_the_oracle_agrees_on_the_price_of_each_coin_down_and_up(held):
@@ -253,6 +254,7 @@ def test_the_oracle_agrees_on_the_price_of_each_coin_down_and_up(held):
                 np.testing.assert_allclose(found, right, rtol=1e-9)
 
 
+@pytest.mark.long
 @examples(2)
 @given(pooled_accounts())
 def test_at_every_price_given_equity_is_the_requirement(held):
@@ -276,6 +278,7 @@ def test_at_every_price_given_equity_is_the_requirement(held):
             assert abs(float(left)) <= 1e-9 * money or (before > 0) != (after > 0)
 
 
+@pytest.mark.long
 @examples(1)
 @given(pooled_accounts(), st.data())
 def test_the_oracle_agrees_on_the_common_move(held, data):
@@ -303,6 +306,7 @@ def test_the_oracle_agrees_on_the_common_move(held, data):
             np.testing.assert_allclose(found, sign * float(changes[0]) if changes else np.nan, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.long
 @examples(1)
 @given(accounts(kinds=["linear"]))
 def test_a_pool_whose_other_assets_are_nothing_is_the_plain_one(held):
@@ -325,6 +329,7 @@ def test_a_pool_whose_other_assets_are_nothing_is_the_plain_one(held):
         np.testing.assert_allclose(*moves, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.long
 @examples(0.5)
 @given(pooled_accounts(tables=growing_tables()))
 def test_rates_that_grow_without_steps_are_met_as_well(held):
@@ -341,6 +346,7 @@ def test_rates_that_grow_without_steps_are_met_as_well(held):
         assert abs(account.spare(at, maintenance_at=frozen)[i]) <= 1e-9 * (gross(account, at) + gross(account, marks))
 
 
+@pytest.mark.long
 @examples(0.3)
 @given(pooled_accounts())
 def test_many_marks_and_many_accounts_are_asked_at_once(held):

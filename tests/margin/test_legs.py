@@ -323,6 +323,7 @@ def test_a_closing_fee_on_the_value_that_the_leverage_implies_is_held_whatever_s
     assert coin.closing_fee([50_000]) == pytest.approx([0.0003])
 
 
+@pytest.mark.long
 @examples(8)
 @given(hedged_accounts())
 def test_the_oracle_agrees_on_the_prices_of_every_market(held):
@@ -363,6 +364,7 @@ def test_a_path_of_a_hedged_account_is_answered_like_each_of_its_rows(held, data
         np.testing.assert_array_equal(together, rows, err_msg=question)
 
 
+@pytest.mark.long
 @given(hedged_accounts(modes=("cross",)))
 def test_a_common_move_that_one_market_makes_alone_ends_at_that_market_s_price(held):
     account, marks = held

@@ -295,6 +295,7 @@ def test_with_maintenance_at_liquidation_the_short_is_closer_than_the_long(rate,
     assert (1 - rate) * long + (1 + rate) * short == pytest.approx(2 * at_entry, abs=TINY * case.scale)
 
 
+@pytest.mark.long
 @given(backed(contracts(kinds=["inverse"])))
 def test_an_inverse_contract_is_a_linear_one_in_one_over_the_price_with_the_side_turned(case):
     linear = dataclasses.replace(case.contract, kind="linear")
@@ -376,6 +377,7 @@ def near_a_bound(case):
     return any(np.isclose(amount, tiers.floors[1:], rtol=1e-9).any() for amount in amounts)
 
 
+@pytest.mark.long
 @examples(8)
 @given(backed())
 def test_the_oracle_agrees_on_liquidation_prices(case):

@@ -333,6 +333,7 @@ def test_a_larger_wallet_never_brings_the_failure_of_the_pool_nearer(held, more)
         assert (later >= found * (1 - 1e-6) - 1e-9).all()
 
 
+@pytest.mark.long
 @examples(4)
 @given(
     accounts(kinds=["linear"], modes=["cross"], conventions=no_fee_at_bankruptcy, legs=(1, 3)),
@@ -425,6 +426,7 @@ def test_a_bracket_that_is_far_away_costs_no_precision():
     assert liquidation_move(account, [1], toward="up") == pytest.approx([0.096 / 1.004], rel=1e-12)
 
 
+@pytest.mark.long
 @given(
     accounts(
         tables=smooth_tables,

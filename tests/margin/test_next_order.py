@@ -68,6 +68,7 @@ def filled(account, marks, action, **rules):
     return outcome, bool(outcome.refused)
 
 
+@pytest.mark.long
 @given(settings_of(), st.floats(-3, 3), st.sampled_from([0.0, 0.0005]), st.sampled_from([None, 1.0, 5.0]))
 def test_an_order_does_what_the_engine_makes_of_it(drawn, times, fee, leverage):
     account, marks, own = drawn
@@ -88,6 +89,7 @@ def test_an_order_does_what_the_engine_makes_of_it(drawn, times, fee, leverage):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 * scale)
 
 
+@pytest.mark.long
 @given(
     settings_of(),
     st.sampled_from([0.0, 0.0005]),
@@ -117,6 +119,7 @@ def test_the_largest_size_is_the_largest_that_the_engine_opens(drawn, fee, lever
     assert all(refused(2 * size + more * times) for times in (1, 1e9))
 
 
+@pytest.mark.long
 @given(
     st.sampled_from(LIMITED),
     st.sampled_from(["linear", "inverse"]),

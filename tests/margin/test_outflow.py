@@ -40,6 +40,7 @@ def isolated(size, entry, margin, contract=BTC, **terms):
 # What may be taken out
 
 
+@pytest.mark.long
 @given(any_account, st.data(), st.sampled_from(WITHDRAWAL), st.sampled_from([0.0, 0.1]), st.sampled_from([1.0, 4.0]))
 def test_the_engine_lets_so_much_margin_go_and_no_more(held, data, rule, leaves, leverage):
     account, marks = held
@@ -114,6 +115,7 @@ def test_what_is_free_in_the_wallet_may_be_set_aside_and_no_more(held, profit_op
 # How long until funding alone liquidates
 
 
+@pytest.mark.long
 @given(any_account, st.data(), st.sampled_from(ISOLATED_FUNDING))
 def test_with_this_payment_the_engine_liquidates(held, data, pocket):
     account, marks = held

@@ -49,6 +49,7 @@ def with_more(account, row, more):
     return replace(account, margin=account.margin + np.where(own, more, 0.0))
 
 
+@pytest.mark.long
 @examples(1)
 @given(pools, st.floats(0.4, 0.95), st.data())
 def test_with_what_was_to_be_added_the_liquidation_price_is_there(held, share, data):

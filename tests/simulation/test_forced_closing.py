@@ -50,6 +50,7 @@ EVERYTHING = (
 EVERYTHING += ("fund_paid", "fund_received", "uncovered")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_the_exact_referee_agrees_event_by_event(first):
     for seed in range(first, first + 20):

@@ -110,6 +110,7 @@ def test_what_leaves_the_accounts_is_what_others_receive_on_ten_thousand_random_
         np.testing.assert_allclose(outcome.equity, outcome.equity_path[:, -1], rtol=0, atol=1e-9 * turnover.max())
 
 
+@pytest.mark.long
 def test_the_random_accounts_go_through_every_kind_of_loss():
     totals = dict.fromkeys(("fees", "impact", "forfeited", "shortfall", "fund_paid", "uncovered"), 0)
     for seed in range(60):

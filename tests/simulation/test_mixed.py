@@ -66,6 +66,7 @@ def test_engine_and_exact_referee_agree_on_some_mixed_accounts_at_once(seed):
     assert differences(outcome, reference.run(case.account, case.prices, **case.options)) == []
 
 
+@pytest.mark.long
 def test_mixed_accounts_go_through_all_that_can_happen():
     kinds = set()
     for seed in range(200):

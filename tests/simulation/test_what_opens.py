@@ -76,6 +76,7 @@ def test_losses_count_whatever_the_venue_says_of_profits():
         assert account.free_margin(marks) == pytest.approx(1_000 - 200 - 480)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", venue_names())
 @given(
     size=st.floats(-0.3, 0.3).map(lambda size: round(size, 3)),

@@ -14,8 +14,11 @@ from .. import oracle, oracle_collateral
 
 
 def read(text):
-    """Return the file with every number as the fraction that its decimals say."""
-    return json.loads(text, parse_float=Fraction, parse_int=Fraction)
+    """Return the file with every number as the fraction that its decimals say, and its tables ready to be asked."""
+    file = json.loads(text, parse_float=Fraction, parse_int=Fraction)
+    for table in file["tables"].values():
+        table["tiers"] = _tiers(table)
+    return file
 
 
 def agrees(answer, expected, file):
@@ -231,7 +234,7 @@ class Pool(State):
         super().__init__(vector, file)
         given, contracts = vector["input"], {}
         for row, stated in zip(self.rows, given["positions"], strict=True):
-            contract = contracts.setdefault(row.symbol, _Traded(**vars(row.contract)))
+            contract = contracts.setdefault(row.symbol, _Itself(**vars(row.contract)))
             contract.currency, contract.underlying = stated["currency"], stated["follows"]
             row.contract, row.leg = contract, (contract, row.size, row.entry)
         assets = [_asset(one) for one in given["collateral"]]
@@ -322,10 +325,16 @@ class Step(State):
         }
 
 
-class _Traded(SimpleNamespace):
-    """A contract that positions share: legs of one market are those of one contract."""
+class _Itself(SimpleNamespace):
+    """A contract or a table of brackets, known again as the one that it is: legs of one market share their contract."""
 
     __hash__ = object.__hash__
+
+
+def _tiers(stated):
+    """Return the brackets of a table, or those that a position states itself."""
+    # No table of the file has a rate that grows between bounds.
+    return _Itself(**stated["brackets"], growth=None)
 
 
 def _asset(row):
@@ -337,8 +346,7 @@ def _asset(row):
 def _position(row, file):
     """Return a position with its contract, from the table that it names or from what it states itself."""
     stated = file["tables"][row["table"]] if "table" in row else row
-    # No table of the file has a rate that grows between bounds.
-    tiers = SimpleNamespace(**stated["brackets"], growth=None)
+    tiers = stated.get("tiers") or _tiers(stated)
     contract = SimpleNamespace(kind=stated["kind"], multiplier=stated["multiplier"], tiers=tiers)
     mark = row["entry"] if row["mark"] is None else row["mark"]
     return SimpleNamespace(

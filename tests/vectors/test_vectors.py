@@ -25,10 +25,12 @@ def wrong(vector):
     return [(one["quantity"], answer, one["value"]) for answer, one in found if not evaluator.agrees(answer, one, FILE)]
 
 
+@pytest.mark.long
 def test_the_file_is_what_the_package_and_the_published_examples_make_of_it():
     assert make.text() == TEXT, "run `make vectors`"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_exact_fractions_give_every_expected_value(kind):
     vectors = [one for one in VECTORS if one["about"] == kind]
@@ -177,6 +179,7 @@ def broken(monkeypatch, name, other, where=oracle, kinds=("published", "brackets
     return {kind: failed.count(kind) for kind in kinds}
 
 
+@pytest.mark.long
 def test_an_engine_that_puts_a_bound_into_the_bracket_above_fails_at_the_bounds(monkeypatch):
     def above(tiers, amount):
         return [bracket for bracket in oracle.brackets(tiers) if amount >= bracket[0]][-1]
@@ -184,6 +187,7 @@ def test_an_engine_that_puts_a_bound_into_the_bracket_above_fails_at_the_bounds(
     assert broken(monkeypatch, "bracket_of", above)["brackets"] > 100
 
 
+@pytest.mark.long
 def test_an_engine_that_forgets_the_deduction_fails(monkeypatch):
     right = oracle.brackets
 
@@ -195,12 +199,14 @@ def test_an_engine_that_forgets_the_deduction_fails(monkeypatch):
     assert failed["account"] > 50
 
 
+@pytest.mark.long
 def test_an_engine_that_lets_no_other_market_of_the_pool_count_fails(monkeypatch):
     failed = broken(monkeypatch, "others", lambda *_: [], evaluator.State)
     assert failed["published"] > 2
     assert failed["account"] > 10
 
 
+@pytest.mark.long
 def test_an_engine_that_takes_each_leg_of_a_market_for_itself_fails(monkeypatch):
     def apart(state, row):
         return [other for other in state.pool() if other is not row]
@@ -209,6 +215,7 @@ def test_an_engine_that_takes_each_leg_of_a_market_for_itself_fails(monkeypatch)
     assert broken(monkeypatch, "others", apart, evaluator.State)["account"] > 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("field", "plain"), [("brackets_count", "leg"), ("charged", "each"), ("closing_fee_in", "both")]
 )
@@ -222,6 +229,7 @@ def test_an_engine_that_knows_one_way_of_counting_legs_and_fees_fails(monkeypatc
     assert broken(monkeypatch, "__init__", counting_plainly, evaluator.State)["account"] > 5
 
 
+@pytest.mark.long
 def test_an_engine_that_forgets_the_fee_on_what_the_leverage_implies_fails(monkeypatch):
     assert broken(monkeypatch, "leverage_fee", lambda *_: Fraction(0))["account"] > 10
 
@@ -242,6 +250,7 @@ def test_an_engine_that_lets_coins_stand_still_while_their_market_moves_fails(mo
     assert broken(monkeypatch, "along", still, oracle_collateral, ["collateral"])["collateral"] > 20
 
 
+@pytest.mark.long
 def test_an_engine_that_takes_maintenance_elsewhere_fails(monkeypatch):
     right = oracle.liquidation_price
 
