@@ -88,6 +88,7 @@ async function begin() {
   });
   const broken = watched();
   for (const one of [lean, brackets, broken]) one.catch(() => {}); // told below
+  import(`${PYODIDE}pyodide.asm.mjs`).catch(() => {}); // which Pyodide asks for only when it has come itself
   const { loadPyodide } = await import(`${PYODIDE}pyodide.mjs`);
   const loading = loadPyodide({
     indexURL: PYODIDE,
