@@ -28,15 +28,14 @@ from sphinx.errors import ExtensionError
 from marginlab.display.answers import SCREENS, entry_of, replies
 from marginlab.display.workbench import PLACE
 from marginlab.formatting import day
-from marginlab.markets.events import event_record, record_names
+from marginlab.markets.events import event_names, event_record
 from marginlab.markets.venues import venue, venue_names
 from marginlab.portfolio import preset, preset_names
+from marginlab.portfolio.assets import DOLLARS
 
 CLAIMS = Path(__file__).parents[1] / "account_screens.csv"
 # A last price is offered as a mark for so long after it, seen from the newest on record.
 RECENT = np.timedelta64(365, "D")
-# Last prices are in dollars of some kind.
-DOLLARS = ("USD", "USDT", "USDC", "FDUSD")
 # The files that are worked out here, by the names of the tags in a page's head that say where they are.
 FILES = {
     "account-markets": "account-markets.json",
@@ -100,7 +99,7 @@ def markets() -> dict[str, Any]:
 
 def last_prices() -> dict[str, tuple[str, str]]:
     """Return by coin the last price on record, and its day in words; without those that are long past."""
-    paths = [path for name in record_names() for path in event_record(name).paths if path.symbol.isalnum()]
+    paths = [path for name in event_names() for path in event_record(name).paths if path.symbol.isalnum()]
     paths.sort(key=lambda path: path.times[-1])
     newest = paths[-1].times[-1]
     return {
