@@ -591,7 +591,8 @@ class State:
         if self.ledger is None:
             return None
         held = tuple(getattr(self, name)[..., valued.paths] for name in _HELD)
-        return Look(row, valued.step, valued.marks, held, self.fund[valued.paths])
+        # The prices lie in a block that is used again.
+        return Look(row, valued.step.copy(), valued.marks.copy(), held, self.fund[valued.paths])
 
     def note(
         self,
