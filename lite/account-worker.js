@@ -7,7 +7,8 @@ const mine = (name) => here(name) + new URL(import.meta.url).search; // another 
 const PYODIDE = here(`${VERSION}/`);
 const HOME = "/lean";
 const DATA = `${HOME}/marginlab/markets/data`;
-const NO_SUCH_DEVICE = 29; // what Emscripten calls a failure of input or output
+const BRACKETS = "all_brackets.data";
+const FAILURE = 29; // what Emscripten calls a failure of input or output
 
 // What has come so far, in bytes as they are transferred.
 const progress = { loaded: 0, total: Object.entries(BYTES).reduce((sum, [, one]) => sum + (one.first ? one.packed : 0), 0) };
@@ -54,8 +55,11 @@ function watched() {
   });
 }
 
+const place = (name) => `${DATA}/${name.replace(".data", ".json.gz")}`; // of what is sent under another name
+
 // A file that is fetched when Python first looks at it.
-function whenAsked(FS, path) {
+function whenAsked(FS, name) {
+  const path = place(name);
   const at = path.lastIndexOf("/");
   FS.mkdirTree(path.slice(0, at));
   const node = FS.createFile(path.slice(0, at), path.slice(at + 1), {}, true, false);
@@ -63,14 +67,14 @@ function whenAsked(FS, path) {
   const read = () => {
     if (content) return content;
     const request = new XMLHttpRequest();
-    request.open("GET", mine(path.slice(DATA.length + 1)), false);
+    request.open("GET", mine(name), false);
     request.responseType = "arraybuffer";
     try {
       request.send();
     } catch {
-      throw new FS.ErrnoError(NO_SUCH_DEVICE);
+      throw new FS.ErrnoError(FAILURE);
     }
-    if (request.status !== 200) throw new FS.ErrnoError(NO_SUCH_DEVICE);
+    if (request.status !== 200) throw new FS.ErrnoError(FAILURE);
     content = new Uint8Array(request.response);
     return content;
   };
@@ -82,12 +86,13 @@ async function begin() {
   tell("Python is loading");
   const lean = archive("python.data", true);
   // It is needed for every account, and not so soon as the rest.
-  const brackets = got(mine("all_brackets.json.gz")).then(async (answer) => {
-    came(BYTES["all_brackets.json.gz"].packed);
+  const brackets = got(mine(BRACKETS)).then(async (answer) => {
+    came(BYTES[BRACKETS].packed);
     return new Uint8Array(await answer.arrayBuffer());
   });
   const broken = watched();
   for (const one of [lean, brackets, broken]) one.catch(() => {}); // told below
+  import(`${PYODIDE}pyodide.asm.mjs`).catch(() => {}); // which Pyodide asks for only when it has come itself
   const { loadPyodide } = await import(`${PYODIDE}pyodide.mjs`);
   const loading = loadPyodide({
     indexURL: PYODIDE,
@@ -101,10 +106,8 @@ async function begin() {
   const pyodide = await Promise.race([loading, broken, lean.then(() => loading)]);
   tell("Python is starting");
   const { FS } = pyodide;
-  FS.writeFile(`${DATA}/all_brackets.json.gz`, await brackets, { canOwn: true });
-  for (const [name, { first }] of Object.entries(BYTES)) {
-    if (!first && name.endsWith(".gz")) whenAsked(FS, `${DATA}/${name}`);
-  }
+  FS.writeFile(place(BRACKETS), await brackets, { canOwn: true });
+  for (const name of Object.keys(BYTES)) if (name.startsWith("events/")) whenAsked(FS, name);
   return { pyodide, replies: pyodide.pyimport("marginlab.display.answers").replies };
 }
 

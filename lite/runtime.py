@@ -27,9 +27,11 @@ PACKAGE = ROOT / "marginlab"
 # What a page loads of it besides.
 SCRIPTS = ("account-python.js", "account-worker.js", "unpack.mjs")
 ARCHIVES = {"python.data": "always", "random.data": "by chance"}
-# Fetched when an account asks for them; the brackets every account does.
-BRACKETS = "all_brackets.json.gz"
-APART = (BRACKETS, "events/*.json.gz")
+# Fetched when an account asks for them; the brackets every account does. They have names that no server takes for what
+# they are, to send them unpacked.
+BRACKETS = "all_brackets"
+KIND, SENT_AS = ".json.gz", ".data"
+APART = (BRACKETS + KIND, f"events/*{KIND}")
 # They hold docstrings of numpy's and nothing else.
 EMPTIED = ("numpy/_core/_add_newdocs.py", "numpy/_core/_add_newdocs_scalars.py")
 # What a server sends packed, and a page therefore gets so.
@@ -102,8 +104,9 @@ def make(everything: dict[str, bytes], pyodide: Path, out: Path) -> None:
         pack(((path, everything[path]) for path in paths), out / name)
     data = PACKAGE / "markets" / "data"
     for path in sorted(path for pattern in APART for path in data.glob(pattern)):
-        (out / path.relative_to(data)).parent.mkdir(exist_ok=True)
-        shutil.copy(path, out / path.relative_to(data))
+        target = out / str(path.relative_to(data)).replace(KIND, SENT_AS)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(path, target)
     with zipfile.ZipFile(out / EMPTY, "w"):
         pass
     for name in SCRIPTS:
@@ -137,9 +140,9 @@ def paths_of(module: str, everything: Iterable[str]) -> Iterator[str]:
 def described(out: Path, pyodide: Path) -> str:
     """Return the script that says how large everything is that a worker may fetch, and which of it comes first."""
     info = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))["info"]
-    first = {"python.data", "pyodide.asm.wasm", "pyodide.asm.mjs", BRACKETS}
+    first = {"python.data", "pyodide.asm.wasm", "pyodide.asm.mjs", BRACKETS + SENT_AS}
     sizes = {}
-    for path in sorted(path for path in out.rglob("*") if path.suffix in (".data", ".gz", *PACKED)):
+    for path in sorted(path for path in out.rglob("*") if path.suffix in (SENT_AS, *PACKED)):
         name = str(path.relative_to(out)).removeprefix(f"{version()}/")
         whole = path.read_bytes()
         packed = len(gzip.compress(whole, mtime=0)) if path.suffix in PACKED else len(whole)

@@ -285,7 +285,7 @@ def test_the_pages_say_how_much_there_is_to_come(tmp_path):
     (tmp_path / "out" / "events").mkdir(parents=True)
     for name, content in {
         "python.data": b"x" * 10,
-        "events/one.json.gz": b"y",
+        "events/one.data": b"y",
         "pyodide.asm.wasm": b"z" * 5_000,
     }.items():
         (tmp_path / "out" / name).write_bytes(content)
@@ -294,7 +294,7 @@ def test_the_pages_say_how_much_there_is_to_come(tmp_path):
     assert lock == 'export const LOCK = {"info": {"python": "3.14"}, "packages": {}};'
     told = json.loads(sizes.removeprefix("export const BYTES = ").rstrip(";"))
     assert told["python.data"] == {"whole": 10, "packed": 10, "first": True}
-    assert told["events/one.json.gz"]["first"] is False
+    assert told["events/one.data"]["first"] is False
     assert told["pyodide.asm.wasm"]["packed"] < 100
 
 

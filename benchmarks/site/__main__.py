@@ -18,7 +18,7 @@ from tests.site.browser import launch
 from ..measure import Result, machine_load
 from .visit import Visit
 
-NAMES = ("weight", "speed", "builds", "lighthouse", "python")
+NAMES = ("weight", "speed", "builds", "lighthouse", "account", "python")
 RESULTS = Path("_build/bench-site.json")
 
 
