@@ -7,11 +7,12 @@ import gzip
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from marginlab.comparison.report import compared
 from marginlab.display import screens
@@ -631,16 +632,26 @@ def test_where_nothing_may_be_kept_it_is_answered_all_the_same(chromium: Browser
     assert troubles == []
 
 
-@pytest.mark.parametrize("way", ["file", "without WebAssembly"])
+def without_python(route: Route) -> None:
+    """Give a page as it is built where neither node nor npm is found."""
+    whole = route.fetch()
+    route.fulfill(response=whole, body=re.sub(r'<meta name="marginlab-account-python".*?>', "", whole.text()))
+
+
+WHY = {"a file": "from a file", "no WebAssembly": "WebAssembly", "no Python": "built without Python"}
+
+
+@pytest.mark.parametrize("way", WHY)
 def test_where_python_cannot_run_presets_answer_and_one_sentence_says_why(chromium: Browser, site: str, way: str):
     page = chromium.new_page()
-    own = HTML.as_uri() + "/" if way == "file" else site
+    own = HTML.as_uri() + "/" if way == "a file" else site
     troubles = watch(page, own)
-    if way != "file":
+    if way == "no WebAssembly":
         page.add_init_script("delete window.WebAssembly")
+    if way == "no Python":
+        page.route("**/book/*.html", without_python)
     page.goto(own + FRONT)
-    why = "from a file" if way == "file" else "WebAssembly"
-    expect(page.locator(".account-status")).to_contain_text(why)
+    expect(page.locator(".account-status")).to_contain_text(WHY[way])
     assert form_of(page).locator("[name=wallet]").is_hidden()
     assert page.locator("#account button:visible, #account-answer button:visible").count() == 0
     form_of(page).locator("[name=start]").select_option("one-20x-bet")
