@@ -40,7 +40,7 @@ ORDER: dict[str, tuple[str, Options | str]] = {
     "leverage": ("Leverage", "decimal"),
 }
 # What may be left empty, and what stands for it then.
-EMPTY = {"mark": "as entry", "leverage": "highest allowed", "margin": "by leverage", "date": "newest"}
+EMPTY = {"mark": "as entry", "leverage": "highest", "margin": "by leverage", "date": "newest"}
 
 
 def field(name: str, label: str, kind: Options | str, *, start: str = "") -> str:

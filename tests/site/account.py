@@ -15,10 +15,10 @@ from marginlab.portfolio import preset
 
 from .conftest import HTML
 
-# All that a page may keep, by its name. The theme keeps what the reader chose of its colours, and that nothing was
-# chosen; a tab keeps the account that was entered in it.
+# All that a page may keep, by its name. The theme keeps what the reader chose of its colours, that nothing was chosen,
+# and, once a page is left, where its list of pages stood; a tab keeps the account that was entered in it.
 KEY = "marginlab-account"
-KEPT = {"localStorage": {"mode", "theme"}, "sessionStorage": {KEY}}
+KEPT = {"localStorage": {"mode", "theme"}, "sessionStorage": {KEY, "sidebar-scroll-top"}}
 PYTHON = HTML / "runtime" / "account-python.js"
 IN_ORDER = ("symbol", "side", "mode", "size", "entry", "mark", "leverage", "margin")
 PATIENCE = 60_000

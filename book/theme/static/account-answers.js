@@ -116,7 +116,7 @@
 
   function arriving({ words, loaded, total }) {
     const mega = (bytes) => (bytes / 1e6).toFixed(1);
-    return total ? `${words}: ${mega(loaded)} of ${mega(total)} MB` : words;
+    return total ? `${words}: ${mega(loaded)} of ${mega(total)} MB.` : `${words}.`;
   }
 
   // ---- Screens: a place with settings, words, a figure and a table.

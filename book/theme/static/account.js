@@ -178,10 +178,10 @@
 
   function note(field, kind, words) {
     const box = field.closest(".account-field");
-    let one = box.querySelector(`.account-${kind}`);
+    let one = box.querySelector(`.${kind}`);
     if (!one && !words) return;
     if (!one) {
-      one = made("p", { className: `account-${kind}`, id: `account-note-${++numbered}` });
+      one = made("p", { className: kind, id: `account-note-${++numbered}` });
       box.append(one);
     }
     say(one, words);
@@ -191,7 +191,7 @@
   }
 
   function mark(field, words) {
-    note(field, "wrong", words);
+    note(field, "account-wrong", words);
     if (words) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
@@ -265,7 +265,7 @@
   function dated() {
     for (const row of rowsOf("position")) {
       const field = named(row, "mark"), found = recorded(row);
-      note(field, "hint", found && field.value === found[0] ? `Of ${found[1]}, not live` : "");
+      note(field, "account-hint", found && field.value === found[0] ? `Of ${found[1]}, not live` : "");
     }
   }
 
