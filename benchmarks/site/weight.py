@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.site.conftest import HTML
 from tests.site.reader import CHAPTERS
 from tests.site.server import served
-from tests.site.test_weight import FIRST, FURTHER, KB, STATES, transferred, weight
+from tests.site.test_weight import FIRST, FURTHER, KB, PLOTLY, STATES, transferred, weight
 
 from ..measure import Result
 from .visit import Visit
@@ -26,7 +26,7 @@ def measure(visit: Visit) -> Iterator[Result]:
         f"{one} to {other}": weight(first[other].keys() - first[one].keys())
         for one in CHAPTERS
         for other in CHAPTERS
-        if one != other
+        if one != other and PLOTLY in first[one]
     }
     firsts = {chapter: weight(files) for chapter, files in first.items()}
     yield _heaviest("a first visit to a chapter", firsts, FIRST, {"stock": visit.stock_weight()})

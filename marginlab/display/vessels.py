@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import ArgumentError
 from .._typing import Bools, Floats
-from ..formatting import listed, money, moved, signed
+from ..formatting import MINUS, listed, money, moved, signed
 from ..margin.account import Account
 from ..margin.market_move import liquidation_move
 from . import figures
@@ -34,8 +34,8 @@ RIM = 1.25
 MOST_FULL = 100
 # A vessel narrower than this has the word "liquidated" upright.
 WIDE = 72
-# In a column narrower than this numbers are smaller.
-ROOMY = 52
+# In a column narrower than this numbers are smaller, and a name that its letters do not fit into is shortened.
+ROOMY, LETTER = 52, 7
 # The level as it was filled, and the line that it must not fall to.
 THIN: Attributes = {"stroke": "currentColor", "stroke-width": 1, "stroke-opacity": 0.6}
 DOTTED: Attributes = {"stroke": "currentColor", "stroke-width": 2, "stroke-dasharray": "2 3"}
@@ -382,8 +382,10 @@ def _numbers(mode: str, vessels: Sequence[Vessel], walls: Sequence[float], edges
     """Yield the columns below: the name and the profit of each position, and the rest of each vessel."""
     held = [(name, told) for vessel in vessels for name, told in zip(vessel.names, _profits(vessel), strict=True)]
     for i, (name, told) in enumerate(held):
-        x, size = (edges[i] + edges[i + 1]) / 2, 12 if edges[i + 1] - edges[i] >= ROOMY else 11
-        yield _text(x, NAMES_AT, name, name=f"{mode}-{i}-name", size=size, weight="bold")
+        x, width = (edges[i] + edges[i + 1]) / 2, edges[i + 1] - edges[i]
+        size, short = 12 if width >= ROOMY else 11, name.replace("short ", MINUS)
+        label = name if LETTER * len(name) <= width else short
+        yield _text(x, NAMES_AT, label, name=f"{mode}-{i}-name", size=size, weight="bold")
         yield _text(x, ROWS["profit, loss"], told, name=f"{mode}-{i}-result", size=size)
     for i, (vessel, left, right) in enumerate(zip(vessels, walls, walls[1:], strict=False)):
         x, need = (left + right) / 2, "" if vessel.lost else money(vessel.maintenance)

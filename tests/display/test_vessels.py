@@ -205,6 +205,12 @@ def test_the_word_stands_upright_where_a_vessel_is_narrow():
     assert [word.attributes["transform"].split("(")[1].split()[0] for word in words] == ["0", "-90", "0"]
 
 
+@pytest.mark.parametrize(("margin", "label"), [(100, "short ETH"), (10, "−ETH")])
+def test_a_short_in_a_narrow_column_is_named_by_its_sign(margin, label):
+    both = held([1, -1], [100, 100], [110 - margin, margin], 0)
+    assert pools(*both[:3], 0)[0].state["isolated-1-name"]["text"] == label
+
+
 # --- what is refused ------------------------------------------------------------------------------------------
 
 
