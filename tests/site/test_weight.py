@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Response, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
@@ -20,22 +21,29 @@ KB = 1000
 FIRST, FURTHER, STATES = 1600 * KB, 300 * KB, 150 * KB
 
 
-def transferred(page: Page, address: str, site: str) -> Counter[str]:
-    """Return how often each file was asked for, reading a page from its top to its end."""
-    asked: Counter[str] = Counter()
+@pytest.fixture(scope="module")
+def transferred(chromium: Browser, site: str) -> Callable[[str], Counter[str]]:
+    """Return a function that says how often a first visit to a chapter, from top to end, asks for each file."""
 
-    def count(response: Response) -> None:
-        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
-            asked[response.url.removeprefix(site).split("?")[0]] += 1
+    @cache
+    def asked_by(chapter: str) -> Counter[str]:
+        asked: Counter[str] = Counter()
 
-    page.on("response", count)
-    page.goto(address)
-    for figure in page.locator("figure.explorer").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(".main-svg").first.wait_for()
-    page.wait_for_load_state("networkidle")
-    page.remove_listener("response", count)
-    return asked
+        def count(response: Response) -> None:
+            if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
+                asked[response.url.removeprefix(site).split("?")[0]] += 1
+
+        page = chromium.new_page()
+        page.on("response", count)
+        page.goto(f"{site}book/{chapter}.html")
+        for figure in page.locator("figure.explorer").all():
+            figure.scroll_into_view_if_needed()
+            figure.locator(".main-svg").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        page.close()
+        return asked
+
+    return asked_by
 
 
 def weight(asked: Iterable[str], html: Path = HTML) -> int:
@@ -43,19 +51,17 @@ def weight(asked: Iterable[str], html: Path = HTML) -> int:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_first_visit_is_light_and_a_further_chapter_lighter(chromium: Browser, site: str, chapter: str):
-    context = chromium.new_context()
-    page = context.new_page()
-    first = transferred(page, f"{site}book/{chapter}.html", site)
+def test_a_first_visit_is_light_and_a_further_chapter_lighter(transferred, chapter):
+    first = transferred(chapter)
     assert set(first.values()) == {1}, "a file was asked for twice"
     assert weight(first) <= FIRST
-    # What the first visit brought, a further one need not bring again.
+    # What the first visits brought, a further one need not bring again.
+    there = set(first)
     for other in CHAPTERS:
         if other != chapter:
-            new = transferred(page, f"{site}book/{other}.html", site).keys() - first.keys()
+            new = transferred(other).keys() - there
             assert weight(new) <= FURTHER, other
-            first.update(dict.fromkeys(new, 1))
-    context.close()
+            there |= new
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
