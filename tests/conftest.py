@@ -14,8 +14,9 @@ HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
 LONG = {HERE / "claims", HERE / "site"}
 # What takes seconds and is drawn once for many tests, by what stands in their names: chapters, and what fixtures give.
-SHARED = {name: name for name in ("structure", "mechanics", "volatility", "questions", "workbench")}
-SHARED |= {"test_screens": "workbench", "tests/site/": "structure"}
+SHARED = {"test_screens": "workbench"}
+SHARED |= {name: name for name in ("structure", "mechanics", "volatility", "questions", "workbench")}
+SHARED |= {"tests/site/": "structure"}
 SHARED |= {"test_reference": "scenarios", "test_invariants.py::test_engine_and_exact_referee": "scenarios"}
 SHARED |= {"simulation/test_orders": "orders", "simulation/test_mixed": "mixed"}
 
