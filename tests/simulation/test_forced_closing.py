@@ -59,6 +59,7 @@ def test_the_exact_referee_agrees_event_by_event(first):
         assert differences(simulate(case.account, case.prices, **case.options), exact) == [], f"scenario {seed}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(1_000, 1_024))
 def test_of_many_paths_at_once_each_goes_as_the_referee_says(seed):
     case, rng = scenario(seed), np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,20 +50,25 @@ def held(*positions, wallet=0.0, collateral=(), **settings):
 # --- what a thousand random accounts say ----------------------------------------------------------------------
 
 
+@cache
+def lived(seed):
+    """Return a mixed account with its path and what becomes of it, gone through once for all who ask."""
+    case = mixed(seed)
+    return case, simulate(case.account, case.prices, **case.options, record=RECORD)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 300, 30))
 def test_engine_and_exact_referee_agree_event_by_event_on_mixed_accounts(first):
     for seed in range(first, first + 30):
-        case = mixed(seed)
-        outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
+        case, outcome = lived(seed)
         exact = reference.run(case.account, case.prices, **case.options)
         assert differences(outcome, exact) == [], f"scenario {seed}"
 
 
 @pytest.mark.parametrize("seed", range(300, 320))
 def test_engine_and_exact_referee_agree_on_some_mixed_accounts_at_once(seed):
-    case = mixed(seed)
-    outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
+    case, outcome = lived(seed)
     assert differences(outcome, reference.run(case.account, case.prices, **case.options)) == []
 
 
@@ -70,8 +76,8 @@ def test_engine_and_exact_referee_agree_on_some_mixed_accounts_at_once(seed):
 def test_mixed_accounts_go_through_all_that_can_happen():
     kinds = set()
     for seed in range(200):
-        case = mixed(seed)
-        kinds |= {entry.kind for entry in simulate(case.account, case.prices, **case.options).ledger}
+        _, outcome = lived(seed)
+        kinds |= {entry.kind for entry in outcome.ledger}
     forced = {"converted", "netted", "reduced", "liquidated", "taken over", "fund received", "fund paid", "uncovered"}
     chosen = {"opened", "closed", "switched", "margin added", "margin removed", "topped up", "replenished", "stopped"}
     assert forced | chosen | {"auto-deleveraged", "leverage changed", "funding"} <= kinds
@@ -83,11 +89,11 @@ def moved_with_others(ledger, position):
     return sum(sign[one.kind] * one.amount for one in ledger.of(*sign) if one.position == position)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(120))
 def test_each_asset_is_conserved_conversions_included(seed):
-    case = mixed(seed)
+    case, outcome = lived(seed)
     account, assets = case.account, case.account.assets
-    outcome = simulate(account, case.prices, **case.options)
     own = outcome.realized + outcome.funding - outcome.fees - outcome.impact - outcome.forgone
     own = own - (outcome.margin - account.margin)
     own = own + [moved_with_others(outcome.ledger, row) for row in range(len(own))]
@@ -104,10 +110,10 @@ def test_each_asset_is_conserved_conversions_included(seed):
         assert abs(gained - own[rows].sum()) <= 1e-9 * turnover
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(60))
 def test_what_conversions_brought_and_cost_is_what_they_sold_and_bought(seed):
-    case = mixed(seed)
-    outcome = simulate(case.account, case.prices, **case.options)
+    case, outcome = lived(seed)
     entries = outcome.ledger.of("converted")
     for one in entries:
         assert one.symbol in case.account.assets.names

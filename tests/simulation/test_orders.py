@@ -9,6 +9,7 @@ import dataclasses
 import pickle
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
@@ -706,12 +707,18 @@ def again(account, outcome, path=None):
     return dataclasses.replace(account, wallet=wallet, mode=modes, **columns)
 
 
+@cache
+def lived(seed):
+    """Return a scenario with orders and what becomes of it, gone through once for all who ask."""
+    case = traded(seed)
+    return case, simulate(case.account, case.prices, **case.options, record=RECORD)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 500, 50))
 def test_engine_and_exact_referee_agree_on_every_order_event_by_event(first):
     for seed in range(first, first + 50):
-        case = traded(seed)
-        outcome = simulate(case.account, case.prices, **case.options, record=RECORD)
+        case, outcome = lived(seed)
         exact = reference.run(case.account, case.prices, **case.options)
         assert differences(outcome, exact) == [], f"scenario {seed}"
         # What the account has not is what others received, to a billionth of what went back and forth.
@@ -725,6 +732,7 @@ def test_engine_and_exact_referee_agree_on_every_order_event_by_event(first):
         assert abs(kept - outcome.equity) <= 1e-9 * turnover, f"scenario {seed}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(0, 500, 10))
 def test_with_orders_a_path_looked_at_only_when_a_watched_price_is_passed_goes_as_if_looked_at_every_step(seed):
     case = traded(seed)
@@ -734,6 +742,7 @@ def test_with_orders_a_path_looked_at_only_when_a_watched_price_is_passed_goes_a
     assert watched.equity == every_step.equity
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(0, 500, 4))
 @pytest.mark.parametrize("drawn", [scenario, traded])
 def test_an_account_that_the_engine_ends_with_is_an_account_again(drawn, seed):
@@ -752,8 +761,7 @@ def test_an_account_that_the_engine_ends_with_is_an_account_again(drawn, seed):
 def test_the_scenarios_with_orders_are_lively():
     happened, below = Counter(), 0
     for seed in range(0, 500, 2):
-        case = traded(seed)
-        outcome = simulate(case.account, case.prices, **case.options)
+        _, outcome = lived(seed)
         happened.update(entry.kind for entry in outcome.ledger)
         through = zip(outcome.ledger, outcome.ledger[1:], strict=False)
         happened.update(

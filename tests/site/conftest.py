@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,24 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
     yield page
     page.close()
     assert troubles == []
+
+
+@pytest.fixture(scope="session")
+def chapter_page(chromium: Browser, site: str) -> Iterator[Callable[[str], Page]]:
+    """Return a function that gives a chapter's page, opened once; at the end none may have complained."""
+    pages: dict[str, tuple[Page, list[str]]] = {}
+
+    def opened_once(chapter: str) -> Page:
+        if chapter not in pages:
+            page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            pages[chapter] = page, watch(page, site)
+            page.goto(f"{site}book/{chapter}.html")
+        return pages[chapter][0]
+
+    yield opened_once
+    for page, troubles in pages.values():
+        page.close()
+        assert troubles == []
 
 
 def watch(page: Page, site: str) -> list[str]:

@@ -64,10 +64,13 @@ def settle(page: Page) -> None:
 
 
 def until(page: Page, holds: str, given: Any = None) -> None:
-    """Wait until a function of JavaScript returns true; a page's policy allows no text to be run, only functions."""
+    """Wait until a function of JavaScript returns true; a page's policy allows no text to be run, only functions.
+
+    It asks by a clock: to ask at every frame makes the browser paint each.
+    """
     page.evaluate(
         f"""async (given) => {{
-          for (let end = Date.now() + 30000; !({holds})(given); await new Promise(requestAnimationFrame))
+          for (let end = Date.now() + 30000; !({holds})(given); await new Promise((done) => setTimeout(done, 20)))
             if (Date.now() > end) throw new Error("in vain for 30 seconds");
         }}""",
         given,

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import plotly.offline
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Locator, Page
 
 from marginlab.display.page import state_of
 
 from ..chapters import controls_of, explorers_of, module_of
-from .conftest import watch
 from .reader import DRAWINGS, EXPLORERS, FIGURES, elsewhere, opened, rest, sentence, settle, shown, traces
 
 every_figure = pytest.mark.parametrize(("chapter", "name"), FIGURES)
@@ -25,24 +24,6 @@ with_controls = pytest.mark.parametrize(
     [pair for pair in EXPLORERS if controls_of(pair[0])[pair[1]]],
     ids=lambda part: part,
 )
-
-
-@pytest.fixture(scope="module")
-def chapter_page(chromium: Browser, site: str) -> Iterator[Callable[[str], Page]]:
-    """Return a function that gives a chapter's page, opened once; at the end none may have complained."""
-    pages: dict[str, tuple[Page, list[str]]] = {}
-
-    def opened_once(chapter: str) -> Page:
-        if chapter not in pages:
-            page = chromium.new_page(viewport={"width": 1280, "height": 900})
-            pages[chapter] = page, watch(page, site)
-            page.goto(f"{site}book/{chapter}.html")
-        return pages[chapter][0]
-
-    yield opened_once
-    for page, troubles in pages.values():
-        page.close()
-        assert troubles == []
 
 
 def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(page, site, html):

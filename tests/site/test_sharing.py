@@ -12,18 +12,19 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
-from .reader import CHAPTERS, address, elsewhere, opened, rest, sentence, settle
+from .reader import CHAPTERS, address, elsewhere, opened, rest, sentence, settle, shown
 
 STRUCTURE = "book/structure.html"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_an_address_with_values_opens_in_that_state_in_every_explorer(page, site, chapter):
-    for name, explorer in explorers_of(chapter).items():
-        values = {key: control.values[-1] for key, control in explorer.controls.items()}
-        page.goto("about:blank")
-        figure = opened(page, f"{site}book/{chapter}.html#{address(explorer, values)}", name)
-        assert sentence(figure) == explorer.draw(**values)[1]
+    explorers = explorers_of(chapter)
+    last = {name: {key: control.values[-1] for key, control in one.controls.items()} for name, one in explorers.items()}
+    together = "&".join(filter(None, (address(explorers[name], values) for name, values in last.items())))
+    page.goto(f"{site}book/{chapter}.html#{together}")
+    for name, values in last.items():
+        assert sentence(shown(page, name)) == explorers[name].draw(**values)[1]
 
 
 def test_the_address_holds_the_values_and_back_and_forward_go_through_changes(page, site):
@@ -170,8 +171,8 @@ def test_a_copied_link_opens_the_explorer_in_its_state(chromium: Browser, site: 
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_explorer_leads_to_its_page_in_python(page, site, html, chapter):
-    page.goto(f"{site}book/{chapter}.html")
+def test_every_explorer_leads_to_its_page_in_python(chapter_page, site, html, chapter):
+    page = chapter_page(chapter)
     for name in explorers_of(chapter):
         link = page.locator(f"#explorer-{name}").get_by_role("link", name="Open in Python")
         address = link.evaluate("link => link.href").split("?")[0]

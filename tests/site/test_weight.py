@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Response, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
@@ -22,22 +23,29 @@ PLOTLY = "_static/plotly.min.js"
 FIRST, FURTHER, STATES, DRAWING = 1600 * KB, 300 * KB, 150 * KB, 40 * KB
 
 
-def transferred(page: Page, address: str, site: str) -> Counter[str]:
-    """Return how often each file was asked for, reading a page from its top to its end."""
-    asked: Counter[str] = Counter()
+@pytest.fixture(scope="module")
+def transferred(chromium: Browser, site: str) -> Callable[[str], Counter[str]]:
+    """Return a function that says how often a first visit to a chapter, from top to end, asks for each file."""
 
-    def count(response: Response) -> None:
-        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
-            asked[response.url.removeprefix(site).split("?")[0]] += 1
+    @cache
+    def asked_by(chapter: str) -> Counter[str]:
+        asked: Counter[str] = Counter()
 
-    page.on("response", count)
-    page.goto(address)
-    for figure in page.locator("figure.explorer").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(DRAWN).first.wait_for()
-    page.wait_for_load_state("networkidle")
-    page.remove_listener("response", count)
-    return asked
+        def count(response: Response) -> None:
+            if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
+                asked[response.url.removeprefix(site).split("?")[0]] += 1
+
+        page = chromium.new_page()
+        page.on("response", count)
+        page.goto(f"{site}book/{chapter}.html")
+        for figure in page.locator("figure.explorer").all():
+            figure.scroll_into_view_if_needed()
+            figure.locator(DRAWN).first.wait_for()
+        page.wait_for_load_state("networkidle")
+        page.close()
+        return asked
+
+    return asked_by
 
 
 def weight(asked: Iterable[str], html: Path = HTML) -> int:
@@ -45,20 +53,18 @@ def weight(asked: Iterable[str], html: Path = HTML) -> int:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_first_visit_is_light_and_a_further_chapter_lighter(chromium: Browser, site: str, chapter: str):
-    context = chromium.new_context()
-    page = context.new_page()
-    first = transferred(page, f"{site}book/{chapter}.html", site)
+def test_a_first_visit_is_light_and_a_further_chapter_lighter(transferred, chapter):
+    first = transferred(chapter)
     assert set(first.values()) == {1}, "a file was asked for twice"
     assert weight(first) <= FIRST
-    # What the first visit brought, a further one need not bring again.
+    # What the first visits brought, a further one need not bring again.
+    there = set(first)
     for other in CHAPTERS:
         if other != chapter:
-            new = transferred(page, f"{site}book/{other}.html", site).keys() - first.keys()
+            new = transferred(other).keys() - there
             # The script that draws comes with the first page that has a figure; both are a first visit then.
-            assert weight(new) <= (FURTHER if PLOTLY in first else FIRST - weight(first)), other
-            first.update(dict.fromkeys(new, 1))
-    context.close()
+            assert weight(new) <= (FURTHER if PLOTLY in there else FIRST - weight(there)), other
+            there |= new
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -76,12 +82,10 @@ def test_a_drawing_is_lighter_with_all_its_states(chapter, name):
     assert len(gzip.compress(figure.encode())) <= DRAWING
 
 
-def test_a_page_of_drawings_alone_never_asks_for_the_script_that_draws(chromium: Browser, site: str):
-    page = chromium.new_page()
-    asked = transferred(page, site + "book/index.html", site)
+def test_a_page_of_drawings_alone_never_asks_for_the_script_that_draws(transferred):
+    asked = transferred("index")
     assert [path for path in asked if path.endswith("explorer.js")]
     assert PLOTLY not in asked
-    page.close()
 
 
 def test_a_page_can_be_read_before_the_script_that_draws_is_asked_for(chromium: Browser, site: str):
