@@ -10,7 +10,7 @@ from typing import Any
 
 import plotly.offline
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from marginlab.display.page import state_of
 
