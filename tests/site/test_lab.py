@@ -25,6 +25,7 @@ from .reader import PARTS
 
 CHAPTER = "structure"
 DRAWN = ".main-svg, [data-part]"
+NEXT = """one => one.scrollTop + one.clientHeight < one.scrollHeight - 1 ? one.scrollBy(0, 400) : one.scrollTo(0, 0)"""
 # What plotly holds of each trace, with its packed numbers as lists.
 HELD = """plot => plot.data.map(trace => Object.fromEntries(["type", "name", "x", "y", "mode"].map(
   key => [key, ArrayBuffer.isView(trace[key]) ? Array.from(trace[key]) : trace[key] ?? null])))"""
@@ -92,13 +93,13 @@ def notebook(chromium: Browser, lab: str) -> Iterator[Page]:
 
 def live(page: Page, explorer: Explorer) -> Locator:
     """Return the widgets of an explorer, once they have drawn."""
-    # The notebook keeps what is far from the view out of the page: go down until the title is there.
+    # The notebook keeps what is far from the view out of the page: go down, and again from the top, until it is there.
     box = page.locator(".widget-vbox", has=page.locator("strong", has_text=explorer.title)).last
     scroller = page.locator(".jp-WindowedPanel-outer").first
     for _ in range(200):
         if box.locator(DRAWN).count():
             break
-        scroller.evaluate("one => one.scrollBy(0, 400)")
+        scroller.evaluate(NEXT)
         page.wait_for_timeout(250)
     box.scroll_into_view_if_needed()
     box.locator(DRAWN).first.wait_for()
