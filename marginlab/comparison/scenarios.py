@@ -375,12 +375,11 @@ def replays(
     asked = _checks.listed("names", event_names() if names is None else names, "of events", len(event_names()))
     chosen = [_checks.one_of("names", name, event_names()) for name in asked]
     both = [_checks.one_of("orders", one, ORDERS) for one in _checks.listed("orders", orders, "of orders", len(ORDERS))]
-    if venue is not None:
-        _checks.instance("venue", venue, Venue)
+    venue = venue if venue is None else _checks.instance("venue", venue, Venue)
     first, start = _alike(accounts, marks)
     rules = _checks.instance("rules", Rules() if rules is None else rules, Rules)
-    fallen = _lows(first, lows)
-    walks = [_Walk.of(first, start, name, order, fallen, venue) for order in both for name in chosen]
+    along = partial(_Walk.of, first, start, lows=_lows(first, lows), venue=venue)
+    walks = [along(name, order) for order in both for name in chosen]
     worth = {column: float(account.equity(start)) for column, account in accounts.items()}
     done = {contracts: _holding(accounts, contracts) for contracts in {walk.contracts for walk in walks}}
     held = [done[walk.contracts] for walk in walks]

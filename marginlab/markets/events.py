@@ -464,7 +464,7 @@ class EventRecord:
 
     @property
     def step(self) -> str:
-        """How long a candle of its prices from the first to the last day is: an hour, or four where none is finer."""
+        """The step of its prices from the first to the last day, an hour, or four where none is finer."""
         return "1h" if any(one.step == "1h" for one in self.paths) else "4h"
 
     def price_path(self, coins: Sequence[str], *, venue: str = "binance", order: str = "low first") -> PricePath:

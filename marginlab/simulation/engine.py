@@ -106,12 +106,7 @@ def simulate(
     [('taken over', -1500.0), ('fund paid', 500.0)]
     """
     rules = Rules() if rules is None else rules
-    each: Sequence[Account] = ()
-    if isinstance(account, list | tuple) and account:
-        each = _checks.instances("account", account, Account)
-        check_same("account", each)
-        account = each[0]
-    account = _checks.instance("account", account, Account)
+    account, each = _one_or_several(account)
     _checks.instance("rules", rules, Rules)
     if top_up is not None:
         _checks.instance("top_up", top_up, TopUp)
@@ -135,6 +130,15 @@ def simulate(
     equity = np.concatenate([run.equity() for run in runs])
     recorded = {name: np.concatenate([np.concatenate(run.recorded[name]) for run in runs], -1) for name in plan.record}
     return _outcome(state, equity, recorded, single=given.single)
+
+
+def _one_or_several(given: Account | Sequence[Account]) -> tuple[Account, Sequence[Account]]:
+    """Return the account that says what is held, and all of them where there are several, one a path."""
+    if not isinstance(given, list | tuple) or not given:
+        return _checks.instance("account", given, Account), ()
+    several = _checks.instances("account", given, Account)
+    check_same("account", several)
+    return several[0], several
 
 
 class _Run:

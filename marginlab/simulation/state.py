@@ -136,15 +136,7 @@ class State:
         self._find_markets()
         self.orders = self._waiting()
 
-        def rows(name: str) -> NDArray[Any]:
-            values = np.stack([getattr(one, name) for one in each]) if each else getattr(account, name)
-            return np.array(np.broadcast_to(values, (paths, n)).T, order="C")
-
-        held = [(one.wallet, *(asset.amount for asset in one.collateral)) for one in each or [account]]
-        cash = [np.array(one) if each else one[0] for one in zip(*held, strict=True)]
-        self.cash = np.array([np.broadcast_to(one, paths) for one in cash], dtype=float)
-        self.size, self.entry, self.margin = rows("size"), rows("entry"), rows("margin")
-        self.leverage, self.isolated = rows("leverage"), rows("isolated")
+        self._fill(each or [account], paths)
         self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
@@ -153,6 +145,20 @@ class State:
         # Until a path is looked at, any price is one to look at.
         columns = n + account.assets.own.size
         self.low, self.high = np.full((columns, paths), np.inf), np.zeros((columns, paths))
+
+    def _fill(self, accounts: Sequence[Account], paths: int) -> None:
+        """Take what is held of one account or an array of them, or of several, one a path."""
+        first, *others = accounts
+
+        def rows(name: str) -> NDArray[Any]:
+            values = np.stack([getattr(one, name) for one in accounts]) if others else getattr(first, name)
+            return np.array(np.broadcast_to(values, (paths, len(first.contracts))).T, order="C")
+
+        held = [(one.wallet, *(asset.amount for asset in one.collateral)) for one in accounts]
+        cash = [np.array(one) if others else one[0] for one in zip(*held, strict=True)]
+        self.cash = np.array([np.broadcast_to(one, paths) for one in cash], dtype=float)
+        self.size, self.entry, self.margin = rows("size"), rows("entry"), rows("margin")
+        self.leverage, self.isolated = rows("leverage"), rows("isolated")
 
     @property
     def wallet(self) -> Floats:
