@@ -97,15 +97,13 @@ def replies(text: str) -> Iterator[str]:
     Returns
     -------
     iterator of str
-        The last is ``{id, done: true}``. An empty text says nothing: it leaves time to look whether the answer is still
-        wanted.
+        The last is ``{id, done: true}``.
     """
     asked = cast(Message, json.loads(text))
-    answers: Iterator[Message | None]
     try:
         answers = _KINDS[_checks.one_of("kind", asked.get("kind"), _KINDS)](asked)
         for one in answers:
-            yield "" if one is None else _as_json({"id": asked.get("id"), **one})
+            yield _as_json({"id": asked.get("id"), **one})
     except WrongEntryError as wrong:
         yield _as_json({"id": asked.get("id"), "problems": wrong.problems})
     except ArgumentError as refusal:
@@ -230,7 +228,7 @@ def portfolio_of(entry: Mapping[str, object]) -> Portfolio:
     raise WrongEntryError([one for i, one in enumerate(wrong) if one not in wrong[:i]])
 
 
-def _answer(asked: Message) -> Iterator[Message | None]:
+def _answer(asked: Message) -> Iterator[Message]:
     """Yield the screens asked for, and at the end those whose settings are refused."""
     found, refused = _found(_as_json(asked["account"])), list[Message]()
     for one in cast("Sequence[Message]", asked["screens"]):
@@ -286,7 +284,7 @@ def _chance(asked: Message) -> Iterator[Message]:
         yield {"chance": {"done": known.done, "of": known.paths, "state": _state(screens.by_chance(found, known))}}
 
 
-_KINDS: dict[str, Callable[[Message], Iterator[Message | None]]] = {
+_KINDS: dict[str, Callable[[Message], Iterator[Message]]] = {
     "answer": _answer,
     "read": _read,
     "files": _files,

@@ -1,10 +1,10 @@
 """Prices that were: real events, as the record of many coins in hours and finer steps, and as four-hour candles.
 
 :func:`marginlab.event_record` is everything on record of an event: marks beside last trades, coin by coin, hour by
-hour, and around the lows by the minute where that is known. Its :meth:`~marginlab.EventRecord.price_path` is what the replays
-take: each coin by its own marks, or by what stands in for them, which it says. :func:`marginlab.event` is the same
-event in few and even steps: four-hour candles of last trades of BTC and ETH at Binance. Prices are in USDT, times are
-UTC, and a candle is labelled by its open.
+hour, and around the lows by the minute where that is known. Its :meth:`~marginlab.EventRecord.price_path` is what the
+replays take: each coin by its own marks, or by what stands in for them, which it says. :func:`marginlab.event` is the
+same event in few and even steps: four-hour candles of last trades of BTC and ETH at Binance. Prices are in USDT, times
+are UTC, and a candle is labelled by its open.
 
 Source of the four-hour candles: the venue's record by way of the public collection BTspaceC/crypto-swing-backtest,
 compared with second copies; those of August 2024 are summed up from the record's hours. In the record each path names
