@@ -133,7 +133,7 @@ async function answer(message) {
       if (!wanted(message)) return;
       const { done, value } = said.next();
       if (done) return;
-      if (value) postMessage(JSON.parse(value));
+      postMessage(JSON.parse(value));
     }
   } finally {
     said.destroy();

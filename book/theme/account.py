@@ -64,7 +64,7 @@ def claims() -> dict[str, dict[str, Any]]:
 def states(name: str, asked: list[dict[str, Any]]) -> list[Any]:
     """Return screens of a preset as Python in the page answers for it."""
     message = {"kind": "answer", "account": entry_of(preset(name)), "screens": asked}
-    answered = [json.loads(one) for one in replies(json.dumps(message)) if one]
+    answered = [json.loads(one) for one in replies(json.dumps(message))]
     if wrong := [one for one in answered if not {"state", "done"} & set(one)]:
         raise ExtensionError(f"{name} is not answered for: {wrong}")
     return [one["state"] for one in answered if "state" in one]
