@@ -72,7 +72,7 @@ def test_what_is_not_shown_is_not_taken_over(text):
 
 def test_a_form_says_that_it_shows_another_account_where_it_cannot_show_this_one(monkeypatch):
     form = workbench().form
-    monkeypatch.setattr("marginlab.display.form.compare", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("marginlab.display.form.compared", lambda *_, **__: 1 / 0)
     before = form.found
     with pytest.raises(ZeroDivisionError):
         form.entry.show(PAIR)
@@ -86,7 +86,7 @@ def test_what_a_comparison_refuses_is_said_above_the_last_account(monkeypatch):
     def refuse(*_, **__):
         raise ValueError("no <b>mode</b>")
 
-    monkeypatch.setattr("marginlab.display.form.compare", refuse)
+    monkeypatch.setattr("marginlab.display.form.compared", refuse)
     form.pasted["text"].value = to_json(PAIR)
     form.pasted["read"].click()
     assert "no &lt;b&gt;mode" in form.status.value
