@@ -300,9 +300,10 @@ def value_of(kind: str, amount: Floats, price: Floats) -> Floats:
 
 def price_of(kind: str, amount: Floats, value: Floats) -> Floats:
     """Return the price at which an amount (size times multiplier) has a value, nan for none. Unchecked."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         price = value / amount if kind == "linear" else amount / value
-    return np.where((value > 0) & (amount > 0), price, np.nan)
+    # Beyond all numbers there is no price either.
+    return np.where((value > 0) & (amount > 0) & np.isfinite(price), price, np.nan)
 
 
 def profit_of(kind: str, amount: Floats, entry: Floats, price: Floats) -> Floats:

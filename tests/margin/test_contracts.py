@@ -80,6 +80,10 @@ def test_no_price_gives_a_notional_of_nothing_or_less(contract):
     np.testing.assert_array_equal(contract.price_at(0, [100, 0]), [NAN, NAN])
 
 
+def test_a_price_beyond_all_numbers_is_none():
+    assert np.isnan(LINEAR.price_at(1e-306, 1e4))
+
+
 def test_a_notional_of_less_than_one_has_its_price_too():
     # 20 contracts of 100 USD are worth 0.5 coin at 4,000.
     assert INVERSE.price_at(20, 0.5) == pytest.approx(4_000)
