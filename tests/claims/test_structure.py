@@ -534,10 +534,11 @@ def test_carry_tells_the_liquidation_price_that_solves_wallet_plus_profits_equal
     # wallet + gain + P - E = 0.004 P + needed, all below 300,000 USDT: the first bracket.
     price = (MARKS[0] - BALANCE - gain + needed) / (1 - RATE)
     apart = (MARKS[0] - MARKS[0] / leverage) / (1 - RATE)
-    free = max(BALANCE + gain - (VALUES.sum() + gain) / leverage, 0)
-    cross = [] if price > MARKS[0] else [price, abs(1 - price / MARKS[0]), free]
-    isolated = [apart, abs(1 - apart / MARKS[0]), BALANCE - VALUES.sum() / leverage]
+    free = [BALANCE + gain - (VALUES.sum() + gain) / leverage, BALANCE - VALUES.sum() / leverage]
+    cross = [] if price > MARKS[0] else [price, abs(1 - price / MARKS[0]), abs(free[0])]
+    isolated = [apart, abs(1 - apart / MARKS[0]), abs(free[1])]
     sentence = said("carry", **state)
+    assert ("missing" in sentence) == ((free[0] < 0 and price <= MARKS[0]) or free[1] < 0)
     assert ("already liquidated" in sentence) == (price > MARKS[0])
     assert_says(sentence, *([abs(move)] if move else []), *cross, leverage, *isolated)
 

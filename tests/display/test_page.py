@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marginlab.display import choices, explore, steps
-from marginlab.display.page import DIGITS, HEIGHT, differences, plain, rows_of
+from marginlab.display.page import DIGITS, HEIGHT, differences, plain, rows_of, state_of
 from marginlab.formatting import Link, Table
 
 from ..chapters import NAMES, controls_of, explorers_of, island_of
@@ -250,8 +250,7 @@ def test_what_the_book_stores_comes_back_as_it_is_drawn(chapter, name):
     stored = Page(island_of(chapter, name)).stored
     lengths = [range(len(control.values)) for control in explorer.controls.values()]
     for places, values in list(zip(product(*lengths), explorer.states(), strict=True))[::7]:
-        figure, sentence = explorer.draw(**values)
-        expected = {"data": plain(figure["data"]), "layout": plain(figure["layout"]), "sentence": sentence}
+        expected = state_of(explorer.draw(**values))
         if explorer.table is not None:
             expected["table"] = rows_of(explorer.table(**values))
         assert cleaned(rebuilt(stored, places)) == cleaned(json.loads(json.dumps(expected)))
