@@ -26,6 +26,11 @@ from .reader import PARTS
 CHAPTER = "structure"
 DRAWN = ".main-svg, [data-part]"
 NEXT = """one => one.scrollTop + one.clientHeight < one.scrollHeight - 1 ? one.scrollBy(0, 400) : one.scrollTo(0, 0)"""
+# What was in view while its cell ran may be there for a moment more, and far from the view.
+SEEN = """(boxes, drawn) => boxes.some((one) => {
+  const { top, bottom } = one.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight && one.querySelector(drawn);
+})"""
 # What plotly holds of each trace, with its packed numbers as lists.
 HELD = """plot => plot.data.map(trace => Object.fromEntries(["type", "name", "x", "y", "mode"].map(
   key => [key, ArrayBuffer.isView(trace[key]) ? Array.from(trace[key]) : trace[key] ?? null])))"""
@@ -93,11 +98,11 @@ def notebook(chromium: Browser, lab: str) -> Iterator[Page]:
 
 def live(page: Page, explorer: Explorer) -> Locator:
     """Return the widgets of an explorer, once they have drawn."""
-    # The notebook keeps what is far from the view out of the page: go down, and again from the top, until it is there.
+    # The notebook keeps what is far from the view out of sight: go down, and again from the top, until it is there.
     box = page.locator(".widget-vbox", has=page.locator("strong", has_text=explorer.title)).last
     scroller = page.locator(".jp-WindowedPanel-outer").first
     for _ in range(200):
-        if box.locator(DRAWN).count():
+        if box.evaluate_all(SEEN, DRAWN):
             break
         scroller.evaluate(NEXT)
         page.wait_for_timeout(250)
