@@ -89,16 +89,19 @@ def test_nothing_that_a_page_can_ask_wants_a_module_that_is_not_there(python):
     assert run(python, f"{WORKLOAD}\nHOME = '/nowhere/'\nlisted()") == '{"always": [], "by chance": []}'
 
 
-def test_files_of_events_are_fetched_when_python_looks_at_them(python):
-    asked: list[str] = []
-    python.on("request", lambda request: asked.append(request.url))
-    code = "from marginlab import event_record\nlen(event_record('oct-2025').paths)"
-    many = run(python, code)
-    assert many.isdigit()
-    assert [url for url in asked if "events/oct-2025" in url]
-    asked.clear()
-    assert run(python, code) == many
-    assert asked == []
+def test_files_of_events_are_fetched_when_python_looks_at_them(chromium: Browser, site: str):
+    # Of its own: in another page screens may have looked at them before.
+    with asking(chromium, site, hooked=True) as page:
+        ask(page, kind="markets", venue="dydx")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        code = "from marginlab import event_record\nlen(event_record('oct-2025').paths)"
+        many = run(page, code)
+        assert many.isdigit()
+        assert [url for url in asked if "events/oct-2025" in url]
+        asked.clear()
+        assert run(page, code) == many
+        assert asked == []
 
 
 # --- loading --------------------------------------------------------------------------------------------------
