@@ -11,7 +11,7 @@ from coins import BINANCE, COUNTING
 from numpy.typing import NDArray
 
 from marginlab import Account, Contract, Position, RecordedPath, event_names, event_record, timed_by_trades
-from marginlab.markets.events import STEPS
+from marginlab.markets.events import OF_ORDER, OHLC, STEPS, summed_up
 
 Numbers = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -22,7 +22,6 @@ EVENTS = tuple(name for name in event_names() if event_record(name).step == "1h"
 PERPETUALS = ("binance", "bybit", "okx")
 EACH = 10_000.0
 OCTOBER, DAY = "oct-2025", np.datetime64("2025-10-10T00:00")
-ORDERS = {"low first": ("open", "low", "high", "close"), "high first": ("open", "high", "low", "close")}
 
 
 @cache
@@ -108,18 +107,8 @@ def added_up(path: RecordedPath, step: str, *, whole: str) -> RecordedPath:
     """Return a path in longer candles, from its first on, as many as are in whole candles of a still longer step."""
     parts, of = STEPS[step] // STEPS[path.step], STEPS[whole] // STEPS[path.step]
     length = len(path.times) // of * of
-    open_, high, low, close = (
-        getattr(path, field)[:length].reshape(-1, parts) for field in ("open", "high", "low", "close")
-    )
-    return replace(
-        path,
-        step=step,
-        times=path.times[:length:parts],
-        open=open_[:, 0],
-        high=high.max(axis=1),
-        low=low.min(axis=1),
-        close=close[:, -1],
-    )
+    longer = summed_up([getattr(path, field)[:length] for field in OHLC], parts)
+    return replace(path, step=step, times=path.times[:length:parts], **dict(zip(OHLC, longer, strict=True)))
 
 
 @cache
@@ -127,7 +116,7 @@ def october(order: str = "low first") -> Tape:
     """Return all coins from midnight to noon of the day after 10 October 2025, the crash by quarters of hours."""
     hours = hours_of(OCTOBER, order)
     paths = [quarters(coin) for coin in hours.coins]
-    prices = np.array([[getattr(one, field) for field in ORDERS[order]] for one in paths])
+    prices = np.array([[getattr(one, field) for field in OF_ORDER[order]] for one in paths])
     begins = np.repeat(paths[0].times, 4)
     ends = begins + np.timedelta64(15, "m")
     same = (hours.begins >= begins[0]) & (hours.begins < ends[-1])

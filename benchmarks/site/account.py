@@ -6,25 +6,23 @@ nothing yet. The page here has nothing on it but what starts Python and what dra
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
 from marginlab.display.answers import SCREENS, entry_of
 from marginlab.portfolio import Portfolio, preset
-from tests.site.browser import kept
 from tests.site.conftest import HTML
 from tests.site.python_page import PLACE, RUNTIME, START, page_text
 from tests.site.server import compressed, served
 from tests.site.test_weight import weight
 
 from ..measure import Result
-from .python import MB, TURNS, bare, published
+from .python import MB, TURNS, bare, compared, published, visited
 from .speed import p95
 from .visit import Visit
 
@@ -122,23 +120,12 @@ def _visits(visit: Visit, site: str, folder: Path) -> Iterator[Result]:
     for _ in range(TURNS):
         with served(folder) as address:
             taken["bare"].append(bare(visit.browser, address, folder))
-        context = visit.browser.new_context()
-        taken["first"].append(touched(context, site))
-        context.close()
-        with TemporaryDirectory(dir=visit.folder) as profile:
-            for name in ("of a profile", "second"):
-                context = kept(visit.browser, profile)
-                taken[name].append(touched(context, site))
-                context.pages[0].wait_for_timeout(2_000)  # what it has compiled is written down in the background
-                context.close()
-    parts = {f"{name}, s": statistics.median(times) for name, times in taken.items()}
-    for title, one, other, most in (
+        visited(visit, taken, partial(touched, site=site))
+    yield from compared(
+        taken,
         ("touch to painted answer over a bare page", "first", "bare", 0.6),
         ("the same on a second visit, over the first", "second", "of a profile", 0.75),
-    ):
-        ratios = [mine / its for mine, its in zip(taken[one], taken[other], strict=True)]
-        spread = (min(ratios), max(ratios))
-        yield Result(title, statistics.median(ratios), "times", most=most, spread=spread, parts=parts)
+    )
 
 
 def _edit(page: Page) -> Result:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -54,23 +55,36 @@ def measure(visit: Visit) -> Iterator[Result]:
             for name, folder in beside.items():
                 with served(folder) as address:
                     taken[name].append(bare(visit.browser, address, folder))
-            context = visit.browser.new_context()
-            taken["first"].append(to_widget(context, site))
-            context.close()
-            with TemporaryDirectory(dir=visit.folder) as profile:
-                for name in ("of a profile", "second"):
-                    context = kept(visit.browser, profile)
-                    taken[name].append(to_widget(context, site))
-                    # It writes down in the background what it has compiled.
-                    context.pages[0].wait_for_timeout(2_000)
-                    context.close()
-    parts = {f"{name}, s": statistics.median(times) for name, times in taken.items()}
+            visited(visit, taken, partial(to_widget, site=site))
     title = "click to first widget over a bare page with {} Pyodide"
-    compared = [(title.format(name), "first", name, 1.6) for name in beside]
-    for name, one, other, most in [*compared, ("a second start over the first", "second", "of a profile", 1)]:
+    yield from compared(
+        taken,
+        *((title.format(name), "first", name, 1.6) for name in beside),
+        ("a second start over the first", "second", "of a profile", 1),
+    )
+
+
+def visited(visit: Visit, taken: dict[str, list[float]], timed: Callable[[BrowserContext], float]) -> None:
+    """Time a first visit, and two of one profile, of which the second finds what the one before has left."""
+    context = visit.browser.new_context()
+    taken["first"].append(timed(context))
+    context.close()
+    with TemporaryDirectory(dir=visit.folder) as profile:
+        for name in ("of a profile", "second"):
+            context = kept(visit.browser, profile)
+            taken[name].append(timed(context))
+            # It writes down in the background what it has compiled.
+            context.pages[0].wait_for_timeout(2_000)
+            context.close()
+
+
+def compared(taken: dict[str, list[float]], *asked: tuple[str, str, str, float]) -> Iterator[Result]:
+    """Yield the ratios of times that were taken in turn: title, the one, over the other, and the goal."""
+    parts = {f"{name}, s": statistics.median(times) for name, times in taken.items()}
+    for title, one, other, most in asked:
         ratios = [mine / its for mine, its in zip(taken[one], taken[other], strict=True)]
         spread = (min(ratios), max(ratios))
-        yield Result(name, statistics.median(ratios), "times", most=most, spread=spread, parts=parts)
+        yield Result(title, statistics.median(ratios), "times", most=most, spread=spread, parts=parts)
 
 
 def published(folder: Path) -> None:

@@ -55,6 +55,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+@cache
 def claims() -> dict[str, dict[str, Any]]:
     """Return what ``account_screens.csv`` says, by claim: the screen, its settings, and the preset."""
     with CLAIMS.open(encoding="utf-8") as lines:

@@ -154,12 +154,12 @@ class Comparison:
         return {}
 
     def _go_through(self, names: Sequence[str], orders: Sequence[str]) -> None:
-        """Replay these events in these orders, all at once, as far as that has not been done."""
-        for order in orders:
-            missing = [name for name in names if (name, order) not in self._replayed]
+        """Replay these events in these orders, all at once, where one of them has not been replayed yet."""
+        missing = [order for order in orders if any((name, order) not in self._replayed for name in names)]
+        if missing:
             along = partial(replays, self.accounts, self.marks, rules=self.rules, venue=self.venue)
-            for one in along(names=missing, orders=[order]) if missing else ():
-                self._replayed[one.event, order] = one
+            for one in along(names=names, orders=missing):
+                self._replayed.setdefault((one.event, one.order), one)
 
     @cached_property
     def first_findings(self) -> tuple[Finding, ...]:

@@ -519,14 +519,12 @@ def _together(each: list[list[Account]], walks: list[_Walk], rules: Rules) -> tu
 
 def _of_prices(one: Replay) -> Iterator[str]:
     """Say whose marks, in which step, and what stands in for what."""
-    of_words: dict[str, list[str]] = {}
+    of_words: dict[str, list[Followed]] = {}
     for followed in filter(None, one.followed):
-        of_words.setdefault(followed.stands_in, []).append(followed.coin)
-    for words, coins in of_words.items():
-        (first,) = [each for each in one.followed if each and each.coin == coins[0]][:1]
-        whose = VENUES[first.venue]
-        named = listed(list(dict.fromkeys(coins)))
-        yield f"{words.removesuffix('.')} ({named})." if words else f"Hourly marks of {whose} ({named})."
+        of_words.setdefault(followed.stands_in, []).append(followed)
+    for words, alike in of_words.items():
+        named = listed(list(dict.fromkeys(each.coin for each in alike)))
+        yield f"{words.removesuffix('.') or f'Hourly marks of {VENUES[alike[0].venue]}'} ({named})."
     if one.venue is not None and one.venue.name not in WITH_PERPETUALS:
         others = VENUES[_marks_at(one.venue)]
         yield f"Marks of {one.venue.title} are not on record: those of {others} stand in for them."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,8 @@ def _switching(mode: str, entered: Snapshot, one: Snapshot, venue: Venue) -> Swi
         assumed=way != NEVER and "switching" in venue.rules.assumed,
         set_aside=one.margins - entered.margins,
         fee=fee,
-        refusals=tuple(_others(one, entered, by_rule)),
+        # For another reason than the switch, and not of the account entered.
+        refusals=tuple(each for each in one.refusals if each not in (*by_rule, *entered.refusals)),
     )
 
 
@@ -83,8 +84,3 @@ def _way(mode: str, venue: Venue, by_rule: Sequence[Refusal]) -> str:
     if by_rule:
         return CLOSED
     return AT_ONCE if venue.rules.value.switching == "account" else OPEN
-
-
-def _others(one: Snapshot, entered: Snapshot, by_rule: Sequence[Refusal]) -> Iterator[Refusal]:
-    """Yield what is refused of an account for another reason than its switch, and not of the account entered."""
-    yield from (refusal for refusal in one.refusals if refusal not in (*by_rule, *entered.refusals))

@@ -28,6 +28,7 @@ from ..comparison.needs import MOVE, RATE
 from ..comparison.report import Comparison, compared, results_csv
 from ..margin.contracts import Contract
 from ..markets.events import event_names
+from ..markets.own_brackets import Brackets
 from ..markets.venues import UNLISTED, venue, venue_names
 from ..portfolio.assets import ASSET_FIELDS, Asset, asked_assets, asset_rows, counted_at
 from ..portfolio.ccxt import from_ccxt
@@ -244,7 +245,7 @@ def _answer(asked: Message) -> Iterator[Message]:
 def _read(asked: Message) -> Iterator[Message]:
     """Yield the account that was pasted."""
     entry = cast(Message, asked["account"])
-    own = own_brackets(Asked(None, {}, []), _stripped(entry.get("brackets")), _key(entry.get("venue")))
+    own = _own(entry)
     try:
         kept = pasted(
             asked.get("way"),
@@ -346,13 +347,18 @@ def _collateral(entry: Mapping[str, object], rows: list[Message]) -> tuple[list[
 def _contracts(entry: Mapping[str, object], rows: list[Message]) -> Iterator[Contract]:
     """Yield the contracts of the rows that name one."""
     where, date = _key(entry.get("venue")), cast(str, _stripped(entry.get("date")) or None)
-    own = own_brackets(Asked(None, {}, []), _stripped(entry.get("brackets")), where)
+    own = _own(entry)
     for row in rows:
         try:
             if where is not None:
                 yield contract_of(where, cast(str, _stripped(row.get("symbol"))), date, own)
         except ArgumentError:
             continue
+
+
+def _own(entry: Mapping[str, object]) -> Brackets | None:
+    """Return the brackets of one's own that were entered, None where there are none that can be read."""
+    return own_brackets(Asked(None, {}, []), _stripped(entry.get("brackets")), _key(entry.get("venue")))
 
 
 def _key(name: object) -> str | None:

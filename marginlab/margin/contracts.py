@@ -132,7 +132,7 @@ class Contract:
         """
         held, value = _checks.numbers("size", size), _checks.numbers("notional", notional)
         _checks.broadcastable(size=held.shape, notional=value.shape)
-        return _checks.plain(price_of(self.kind, np.abs(held) * self.multiplier, value))
+        return _checks.plain(price_of(self, held, value))
 
     def direction(self, size: ArrayLike) -> Numbers:
         """Return whether profit grows or shrinks as notional grows.
@@ -298,10 +298,11 @@ def value_of(kind: str, amount: Floats, price: Floats) -> Floats:
     return amount * price if kind == "linear" else amount / price
 
 
-def price_of(kind: str, amount: Floats, value: Floats) -> Floats:
-    """Return the price at which an amount (size times multiplier) has a value, nan for none. Unchecked."""
+def price_of(contract: Contract, size: Floats, value: Floats) -> Floats:
+    """Return the price at which a size has a notional of that value, nan for none. Unchecked."""
+    amount = np.abs(size) * contract.multiplier
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        price = value / amount if kind == "linear" else amount / value
+        price = value / amount if contract.kind == "linear" else amount / value
     # Beyond all numbers there is no price either.
     return np.where((value > 0) & (amount > 0) & np.isfinite(price), price, np.nan)
 

@@ -108,7 +108,7 @@ def liquidation_price(
         frozen_at = entry if convention.maintenance_at == "entry" else mark
         frozen = contract.maintenance_margin(size, frozen_at)
         notional = _solve(contract, size, entry, backing, 0.0, -frozen, fee)
-    price = price_of(contract.kind, np.abs(size) * contract.multiplier, notional)
+    price = price_of(contract, size, notional)
     return _checks.plain(legs.if_that_way(way, size, price))
 
 
@@ -151,7 +151,7 @@ def bankruptcy_price(
     backing = _checks.numbers("backing", backing)
     _checks.broadcastable(size=size.shape, entry=entry.shape, backing=backing.shape)
     notional = _bankruptcy_notional(contract, size, entry, backing, convention)
-    return _checks.plain(price_of(contract.kind, np.abs(size) * contract.multiplier, notional))
+    return _checks.plain(price_of(contract, size, notional))
 
 
 def _of(contract: Contract, convention: Convention | None) -> Convention:

@@ -735,20 +735,23 @@ def _summed(name: str, title: str) -> Event:
     record, four = _record(name), STEPS["4h"] // STEPS["1h"]
     paths = [record.path(symbol, kind="last") for symbol in SYMBOLS]
     settled = [record.funding(symbol) for symbol in SYMBOLS]
-    hours = {field: np.stack([getattr(one, field) for one in paths], axis=-1) for field in OHLC}
-    by_four = {field: prices.reshape(-1, four, len(SYMBOLS)) for field, prices in hours.items()}
+    hours = [np.stack([getattr(one, field) for one in paths], axis=-1) for field in OHLC]
     return Event(
         name=name,
         title=title,
         symbols=SYMBOLS,
         times=paths[0].times[::four],
-        open=_kept(by_four["open"][:, 0]),
-        high=_kept(by_four["high"].max(axis=1)),
-        low=_kept(by_four["low"].min(axis=1)),
-        close=_kept(by_four["close"][:, -1]),
+        **dict(zip(OHLC, map(_kept, summed_up(hours, four)), strict=True)),
         funding_times=settled[0].times,
         funding=_kept(np.stack([one.rates for one in settled], axis=-1)),
     )
+
+
+def summed_up(candles: Sequence[Floats], parts: int) -> list[Floats]:
+    """Return candles (open, high, low, close), each (T, ...), as longer ones of so many parts; a rest is left out."""
+    whole = len(candles[0]) // parts
+    open_, high, low, close = (one[: whole * parts].reshape(whole, parts, *one.shape[1:]) for one in candles)
+    return [open_[:, 0], high.max(axis=1), low.min(axis=1), close[:, -1]]
 
 
 def _in_turn(times: Times, step: str, candles: Sequence[Floats], order: str) -> PricePath:
@@ -793,8 +796,7 @@ def _pieced(path: RecordedPath, known: RecordedPath) -> RecordedPath:
     """Return a coin that is on record for some hours: its own prices then, before and after the moves of another's."""
     part = STEPS[path.step] // STEPS[known.step]
     first, count = int(np.searchsorted(path.times, known.times[0])), len(known.times) // part
-    hours = [getattr(known, field)[: count * part].reshape(count, part) for field in OHLC]
-    last, own = first + count, [hours[0][:, 0], hours[1].max(axis=1), hours[2].min(axis=1), hours[3][:, -1]]
+    last, own = first + count, summed_up([getattr(known, field) for field in OHLC], part)
     before, after = own[0][0] / path.open[first], own[3][-1] / path.close[last - 1]
     open_, high, low, close = (
         np.concatenate([before * moved[:first], mine, after * moved[last:]])

@@ -106,8 +106,7 @@ class Fields:
 
     def price(self, notional: float) -> float:
         """Return the price at which it is worth that much; nan for none."""
-        amount = np.abs(self.size) * self.contract.multiplier
-        return float(price_of(self.contract.kind, np.asarray(amount), np.asarray(notional)))
+        return float(price_of(self.contract, np.asarray(self.size), np.asarray(notional)))
 
 
 def number_of_contracts(ask: Asked) -> float | None:

@@ -114,8 +114,8 @@ def test_a_slider_moves_figure_and_sentence(chapter):
     figure = box.locator("[role=img]" if drawing else ".js-plotly-plot")
     figure.locator("[data-part]" if drawing else ".main-svg").first.wait_for(timeout=60_000)
     expect(box.locator("p").last).to_have_text(explorer.draw(**explorer.start)[1])
-    drawn = "plot => JSON.stringify(plot.data.map(({ x, y }) => [Array.from(x ?? []), Array.from(y ?? [])]))"
-    drawn = "plot => plot.innerHTML" if drawing else drawn
+    traces = "plot => JSON.stringify(plot.data.map(({ x, y }) => [Array.from(x ?? []), Array.from(y ?? [])]))"
+    drawn = "plot => plot.innerHTML" if drawing else traces
     before = figure.evaluate(drawn), figure.screenshot()
     box.locator(".widget-slider", has_text=label).locator(".noUi-handle").press("ArrowRight")
     expect(box.locator("p").last).to_have_text(explorer.draw(**values)[1], timeout=30_000)

@@ -147,13 +147,14 @@ def test_pages_fit_their_window_and_figures_follow_the_theme(chromium, site, wid
     page.close()
 
 
-def test_a_change_of_theme_recolours_figures_in_place(page, site):
-    figure = opened(page, site + "book/structure.html", "carry")
+@pytest.mark.parametrize(("name", "text"), [("carry", ".xtick text"), ("pool", "svg text")])
+def test_a_change_of_theme_recolours_figures_and_drawings_in_place(page, site, name, text):
+    figure = opened(page, site + "book/structure.html", name)
     colour = "text => getComputedStyle(text).fill"
-    before = figure.locator(".xtick text").first.evaluate(colour)
+    before = figure.locator(text).first.evaluate(colour)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     settle(page)
-    assert figure.locator(".xtick text").first.evaluate(colour) != before
+    assert figure.locator(text).first.evaluate(colour) != before
 
 
 def test_quick_changes_draw_at_once_then_the_latest_and_never_twice_a_frame(page, site):
@@ -233,12 +234,3 @@ def test_levels_move_smoothly_for_those_who_want_motion_alone(
     level = figure.locator("[data-part=cross-0-level]")
     assert level.evaluate("part => parseFloat(getComputedStyle(part).transitionDuration)") == seconds
     page.close()
-
-
-def test_a_drawing_takes_its_ink_from_the_theme(page, site):
-    figure = opened(page, site + "book/structure.html", "pool")
-    colour = "text => getComputedStyle(text).fill"
-    before = figure.locator("svg text").first.evaluate(colour)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    settle(page)
-    assert figure.locator("svg text").first.evaluate(colour) != before

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from marginlab.portfolio import preset, preset_names, to_json
 
 from ..chapters import BOOK
 from .python_page import PLACE, RUNTIME, ask, asking, policy, run
+from .server import another_host
 
 pytestmark = pytest.mark.skipif(not RUNTIME.exists(), reason="the book was built without node or npm")
 
@@ -243,25 +242,8 @@ ATTEMPTS = {
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[tuple[str, list[str]]]:
-    """Another host, which lets anybody ask, and what it has been asked."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Access-Control-Allow-Origin", "*")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", asked
-    server.shutdown()
-    server.server_close()
+    with another_host() as other:
+        yield other
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

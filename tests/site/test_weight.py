@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Response, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
@@ -25,25 +25,32 @@ FIRST, FURTHER, STATES, DRAWING = 1600 * KB, 300 * KB, 150 * KB, 40 * KB
 ASKED_FOR = {"plotly.min.js", "account-markets.json", "account-presets.js", "account-claims.js"}
 
 
+def transferred(page: Page, address: str, site: str) -> Counter[str]:
+    """Return how often each file was asked for, reading a page from its top to its end."""
+    asked: Counter[str] = Counter()
+
+    def count(response: Response) -> None:
+        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
+            asked[response.url.removeprefix(site).split("?")[0]] += 1
+
+    page.on("response", count)
+    page.goto(address)
+    for figure in page.locator("figure.explorer").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(DRAWN).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.remove_listener("response", count)
+    return asked
+
+
 @pytest.fixture(scope="module")
-def transferred(chromium: Browser, site: str) -> Callable[[str], Counter[str]]:
-    """Return a function that says how often a first visit to a chapter, from top to end, asks for each file."""
+def first_visit(chromium: Browser, site: str) -> Callable[[str], Counter[str]]:
+    """Return a function that says what is transferred to somebody who comes to a chapter first; each is opened once."""
 
     @cache
     def asked_by(chapter: str) -> Counter[str]:
-        asked: Counter[str] = Counter()
-
-        def count(response: Response) -> None:
-            if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
-                asked[response.url.removeprefix(site).split("?")[0]] += 1
-
         page = chromium.new_page()
-        page.on("response", count)
-        page.goto(f"{site}book/{chapter}.html")
-        for figure in page.locator("figure.explorer").all():
-            figure.scroll_into_view_if_needed()
-            figure.locator(DRAWN).first.wait_for()
-        page.wait_for_load_state("networkidle")
+        asked = transferred(page, f"{site}book/{chapter}.html", site)
         page.close()
         return asked
 
@@ -55,15 +62,15 @@ def weight(asked: Iterable[str], html: Path = HTML) -> int:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_first_visit_is_light_and_a_further_chapter_lighter(transferred, chapter):
-    first = transferred(chapter)
+def test_a_first_visit_is_light_and_a_further_chapter_lighter(first_visit, chapter):
+    first = first_visit(chapter)
     assert set(first.values()) == {1}, "a file was asked for twice"
     assert weight(first) <= FIRST
     # What the first visits brought, a further one need not bring again.
     there = set(first)
     for other in CHAPTERS:
         if other != chapter:
-            new = transferred(other).keys() - there
+            new = first_visit(other).keys() - there
             # The script that draws comes with the first page that has a figure; both are a first visit then.
             assert weight(new) <= (FURTHER if PLOTLY in there else FIRST - weight(there)), other
             there |= new
@@ -84,8 +91,8 @@ def test_a_drawing_is_lighter_with_all_its_states(chapter, name):
     assert len(gzip.compress(figure.encode())) <= DRAWING
 
 
-def test_a_page_of_drawings_alone_never_asks_for_the_script_that_draws(transferred):
-    asked = transferred("index")
+def test_a_page_of_drawings_alone_never_asks_for_the_script_that_draws(first_visit):
+    asked = first_visit("index")
     assert [path for path in asked if path.endswith("explorer.js")]
     assert PLOTLY not in asked
 
