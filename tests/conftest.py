@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture import providers
 
 HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
@@ -35,6 +36,9 @@ settings.register_profile(
     "weekly", settings.get_profile("marginlab"), max_examples=500, derandomize=False, print_blob=True
 )
 settings.load_profile(os.environ.get("MARGINLAB_EXAMPLES", "marginlab"))
+if settings.default.derandomize:
+    # It would try numbers out of the modules that happen to be loaded, and these depend on which tests ran before.
+    providers._get_local_constants = providers.Constants
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

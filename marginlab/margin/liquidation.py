@@ -49,7 +49,7 @@ def liquidation_price(
     mark
         Current price; entry if left out. It decides where maintenance frozen at the mark is
         taken and, for brackets without deductions, which of two solutions is met first. One that
-        fails already is given the price beyond which it is safe for good.
+        fails already is given the boundary that it has crossed.
     leverage
         Its setting: needed where the venue takes the closing fee on the value which that implies.
     convention
@@ -209,7 +209,7 @@ def _bankruptcy_notional(
 def _first_failing(
     contract: Contract, size: Floats, entry: Floats, backing: Floats, mark: Floats, fee: float
 ) -> Floats:
-    """Return the first failing notional met from the mark, whichever bracket it lies in."""
+    """Return the first failing notional met from the mark; where it fails there, the first that does not."""
     floors, rates, deductions, _ = contract.tiers.table
     if contract.tiers.measured_in == "contracts":
         bracket = contract.tiers.bracket(np.abs(size))
@@ -223,9 +223,10 @@ def _first_failing(
     # Losing as the notional falls: each bracket fails from its floor up to the solution.
     fails_up_to = np.where(solved > floors, np.minimum(solved, upper), -np.inf)
     start = np.asarray(contract.notional(size, mark))[..., None]
-    failing_now = ((floors < start) & (start <= fails_up_to)).any(axis=-1, keepdims=True)
-    met = failing_now | (floors < start)
-    falling = np.where(met, fails_up_to, -np.inf).max(axis=-1)
+    failing_now = ((floors < start) & (start <= fails_up_to)).any(axis=-1)
+    last_failing = np.where(floors < start, fails_up_to, -np.inf).max(axis=-1)
+    first_safe = np.where((upper > start) & (solved < upper), np.maximum(solved, floors), np.inf).min(axis=-1)
+    falling = np.where(failing_now, first_safe, last_failing)
     # Losing as the notional rises: it fails from the solution, or from a jump at the floor, upwards.
     rising = np.where(solved <= upper, np.maximum(solved, floors), np.inf).min(axis=-1)
     return np.asarray(np.where(contract.direction(size) > 0, falling, rising))
