@@ -175,6 +175,7 @@ class AccountForm:
         self.found: Comparison | None = None
         self.monte_carlo = MonteCarloPanel()
         self.panels: dict[str, Panel | MonteCarloPanel] = {
+            "In short": Panel([screens.summary], {}),
             "Now": Panel([screens.distances, screens.free_margin], {}),
             "What it takes": _what_it_takes(),
             "Shocks": Panel(
