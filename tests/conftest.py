@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
 
+from .examples import PROFILE, WEEKLY
+
 HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
 LONG = {HERE / "claims", HERE / "site"}
 # What takes seconds and is drawn once for many tests, by what stands in their names: chapters, and what fixtures give.
-SHARED = {"test_screens": "workbench"}
+SHARED = {"test_screens": "workbench", "site/test_account": "account", "site/test_python": "account"}
 SHARED |= {name: name for name in ("structure", "mechanics", "volatility", "october", "questions", "workbench")}
 SHARED |= {"tests/site/": "structure"}
 SHARED |= {"test_reference": "scenarios", "test_invariants.py::test_engine_and_exact_referee": "scenarios"}
@@ -35,17 +36,20 @@ settings.register_profile(
 settings.register_profile(
     "weekly", settings.get_profile("marginlab"), max_examples=500, derandomize=False, print_blob=True
 )
-settings.load_profile(os.environ.get("MARGINLAB_EXAMPLES", "marginlab"))
+settings.load_profile(PROFILE)
 if settings.default.derandomize:
     # It would try numbers out of the modules that happen to be loaded, and these depend on which tests ran before.
     providers._get_local_constants = providers.Constants
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is long because of where it is, or is a notebook."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is long because of where it is, or is a notebook; leave out what is for the weekly run alone."""
     for item in items:
         if _is_long(item.path):
             item.add_marker(pytest.mark.long)
+    if not WEEKLY and (later := [item for item in items if item.get_closest_marker("weekly")]):
+        items[:] = [item for item in items if item not in later]
+        config.hook.pytest_deselected(items=later)
 
 
 @cache

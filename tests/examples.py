@@ -1,8 +1,13 @@
-"""How often a property is tried: sizes are multiples of what the profile says, which `conftest` loads."""
+"""How much is tried: sizes are multiples of what the profile says, which `conftest` loads; more of it once a week."""
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+PROFILE = os.environ.get("MARGINLAB_EXAMPLES", "marginlab")
+WEEKLY = PROFILE == "weekly"
 
 
 def examples(times: float) -> settings:

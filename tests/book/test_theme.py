@@ -140,17 +140,17 @@ def test_files_that_no_page_asks_for_are_found_and_those_a_style_asks_for_are_no
 
 
 @pytest.mark.long
+@pytest.mark.weekly
 def test_a_book_built_elsewhere_from_nothing_is_the_same_to_the_byte_and_speaks_of_its_address(tmp_path):
     """One build is here already, perhaps made step by step; a copy of its sources is built afresh, twice.
 
-    The copy has the results of the notebooks: what they are when they are run once more, `tests/site/test_again.py`
-    asks. Once a week it has none, and runs them itself.
+    At first it runs the notebooks itself.
     """
     html = ROOT / "_build" / "html"
     assert (html / "index.html").exists(), "run `make book` first"
     copy = tmp_path / "elsewhere"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "tests", "__pycache__", "*.egg-info"))
-    for part in ["plotly", "runtime", *([] if os.environ.get("MARGINLAB_EXAMPLES") == "weekly" else [".results"])]:
+    for part in ("plotly", "runtime"):
         if (ROOT / "_build" / part).exists():
             shutil.copytree(ROOT / "_build" / part, copy / "_build" / part)
     assert digests(built(copy)) == digests(html)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
 import random
 
 import pytest
 
+from ..examples import WEEKLY
 from . import calls
 
 DOORS = calls.doors()
-WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
 # These draw, replay or simulate: each is asked a part of it, which is another one every week.
 SLOW = {
     "chances_of": 20,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from itertools import islice
@@ -12,9 +11,9 @@ import pytest
 from marginlab import venue, venue_names
 from marginlab.portfolio import Portfolio, from_csv, from_json, to_csv, to_json
 
+from ..examples import WEEKLY
 from . import calls, texts
 
-WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
 PARTS, EACH = 20, 5_000 if WEEKLY else 250
 
 

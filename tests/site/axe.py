@@ -8,8 +8,14 @@ to, and a colour that has been read is known. `test_access` compares what it fin
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import product
+
+from ..examples import WEEKLY
 
 PLAIN = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+# A page is looked at in both widths and both themes; once a week in each width and theme.
+LOOKS = list(product((1280, 375), ("light", "dark"))) if WEEKLY else [(1280, "light"), (375, "dark")]
 
 FIELDS = """
 class Fields {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
 
 from .browser import launch
+from .reader import drawn_everywhere
 from .server import served
 
 HTML = Path(__file__).parents[2] / "_build" / "html"
@@ -48,35 +51,65 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     troubles = watch(page, site)
     yield page
-    page.close()
     assert troubles == []
+    page.close()
+
+
+class Opened(NamedTuple):
+    """A chapter's page, drawn from its top to its end, and how often each file was asked for until then."""
+
+    page: Page
+    asked: Counter[str]
 
 
 @pytest.fixture(scope="session")
-def chapter_page(chromium: Browser, site: str) -> Iterator[Callable[[str], Page]]:
-    """Return a function that gives a chapter's page, opened once; at the end none may have complained."""
-    pages: dict[str, tuple[Page, list[str]]] = {}
+def opened_once(chromium: Browser, below: str) -> Iterator[Callable[[str, str], Opened]]:
+    """Return a function that opens a chapter once, below the path of a host or from a file; none may complain."""
+    bases = {"path": below, "file": HTML.as_uri() + "/"}
+    pages: dict[tuple[str, str], Opened] = {}
+    troubles: list[tuple[str, list[str]]] = []
 
-    def opened_once(chapter: str) -> Page:
-        if chapter not in pages:
-            page = chromium.new_page(viewport={"width": 1280, "height": 900})
-            pages[chapter] = page, watch(page, site)
-            page.goto(f"{site}book/{chapter}.html")
-        return pages[chapter][0]
+    def opened(chapter: str, way: str) -> Opened:
+        if (chapter, way) not in pages:
+            page, asked = chromium.new_page(viewport={"width": 1280, "height": 900}), Counter[str]()
+            troubles.append((chapter, watch(page, bases[way])))
 
-    yield opened_once
-    for page, troubles in pages.values():
-        page.close()
-        assert troubles == []
+            def count(response: Response) -> None:
+                if response.url.startswith(bases[way]) and not response.request.timing["responseStart"] < 0:
+                    asked[response.url.removeprefix(bases[way]).split("?")[0]] += 1
+
+            page.on("response", count)
+            page.goto(f"{bases[way]}book/{chapter}.html")
+            drawn_everywhere(page)
+            page.wait_for_load_state("networkidle")
+            page.remove_listener("response", count)
+            pages[chapter, way] = Opened(page, asked)
+        return pages[chapter, way]
+
+    yield opened
+    assert [one for one in troubles if one[1]] == []
+    for one in pages.values():
+        one.page.close()
+
+
+@pytest.fixture(scope="session")
+def chapter_page(opened_once: Callable[[str, str], Opened]) -> Callable[[str], Page]:
+    """Return a function that gives a chapter's page, opened once for all that ask."""
+    return lambda chapter: opened_once(chapter, "path").page
 
 
 def watch(page: Page, site: str) -> list[str]:
     """Return a list that fills with console errors, page errors, failed requests and requests to other hosts."""
     troubles: list[str] = []
+
+    def failed(request: Request) -> None:
+        troubles.append(f"failed: {request.url} ({request.failure})")
+
     own = (site, "file://", "data:", "blob:", "about:")
     page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
+    # What is not waited for, because its page was left or closed, has not failed.
+    page.on("requestfailed", lambda request: None if "ABORTED" in (request.failure or "") else failed(request))
     page.on("request", lambda asked: None if asked.url.startswith(own) else troubles.append(f"left: {asked.url}"))
     page.on("response", lambda got: troubles.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
     return troubles

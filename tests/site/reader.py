@@ -44,6 +44,13 @@ def shown(page: Page, name: str) -> Locator:
     return figure
 
 
+def drawn_everywhere(page: Page) -> None:
+    """Scroll through a page, so that every figure is there."""
+    for figure in page.locator("figure.explorer").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(DRAWN).first.wait_for()
+
+
 def traces(figure: Locator) -> Any:
     """Return what plotly holds of a figure's traces, or what the parts of a drawing have."""
     if figure.locator(".explorer-drawing").count():

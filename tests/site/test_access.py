@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from itertools import product
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from ..chapters import explorers_of
-from .axe import AXE, PLAIN
+from .axe import AXE, LOOKS, PLAIN
 from .conftest import HTML
-from .reader import CHAPTERS, DRAWN, arrived, changes_said, opened, rest, sentence, settle, shown, until
+from .reader import (
+    CHAPTERS,
+    DRAWN,
+    arrived,
+    changes_said,
+    drawn_everywhere,
+    opened,
+    rest,
+    sentence,
+    settle,
+    shown,
+    until,
+)
 
 PAGES = sorted(
     str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if path.name != "index.html" or path.parent != HTML
@@ -22,6 +34,11 @@ SCROLLED = (
 )
 LOOKED_AT = """(scrolled) => [...document.querySelectorAll(scrolled)].every((one) =>
   one.tabIndex === (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight ? 0 : -1))"""
+INSIDE = """([figure, drawn]) => {
+  const box = document.querySelector(figure).getBoundingClientRect();
+  const plot = document.querySelector(figure).querySelector(drawn).getBoundingClientRect();
+  return plot.left >= box.left && plot.right <= box.right;
+}"""
 # Upstream, by rule: the theme's markup, which this book does not write. None is more than moderate.
 KNOWN: dict[str, str] = {}
 
@@ -37,7 +54,7 @@ def test_axe_finds_nothing(chromium: Browser, site: str, path: str):
     page.goto(site + path)
     page.evaluate(AXE)
     found = {}
-    for width, scheme in product((1280, 375), ("light", "dark")):
+    for width, scheme in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         # A page that leads nowhere has one theme.
@@ -76,13 +93,6 @@ def test_axe_made_quicker_finds_what_axe_finds(chromium: Browser, site: str, pat
     assert "color-contrast" in {rule for rule, *_ in plain[0]}
 
 
-def drawn_everywhere(page: Page) -> None:
-    """Scroll through a page, so that every figure is there."""
-    for figure in page.locator("figure.explorer").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(DRAWN).first.wait_for()
-
-
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_tab_key_goes_through_every_control_and_shows_where_it_is(chapter_page, chapter):
     page = chapter_page(chapter)
@@ -92,6 +102,9 @@ def test_the_tab_key_goes_through_every_control_and_shows_where_it_is(chapter_pa
     assert wanted
     page.locator("figure.explorer figcaption").first.scroll_into_view_if_needed()
     page.locator("figure.explorer form :is(input, select, button)").first.focus()
+    # There by keyboard, whatever was done with a mouse before.
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
     reached = []
     for _ in range(3 * len(wanted) + 400):
         here = page.evaluate(
@@ -179,17 +192,28 @@ def test_the_page_begins_in_the_colours_that_the_reader_prefers(chromium: Browse
     page.close()
 
 
+@pytest.fixture
+def twice_the_size(chapter_page: Callable[[str], Page]) -> Iterator[Callable[[str], Page]]:
+    """Return a function that gives a chapter's page as a browser lays it out at 200 %: in half the width."""
+    pages = []
+
+    def halved(chapter: str) -> Page:
+        pages.append(chapter_page(chapter))
+        pages[-1].set_viewport_size({"width": 640, "height": 450})
+        return pages[-1]
+
+    yield halved
+    for page in pages:
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_figures_can_be_read_at_twice_the_size(chromium: Browser, site: str, chapter: str):
-    # What a browser does at 200 %: half the width in twice as fine pixels.
-    page = chromium.new_page(viewport={"width": 640, "height": 450}, device_scale_factor=2)
-    page.goto(f"{site}book/{chapter}.html")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_figures_can_be_read_at_twice_the_size(twice_the_size, chapter):
+    page = twice_the_size(chapter)
+    until(page, "() => document.documentElement.scrollWidth <= innerWidth")
     for name in explorers_of(chapter):
         figure = shown(page, name)
-        box, plot = figure.bounding_box(), figure.locator(DRAWN).first.bounding_box()
-        assert plot["x"] >= box["x"]
-        assert plot["x"] + plot["width"] <= box["x"] + box["width"]
+        until(page, INSIDE, [f"#explorer-{name}", DRAWN])
         # As large as they are seen: a drawing is fitted to its place.
         sizes = figure.locator(".xtick text, .ytick text, .explorer-drawing text").evaluate_all(
             """texts => texts.map((text) => {
@@ -198,26 +222,28 @@ def test_figures_can_be_read_at_twice_the_size(chromium: Browser, site: str, cha
             })"""
         )
         assert min(sizes) >= 10
-    page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_printed_chapter_has_every_figure_whole_and_dark_on_light(chromium, site, chapter, scheme):
-    page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+def test_a_printed_chapter_has_every_figure_whole_and_dark_on_light(chromium, site, chapter):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
     page.goto(f"{site}book/{chapter}.html")
-    # At once, with nothing scrolled to: the script that draws has not been asked for.
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.emulate_media(media="print")
-    paper = 718  # A4 within its margins, in pixels
-    for plot in page.locator(".explorer-plot").all():
-        assert plot.locator("> svg, .main-svg").first.bounding_box()["width"] <= paper
-        ink = plot.locator(".xtick text, .ytick text, > svg text").first.evaluate("text => getComputedStyle(text).fill")
-        assert sum(int(part) for part in re.findall(r"\d+", ink)[:3]) / 3 < 128
-    page.emulate_media(media="screen")
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    settle(page)
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    for scheme in ("dark", "light"):
+        page.emulate_media(media="screen", color_scheme=scheme)
+        until(page, "scheme => document.documentElement.dataset.theme === scheme", scheme)
+        # At first with nothing scrolled to: the script that draws has not been asked for.
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print", color_scheme=scheme)
+        paper = 718  # A4 within its margins, in pixels
+        for plot in page.locator(".explorer-plot").all():
+            assert plot.locator("> svg, .main-svg").first.bounding_box()["width"] <= paper
+            text = plot.locator(".xtick text, .ytick text, > svg text").first
+            ink = text.evaluate("text => getComputedStyle(text).fill")
+            assert sum(int(part) for part in re.findall(r"\d+", ink)[:3]) / 3 < 128
+        page.emulate_media(media="screen", color_scheme=scheme)
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        settle(page)
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
     page.close()
 
 

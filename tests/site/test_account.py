@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import random
 import re
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from marginlab.display import screens
 from marginlab.portfolio import Portfolio, from_json, preset, preset_names, to_csv, to_json
 
 from ..chapters import module_of
+from ..examples import WEEKLY
 from .account import (
     IN_ORDER,
     KEPT,
@@ -37,12 +37,11 @@ from .account import (
     typed,
     words,
 )
-from .axe import AXE
+from .axe import AXE, LOOKS
 from .conftest import HTML, watch
 from .reader import changes_said, until
 from .server import compressed
 
-WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
 FRONT, WORKBENCH, CHAPTER = "book/index.html", "book/workbench.html", "book/structure.html"
 # Three positions whose every price is typed.
 OWN = plain(
@@ -713,8 +712,7 @@ def test_an_answer_is_said_once_and_politely(open_form: Page):
     assert open_form.evaluate("said") == [["status", words(open_form)]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_axe_finds_nothing_in_a_form_with_an_error_or_an_answer(chromium: Browser, site: str, width: int, scheme: str):
     context = chromium.new_context(
         viewport={"width": width, "height": 812}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True

@@ -18,6 +18,7 @@ from .reader import EXPLORERS
 RUN = HTML.parent / "jupyter_execute" / "book"
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
 def test_an_explorer_drawn_again_is_the_one_on_the_page_to_the_byte(chapter, name):
     # By another process, whose sets and hashes are in another order.

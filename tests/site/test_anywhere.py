@@ -9,28 +9,14 @@ from playwright.sync_api import Browser, expect
 
 from ..chapters import explorers_of
 from .account import KEPT
-from .conftest import HTML, watch
+from .conftest import HTML
 from .reader import CHAPTERS, elsewhere, sentence, shown, until
 
-# At the root of a host every other test of these pages looks at them.
-WAYS = ["path", "file"]
 
-
-@pytest.fixture
-def base(request: pytest.FixtureRequest, below: str) -> str:
-    return {"path": below, "file": HTML.as_uri() + "/"}[request.param]
-
-
-in_every_way = pytest.mark.parametrize("base", WAYS, indirect=True)
-
-
-@in_every_way
+@pytest.mark.parametrize("way", ["path", "file"])
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_answers_shares_and_leads_on(chromium: Browser, base: str, chapter: str):
-    context = chromium.new_context(color_scheme="dark")
-    page = context.new_page()
-    troubles = watch(page, base)
-    page.goto(f"{base}book/{chapter}.html")
+def test_a_chapter_answers_shares_and_leads_on(opened_once, chapter, way):
+    page = opened_once(chapter, way).page
     for name, explorer in explorers_of(chapter).items():
         figure = shown(page, name)
         for control in explorer.controls:
@@ -38,14 +24,14 @@ def test_a_chapter_answers_shares_and_leads_on(chromium: Browser, base: str, cha
             elsewhere(figure, control)
             expect(figure.locator(".explorer-words")).not_to_have_text(before)
             until(page, "name => location.hash.includes(`${name}=`)", control)
-    assert context.cookies() == []
+    assert page.context.cookies() == []
     assert set(page.evaluate("Object.keys(localStorage)")) <= KEPT["localStorage"]
     assert page.evaluate("[sessionStorage.length, document.cookie]") == [0, ""]
-    page.locator(".prev-next-footer a").first.click()
-    page.wait_for_url(lambda url: chapter not in url)
-    assert page.locator("article h1").is_visible()
-    context.close()
-    assert troubles == []
+    with page.context.expect_page() as another:
+        page.locator(".prev-next-footer a").first.click(modifiers=["ControlOrMeta"])
+    assert chapter not in another.value.url.rpartition("/")[2]
+    another.value.locator("article h1").wait_for()
+    another.value.close()
 
 
 @pytest.mark.parametrize("path", sorted(path.name for path in (HTML / "book").glob("*.html")))

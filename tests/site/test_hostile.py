@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ..examples import WEEKLY
 from .conftest import watch
 
 CHAPTER = "book/structure.html"
-WEEKLY = os.environ.get("MARGINLAB_EXAMPLES") == "weekly"
 # What stands for the value of a control, or for its name.
 PARTS = (
     *("", "0", "-1", "1e999", "NaN", "Infinity", "null", "undefined", "true", "x" * 5_000, "0x10", "1,5", "٣", "½"),

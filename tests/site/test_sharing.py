@@ -171,12 +171,12 @@ def test_a_copied_link_opens_the_explorer_in_its_state(chromium: Browser, site: 
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_explorer_leads_to_its_page_in_python(chapter_page, site, html, chapter):
+def test_every_explorer_leads_to_its_page_in_python(chapter_page, below, html, chapter):
     page = chapter_page(chapter)
     for name in explorers_of(chapter):
         link = page.locator(f"#explorer-{name}").get_by_role("link", name="Open in Python")
         address = link.evaluate("link => link.href").split("?")[0]
-        assert (html / address.removeprefix(site)).exists()
+        assert (html / address.removeprefix(below)).exists()
         assert f"{chapter}.ipynb" in link.get_attribute("href")
 
 

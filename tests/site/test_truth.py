@@ -7,16 +7,14 @@ that rounding keeps to it is tested in `tests/test_island.py`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from marginlab.display.page import rows_of, state_of
 
 from ..chapters import explorers_of
-from .conftest import HTML, watch
 from .reader import CHAPTERS, EXPLORERS, FIGURES, PARTS, address, arrived, shown
 
 # Goes through addresses of states and returns what plotly, or the drawing, and the page hold in each.
@@ -35,29 +33,10 @@ VISIT = """async ([plot, words, table], addresses, partsOf) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def page_of(chromium: Browser, below: str) -> Iterator[Callable[[str, str], Page]]:
-    """Return a function that opens a chapter once, from a host or from a file; none may complain."""
-    pages: dict[tuple[str, str], tuple[Page, list[str]]] = {}
-
-    def opened_once(chapter: str, way: str) -> Page:
-        if (chapter, way) not in pages:
-            base = below if way == "host" else HTML.as_uri() + "/"
-            page = chromium.new_page(viewport={"width": 1280, "height": 900})
-            pages[chapter, way] = page, watch(page, base)
-            page.goto(f"{base}book/{chapter}.html")
-        return pages[chapter, way][0]
-
-    yield opened_once
-    for page, troubles in pages.values():
-        page.close()
-        assert troubles == []
-
-
-@pytest.mark.parametrize(("way", "most"), [("host", 25), ("file", 5)])
+@pytest.mark.parametrize(("way", "most"), [("path", 25), ("file", 5)])
 @pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
-def test_the_page_shows_what_draw_returns(page_of, chapter, name, way, most):
-    explorer, page = explorers_of(chapter)[name], page_of(chapter, way)
+def test_the_page_shows_what_draw_returns(opened_once, chapter, name, way, most):
+    explorer, page = explorers_of(chapter)[name], opened_once(chapter, way).page
     states = list(explorer.states())
     chosen = random.Random(name).sample(states, min(most, len(states)))
     figure = shown(page, name)

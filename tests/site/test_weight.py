@@ -6,15 +6,14 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, expect
 
 from ..chapters import explorers_of
-from .conftest import HTML
-from .reader import CHAPTERS, DRAWINGS, DRAWN, arrived, sentence
+from .conftest import HTML, Opened
+from .reader import CHAPTERS, DRAWINGS, arrived, sentence
 from .server import compressed
 
 KB = 1000
@@ -25,36 +24,10 @@ FIRST, FURTHER, STATES, DRAWING = 1600 * KB, 300 * KB, 150 * KB, 40 * KB
 ASKED_FOR = {"plotly.min.js", "account-markets.json", "account-presets.js", "account-claims.js"}
 
 
-def transferred(page: Page, address: str, site: str) -> Counter[str]:
-    """Return how often each file was asked for, reading a page from its top to its end."""
-    asked: Counter[str] = Counter()
-
-    def count(response: Response) -> None:
-        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
-            asked[response.url.removeprefix(site).split("?")[0]] += 1
-
-    page.on("response", count)
-    page.goto(address)
-    for figure in page.locator("figure.explorer").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(DRAWN).first.wait_for()
-    page.wait_for_load_state("networkidle")
-    page.remove_listener("response", count)
-    return asked
-
-
-@pytest.fixture(scope="module")
-def first_visit(chromium: Browser, site: str) -> Callable[[str], Counter[str]]:
-    """Return a function that says what is transferred to somebody who comes to a chapter first; each is opened once."""
-
-    @cache
-    def asked_by(chapter: str) -> Counter[str]:
-        page = chromium.new_page()
-        asked = transferred(page, f"{site}book/{chapter}.html", site)
-        page.close()
-        return asked
-
-    return asked_by
+@pytest.fixture
+def first_visit(opened_once: Callable[[str, str], Opened]) -> Callable[[str], Counter[str]]:
+    """Return a function that says what is transferred to somebody who comes to a chapter first."""
+    return lambda chapter: opened_once(chapter, "path").asked
 
 
 def weight(asked: Iterable[str], html: Path = HTML) -> int:
