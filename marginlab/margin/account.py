@@ -19,10 +19,11 @@ from .._checks import ArgumentError
 from .._typing import Bools, Floats, Numbers
 from . import legs, liquidation, opening
 from .collateral import Assets, Collateral
-from .contracts import Contract, check_alike
+from .contracts import Columns, Contract, check_alike
 from .market_move import first_failing
 from .open_orders import Order, Waiting, beyond, waiting
 from .rules import MODES, Convention
+from .tiers import Tiers
 
 
 @dataclass(frozen=True)
@@ -419,7 +420,7 @@ class Account:
         array
             Shape (..., n), 0 or more, in the contracts' currency.
         """
-        return self._each(Contract.notional, self.as_marks(marks))
+        return self._notional(self.as_marks(marks))
 
     def unrealized_pnl(self, marks: ArrayLike) -> Floats:
         """Return each position's profit or loss at the marks.
@@ -434,7 +435,7 @@ class Account:
         array
             Shape (..., n), profit positive, loss negative.
         """
-        return self._each(Contract.unrealized_pnl, self.entry, self.as_marks(marks))
+        return self._pnl(self.as_marks(marks))
 
     def maintenance_margin(self, marks: ArrayLike) -> Floats:
         """Return each position's maintenance margin, at the marks, or at entry where the venue freezes it there.
@@ -449,14 +450,7 @@ class Account:
         array
             Shape (..., n).
         """
-        prices = self.as_marks(marks)
-        at = self._taken_at(self.convention.maintenance_at, prices)
-        needed = self._each(Contract.maintenance_margin, at)
-        for contract, rows in self._markets:
-            size = np.broadcast_to(self.size, needed.shape)[..., rows]
-            notional = np.asarray(contract.notional(size, at[..., rows]))
-            needed[..., rows] = legs.maintenance_margin(contract, size, notional, self.convention)
-        return needed
+        return self._maintenance(self.as_marks(marks))
 
     def bracket_amount(self, marks: ArrayLike) -> Floats:
         """Return what decides the bracket of each position at the marks.
@@ -474,11 +468,7 @@ class Account:
         array
             Shape (..., n), 0 or more.
         """
-        amount = self._each(Contract.bracket_amount, self.as_marks(marks))
-        for _, rows in self._markets:
-            size = np.broadcast_to(self.size, amount.shape)[..., rows]
-            amount[..., rows] = legs.counted(self.convention.brackets_count, size, amount[..., rows])
-        return amount
+        return self._bracket_amount(self.as_marks(marks))
 
     def initial_margin(self, marks: ArrayLike) -> Floats:
         """Return notional / leverage of each position, as far as its market's legs are charged.
@@ -515,19 +505,7 @@ class Account:
         array
             Shape (..., n).
         """
-        prices, convention = self.as_marks(marks), self.convention
-        if convention.fee_at("bankruptcy"):
-            backing = self.backing(prices, requirement=0.0)
-            fee = self._each(liquidation.bankruptcy_fee, self.entry, backing, convention=convention)
-            for contract, rows in self._markets:
-                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
-        elif convention.fee_at("leverage"):
-            leverage = self._leverage(self.entry, self._pays_to_close)
-            fee = self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
-            fee = 0 * self._of_positions(prices) + fee
-        else:
-            fee = convention.fee_at("liquidation") * self.notional(prices)
-        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
+        return self._closing_fee(self.as_marks(marks))
 
     def requirement(self, marks: ArrayLike) -> Floats:
         """Return maintenance margin plus the closing fee where the venue counts it.
@@ -542,7 +520,7 @@ class Account:
         array
             Shape (..., n).
         """
-        return self.maintenance_margin(marks) + self.closing_fee(marks)
+        return self._requirement(self.as_marks(marks))
 
     def equity(self, marks: ArrayLike) -> Numbers:
         """Return what the whole account is worth: wallet, margins and unrealized PnL, and collateral at its price.
@@ -558,7 +536,7 @@ class Account:
             Shape (...).
         """
         prices = self.as_marks(marks)
-        held = self._worth(self.margin + self.unrealized_pnl(prices), prices).sum(axis=-1)
+        held = self._worth(self.margin + self._pnl(prices), prices).sum(axis=-1)
         if self.collateral:
             held = held + (self.amounts * self.assets.prices(prices)).sum(axis=-1)
         return _checks.plain(self.wallet + held)
@@ -577,12 +555,7 @@ class Account:
             Shape (..., n): its own margin and PnL in isolated mode; in cross that of the pool, the same for all, with
             collateral as far as it counts.
         """
-        prices = self.as_marks(marks)
-        pnl = self.unrealized_pnl(prices)
-        if not self.collateral:
-            return np.where(self.isolated, self.margin, self._cash) + self.pooled(pnl)
-        counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
-        return np.where(self.isolated, self.margin + pnl, counted[..., None])
+        return self._equity_of_unit(self.as_marks(marks))
 
     def position_requirement(self, marks: ArrayLike) -> Floats:
         """Return what that equity must cover.
@@ -598,7 +571,7 @@ class Account:
             Shape (..., n): its own requirement, or the pool's.
         """
         prices = self.as_marks(marks)
-        return self.pooled(self._required(self.requirement(prices), prices))
+        return self.pooled(self._required(self._requirement(prices), prices))
 
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
@@ -620,11 +593,11 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        needed = self.requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
+        needed = self._requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
         _checks.broadcastable(marks=(*prices.shape[:-1], len(self.contracts)), requirement=needed.shape)
         if self.collateral:
             return np.where(self.isolated, self.margin, self._without_market(prices, needed))
-        spare = self.unrealized_pnl(prices) - needed
+        spare = self._pnl(prices) - needed
         return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
@@ -666,7 +639,7 @@ class Account:
             In the account's currency, shape (...).
         """
         prices = self.as_marks(marks)
-        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(prices))
+        pnl = np.where(self.isolated, 0.0, self._pnl(prices))
         if self.collateral:
             return self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
         return opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
@@ -732,7 +705,7 @@ class Account:
             Shape (..., n); ``inf`` where nothing is left.
         """
         prices = self.as_marks(marks)
-        return self._of_equity(self.pooled(self.in_unit(self.notional(prices), prices)), prices)
+        return self._of_equity(self.pooled(self.in_unit(self._notional(prices), prices)), prices)
 
     def liquidatable(self, marks: ArrayLike) -> Bools:
         """Return whether each position is liquidated at the marks.
@@ -849,11 +822,65 @@ class Account:
             raise ArgumentError(
                 "marks", f"must have one value a position in the last axis ({n}){also}, not shape {prices.shape}"
             )
+        prices = np.ascontiguousarray(prices)  # sums come out the same whatever order they lie in
         _checks.broadcastable(marks=prices.shape, account=(*self.lead, prices.shape[-1]))
         for rows in self.rows_of.values() if marks is not self.entry else ():
             if len(rows) > 1:
                 legs.one_mark(self.size[..., rows], prices[..., rows])
         return prices
+
+    # What follows is asked with marks that `as_marks` has returned: nothing is checked again.
+
+    def _notional(self, prices: Floats) -> Floats:
+        return self._columns.notional(self.size, self._of_positions(prices))
+
+    def _pnl(self, prices: Floats) -> Floats:
+        return self._columns.unrealized_pnl(self.size, self.entry, self._of_positions(prices))
+
+    def _maintenance(self, prices: Floats) -> Floats:
+        notional = self._notional(self._taken_at(self.convention.maintenance_at, prices))
+        needed = self._in_tables(Tiers.maintenance_unchecked, notional, self._own_amount(notional))
+        for contract, rows in self._markets:
+            size = np.broadcast_to(self.size, needed.shape)[..., rows]
+            needed[..., rows] = legs.maintenance_margin(contract, size, notional[..., rows], self.convention)
+        return needed
+
+    def _closing_fee(self, prices: Floats) -> Floats:
+        convention = self.convention
+        if convention.fee_at("bankruptcy"):
+            backing = self.backing(prices, requirement=0.0)
+            fee = np.asarray(liquidation.bankruptcy_fee(self._columns, self.size, self.entry, backing, convention))
+            for contract, rows in self._markets:
+                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
+        elif convention.fee_at("leverage"):
+            leverage = self._leverage(self.entry, self._pays_to_close)
+            fee = liquidation.leverage_fee(self._columns, self.size, self.entry, leverage, convention)
+            fee = 0 * self._of_positions(prices) + fee
+        else:
+            fee = convention.fee_at("liquidation") * self._notional(prices)
+        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
+
+    def _requirement(self, prices: Floats) -> Floats:
+        return self._maintenance(prices) + self._closing_fee(prices)
+
+    def _equity_of_unit(self, prices: Floats) -> Floats:
+        pnl = self._pnl(prices)
+        if not self.collateral:
+            return np.where(self.isolated, self.margin, self._cash) + self.pooled(pnl)
+        counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
+        return np.where(self.isolated, self.margin + pnl, counted[..., None])
+
+    def _own_amount(self, notional: Floats) -> Floats:
+        """Return what decides the bracket of each position by itself, given notionals (..., n)."""
+        return np.where(self._by_size, np.abs(self.size), notional) if self._by_size.any() else notional
+
+    def _bracket_amount(self, prices: Floats) -> Floats:
+        own = self._own_amount(self._notional(prices))
+        amount = own.copy() if self._markets else own
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, own.shape)[..., rows]
+            amount[..., rows] = legs.counted(self.convention.brackets_count, size, own[..., rows])
+        return amount
 
     def _of_equity(self, amount: Floats, marks: ArrayLike) -> Floats:
         """Return amount / equity; ``inf`` where nothing is left of it, and 0 where nothing is held."""
@@ -863,7 +890,7 @@ class Account:
 
     def _at_stake(self, prices: Floats) -> Floats:
         """Return the money each position's fate hangs on, without signs, shape (..., n)."""
-        notional = self.pooled(self.in_unit(self.notional(prices), prices))
+        notional = self.pooled(self.in_unit(self._notional(prices), prices))
         cash = self._cash
         if self.collateral:
             cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
@@ -974,7 +1001,7 @@ class Account:
 
     def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
         """Return what the pool would have to spare without each position's market, (..., n)."""
-        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(marks))
+        pnl = np.where(self.isolated, 0.0, self._pnl(marks))
         required = self._required(np.where(self.isolated, 0.0, needed + 0 * pnl), marks)
         spare = np.empty(np.broadcast_shapes(pnl.shape, (*self.lead, pnl.shape[-1])))
         for rows in self.rows_of.values():
@@ -1005,10 +1032,10 @@ class Account:
         array
             Shape (..., n), the same for all of the pool.
         """
-        left = self.position_equity(marks)
+        left = self._equity_of_unit(marks)
         if not bankrupt:
             at = marks if maintenance_at is None else maintenance_at
-            needed = self.maintenance_margin(at) + self.closing_fee(marks)
+            needed = self._maintenance(at) + self._closing_fee(marks)
             left = np.asarray(left - self.pooled(self._required(needed, marks)))
         if own:
             return left
@@ -1081,13 +1108,14 @@ class Account:
     def _tied(self, prices: Floats) -> Floats:
         """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""
         cross = ~self.isolated
-        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
+        tied = np.maximum(self._initial_margin(prices, cross), self._requirement(prices))
         return np.where(cross & (self.size != 0), tied, 0.0)
 
     def _initial_of_each(self, prices: Floats) -> Floats:
         """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
-        limit, at = self._each(Contract.leverage_limit, prices), self._taken_at(self.convention.initial_at, prices)
-        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
+        limit = self._in_tables(Tiers.limit_unchecked, self._own_amount(self._notional(prices)))
+        value = self._notional(self._taken_at(self.convention.initial_at, prices))
+        return value / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
 
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
@@ -1101,11 +1129,11 @@ class Account:
 
     def _fee_in_initial(self, prices: Floats) -> Numbers:
         """Return the closing fee that counts in the initial margin."""
-        return self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
+        return self._closing_fee(prices) if self.convention.fee_in_initial else 0.0
 
     def _charged(self, prices: Floats) -> Floats:
         """Return the notional that each position is charged on, shape (..., n)."""
-        notional = self._each(Contract.notional, prices)
+        notional = self._notional(prices)
         for _, rows in self._markets:
             size = np.broadcast_to(self.size, notional.shape)[..., rows]
             notional[..., rows] = legs.charged(self.convention.charged, size, notional[..., rows])
@@ -1113,11 +1141,7 @@ class Account:
 
     def _leverage_limit(self, prices: Floats) -> Floats:
         """Return the highest leverage of each position's bracket, shape (..., n)."""
-        if not self._markets:
-            return self._each(Contract.leverage_limit, prices)
-        amount = self.bracket_amount(prices)
-        limits = [contract.tiers.leverage_limit(amount[..., i]) for i, contract in enumerate(self.contracts)]
-        return np.stack([np.asarray(limit) for limit in limits], axis=-1)
+        return self._in_tables(Tiers.limit_unchecked, self._bracket_amount(prices))
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
         """Return the leverage set, at most the bracket's limit."""
@@ -1127,6 +1151,31 @@ class Account:
                 "leverage", "must be given where the brackets set no limit, to work out an initial margin"
             )
         return leverage
+
+    def _in_tables(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
+        """Ask ``question(tiers, *columns)`` of each table once, for all its positions; columns of shape (..., n)."""
+        answers = np.empty(columns[0].shape)
+        for tiers, rows in self._tables:
+            answers[..., rows] = question(tiers, *(column[..., rows] for column in columns))
+        return answers
+
+    @cached_property
+    def _tables(self) -> list[tuple[Tiers, slice | list[int]]]:
+        """The tables, and the positions of each: a slice where that will do, which copies nothing."""
+        rows: dict[Tiers, list[int]] = {}
+        for i, contract in enumerate(self.contracts):
+            rows.setdefault(contract.tiers, []).append(i)
+        together = {one[0]: slice(one[0], one[-1] + 1) for one in rows.values() if one[-1] - one[0] == len(one) - 1}
+        return [(tiers, together.get(one[0], one)) for tiers, one in rows.items()]
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns(self.contracts)
+
+    @cached_property
+    def _by_size(self) -> Bools:
+        """Whose brackets count contracts."""
+        return np.array([contract.tiers.measured_in == "contracts" for contract in self.contracts])
 
     def _each(self, question: Callable[..., Numbers], *columns: Floats, **named: Floats | Convention) -> Floats:
         """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""

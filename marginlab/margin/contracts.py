@@ -287,6 +287,57 @@ class Contract:
         return held, at
 
 
+class Columns:
+    """What several contracts are, in columns: what is worked out of size and price, for all of them at once. Unchecked.
+
+    Parameters
+    ----------
+    contracts
+        One or more.
+    down
+        Whether each has a row of its own, as in (n, 1), and not an entry, as in (n,).
+
+    Attributes
+    ----------
+    linear, multiplier
+        Of each contract.
+    kind
+        That of all of them; ``None`` where they are of both.
+    """
+
+    def __init__(self, contracts: Sequence[Contract], *, down: bool = False) -> None:
+        shape = (-1, 1) if down else (-1,)
+        self.linear = np.array([contract.kind == "linear" for contract in contracts]).reshape(shape)
+        self.multiplier = np.array([contract.multiplier for contract in contracts]).reshape(shape)
+        self.sign = np.where(self.linear, 1.0, -1.0)
+        # Of one kind, as a rule: then nothing is worked out twice.
+        self.kind = contracts[0].kind if self.linear.all() or not self.linear.any() else None
+
+    def notional(self, size: Floats, price: Floats) -> Floats:
+        """Return what `Contract.notional` does."""
+        return self.value(np.abs(size) * self.multiplier, price)
+
+    def unrealized_pnl(self, size: Floats, entry: Floats, price: Floats) -> Floats:
+        """Return what `Contract.unrealized_pnl` does."""
+        return self.profit(size * self.multiplier, entry, price)
+
+    def direction(self, size: Floats) -> Floats:
+        """Return what `Contract.direction` does."""
+        return np.sign(size) * self.sign
+
+    def value(self, amount: Floats, price: Floats) -> Floats:
+        """Return the value of amounts (size times multiplier)."""
+        if self.kind is not None:
+            return value_of(self.kind, amount, price)
+        return np.where(self.linear, *(value_of(kind, amount, price) for kind in KINDS))
+
+    def profit(self, amount: Floats, entry: Floats, price: Floats) -> Floats:
+        """Return the profit of signed amounts."""
+        if self.kind is not None:
+            return profit_of(self.kind, amount, entry, price)
+        return np.where(self.linear, *(profit_of(kind, amount, entry, price) for kind in KINDS))
+
+
 def _named_in(symbol: str) -> str:
     """Return the coin that a symbol names."""
     said = _SYMBOL.fullmatch(symbol)

@@ -223,8 +223,8 @@ def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Flo
     _book(state, valued, rows, profit=profit, fee=fee, impact=impact)
     _mark_ended(state, rows[share == 1], valued.only(share == 1))
 
-    worse = 1 - np.sign(size) * state.sign[rows, 0] * slip
-    fill = marks * np.where(state.linear[rows, 0], worse, 1 / worse)
+    worse = 1 - np.sign(size) * state.columns.sign[rows, 0] * slip
+    fill = marks * np.where(state.columns.linear[rows, 0], worse, 1 / worse)
     kind = "liquidated" if share[0] == 1 else "reduced"
     state.note(kind, row, valued, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
 
