@@ -8,6 +8,7 @@ ensemble (K, T, n), for an account of n positions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ArgumentError
-from .._typing import Bools, Floats, Numbers
+from .._typing import Bools, Floats, Integers, Numbers
 from . import legs, liquidation, opening
 from .collateral import Assets, Collateral
 from .contracts import Columns, Contract, check_alike
@@ -103,6 +104,15 @@ class Position:
         )
 
 
+# One entry a position, and what may stand there.
+COLUMNS = {
+    "size": _checks.numbers,
+    "entry": _checks.positive,
+    "margin": _checks.numbers,
+    "leverage": _checks.positive_or_endless,
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Account:
     r"""A wallet and the positions it holds, as arrays with the position in the last axis.
@@ -167,12 +177,7 @@ class Account:
         modes = _modes(self.mode, n)
         isolated = np.array([mode == "isolated" for mode in modes])
         wallet = np.array(_checks.numbers("wallet", self.wallet))
-        columns = {
-            "size": _checks.numbers("size", self.size),
-            "entry": _checks.positive("entry", self.entry),
-            "margin": _checks.numbers("margin", self.margin),
-            "leverage": _checks.positive_or_endless("leverage", self.leverage),
-        }
+        columns = {name: check(name, getattr(self, name)) for name, check in COLUMNS.items()}
         _checks.one_each(n, **columns)
         held = {f"collateral in {one.asset}": np.shape(one.amount) for one in self.collateral}
         leads = {name: value.shape[:-1] for name, value in columns.items()}
@@ -832,14 +837,14 @@ class Account:
     # What follows is asked with marks that `as_marks` has returned: nothing is checked again.
 
     def _notional(self, prices: Floats) -> Floats:
-        return self._columns.notional(self.size, self._of_positions(prices))
+        return self.columns.notional(self.size, self._of_positions(prices))
 
     def _pnl(self, prices: Floats) -> Floats:
-        return self._columns.unrealized_pnl(self.size, self.entry, self._of_positions(prices))
+        return self.columns.unrealized_pnl(self.size, self.entry, self._of_positions(prices))
 
     def _maintenance(self, prices: Floats) -> Floats:
         notional = self._notional(self._taken_at(self.convention.maintenance_at, prices))
-        needed = self._in_tables(Tiers.maintenance_unchecked, notional, self._own_amount(notional))
+        needed = self.in_tables(Tiers.maintenance_unchecked, notional, self.own_amount(notional))
         for contract, rows in self._markets:
             size = np.broadcast_to(self.size, needed.shape)[..., rows]
             needed[..., rows] = legs.maintenance_margin(contract, size, notional[..., rows], self.convention)
@@ -849,12 +854,12 @@ class Account:
         convention = self.convention
         if convention.fee_at("bankruptcy"):
             backing = self.backing(prices, requirement=0.0)
-            fee = np.asarray(liquidation.bankruptcy_fee(self._columns, self.size, self.entry, backing, convention))
+            fee = np.asarray(liquidation.bankruptcy_fee(self.columns, self.size, self.entry, backing, convention))
             for contract, rows in self._markets:
                 fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
         elif convention.fee_at("leverage"):
             leverage = self._leverage(self.entry, self._pays_to_close)
-            fee = liquidation.leverage_fee(self._columns, self.size, self.entry, leverage, convention)
+            fee = liquidation.leverage_fee(self.columns, self.size, self.entry, leverage, convention)
             fee = 0 * self._of_positions(prices) + fee
         else:
             fee = convention.fee_at("liquidation") * self._notional(prices)
@@ -870,12 +875,23 @@ class Account:
         counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
         return np.where(self.isolated, self.margin + pnl, counted[..., None])
 
-    def _own_amount(self, notional: Floats) -> Floats:
-        """Return what decides the bracket of each position by itself, given notionals (..., n)."""
+    def own_amount(self, notional: Floats) -> Floats:
+        """Return what decides the bracket of each position by itself.
+
+        Parameters
+        ----------
+        notional
+            Of shape (..., n).
+
+        Returns
+        -------
+        array
+            Of that shape: the sizes, where brackets count contracts.
+        """
         return np.where(self._by_size, np.abs(self.size), notional) if self._by_size.any() else notional
 
     def _bracket_amount(self, prices: Floats) -> Floats:
-        own = self._own_amount(self._notional(prices))
+        own = self.own_amount(self._notional(prices))
         amount = own.copy() if self._markets else own
         for _, rows in self._markets:
             size = np.broadcast_to(self.size, own.shape)[..., rows]
@@ -896,11 +912,11 @@ class Account:
             cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
         return np.abs(np.where(self.isolated, self.margin, cash)) + notional
 
-    @cached_property
+    @property
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
 
-    @cached_property
+    @property
     def amounts(self) -> Floats:
         """What is held of each asset of the collateral, shape (..., assets)."""
         return np.stack(np.broadcast_arrays(*(np.asarray(one.amount) for one in self.collateral)), axis=-1)
@@ -914,6 +930,37 @@ class Account:
     def _worth(self, column: Floats, marks: Floats) -> Floats:
         """Return money in what the positions settle in (..., n) in the account's currency, given all marks."""
         return column * self.assets.settlement_prices(marks) if self.collateral else column
+
+    def changed(
+        self, *, wallet: Numbers | None = None, collateral: Sequence[Collateral] | None = None, **columns: Floats
+    ) -> Account:
+        """Return the account with other numbers in it, and all else as it is, which is not gone through again.
+
+        Parameters
+        ----------
+        wallet
+            Of shape (...).
+        collateral
+            The same assets, with other amounts.
+        columns
+            Sizes, entries, margins and leverages by name, of shape (..., n).
+
+        Returns
+        -------
+        Account
+            The same positions, in the same modes.
+        """
+        after = copy(self)
+        set_to: dict[str, object] = {name: COLUMNS[name](name, value) for name, value in columns.items()}
+        if wallet is not None:
+            set_to["wallet"] = _checks.plain(_checks.numbers("wallet", wallet))
+        if collateral is not None:
+            set_to["collateral"] = tuple(collateral)
+        for name, value in set_to.items():
+            # Nobody changes this one from outside either.
+            kept = np.broadcast_to(value, value.shape) if isinstance(value, np.ndarray) else value
+            object.__setattr__(after, name, kept)
+        return after
 
     def paid(self, amounts: Floats) -> Account:
         """Return the account once so much (..., n) has come into what each position settles in.
@@ -932,23 +979,26 @@ class Account:
         held = [
             one.holding(one.amount + amounts[..., settles == i].sum(axis=-1)) for i, one in enumerate(self.collateral)
         ]
-        return replace(self, wallet=self.wallet + amounts[..., settles < 0].sum(axis=-1), collateral=held)
+        return self.changed(wallet=self.wallet + amounts[..., settles < 0].sum(axis=-1), collateral=held)
 
-    def pocket(self, position: int) -> Numbers:
+    def pocket(self, position: int | Integers) -> Numbers:
         """Return how much there is of what a position settles in, positions apart, (...).
 
         Parameters
         ----------
         position
-            Which one.
+            Which one; or which one each, of shape (...).
 
         Returns
         -------
         float or array
             The wallet, or the amount of an asset.
         """
-        settles = int(self.assets.settles_in[position])
-        return self.wallet if settles < 0 else self.collateral[settles].amount
+        if not self.collateral:
+            return self.wallet
+        cash = np.stack(np.broadcast_arrays(self.wallet, *(one.amount for one in self.collateral)), axis=-1)
+        settles = np.broadcast_to(self.assets.settles_in[position] + 1, cash.shape[:-1])
+        return _checks.plain(np.take_along_axis(cash, settles[..., None], axis=-1)[..., 0])
 
     def in_unit(self, column: Floats, marks: Floats) -> Floats:
         """Return money (..., n) in what each position's fate is counted in.
@@ -1052,7 +1102,7 @@ class Account:
         """
         columns = {name: getattr(self, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
         held = [one.holding(np.asarray(one.amount)[..., None]) for one in self.collateral]
-        return replace(self, wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
+        return self.changed(wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
 
     def _of_coins(self, marks: Floats, way: str | None, *, bankrupt: bool = False) -> Floats:
         """Return where the pool fails, or is bankrupt, as all that follows each position's coin moves, (..., n)."""
@@ -1113,7 +1163,7 @@ class Account:
 
     def _initial_of_each(self, prices: Floats) -> Floats:
         """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
-        limit = self._in_tables(Tiers.limit_unchecked, self._own_amount(self._notional(prices)))
+        limit = self.in_tables(Tiers.limit_unchecked, self.own_amount(self._notional(prices)))
         value = self._notional(self._taken_at(self.convention.initial_at, prices))
         return value / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
 
@@ -1141,7 +1191,7 @@ class Account:
 
     def _leverage_limit(self, prices: Floats) -> Floats:
         """Return the highest leverage of each position's bracket, shape (..., n)."""
-        return self._in_tables(Tiers.limit_unchecked, self._bracket_amount(prices))
+        return self.in_tables(Tiers.limit_unchecked, self._bracket_amount(prices))
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
         """Return the leverage set, at most the bracket's limit."""
@@ -1152,8 +1202,21 @@ class Account:
             )
         return leverage
 
-    def _in_tables(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
-        """Ask ``question(tiers, *columns)`` of each table once, for all its positions; columns of shape (..., n)."""
+    def in_tables(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
+        """Return the answers (..., n) to ``question(tiers, *columns)``, asked of each table once for all its positions.
+
+        Parameters
+        ----------
+        question
+            One that checks nothing.
+        columns
+            Of shape (..., n).
+
+        Returns
+        -------
+        array
+            Of that shape.
+        """
         answers = np.empty(columns[0].shape)
         for tiers, rows in self._tables:
             answers[..., rows] = question(tiers, *(column[..., rows] for column in columns))
@@ -1169,7 +1232,8 @@ class Account:
         return [(tiers, together.get(one[0], one)) for tiers, one in rows.items()]
 
     @cached_property
-    def _columns(self) -> Columns:
+    def columns(self) -> Columns:
+        """What its contracts are, in columns."""
         return Columns(self.contracts)
 
     @cached_property

@@ -8,7 +8,7 @@ Every function takes numbers or arrays and broadcasts; numbers in, numbers out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -327,15 +327,20 @@ class Columns:
 
     def value(self, amount: Floats, price: Floats) -> Floats:
         """Return the value of amounts (size times multiplier)."""
-        if self.kind is not None:
-            return value_of(self.kind, amount, price)
-        return np.where(self.linear, *(value_of(kind, amount, price) for kind in KINDS))
+        return self._by_kind(value_of, amount, price)
 
     def profit(self, amount: Floats, entry: Floats, price: Floats) -> Floats:
         """Return the profit of signed amounts."""
+        return self._by_kind(profit_of, amount, entry, price)
+
+    def entry_after(self, held: Floats, entry: Floats, size: Floats, price: Floats) -> Floats:
+        """Return the average entry prices of what is held and what is added to it at a price."""
+        return self._by_kind(entry_after, held, entry, size, price)
+
+    def _by_kind(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
         if self.kind is not None:
-            return profit_of(self.kind, amount, entry, price)
-        return np.where(self.linear, *(profit_of(kind, amount, entry, price) for kind in KINDS))
+            return question(self.kind, *columns)
+        return np.where(self.linear, *(question(kind, *columns) for kind in KINDS))
 
 
 def _named_in(symbol: str) -> str:
