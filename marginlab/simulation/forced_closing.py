@@ -166,8 +166,8 @@ def _restoring(state: State, valued: Valuation) -> Floats:
     amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
     weight = np.where(valued.isolated, 1.0, price * state.pockets.owed) if state.mixed else 1.0
     flat, others = rules.flat_liquidation_fee / price, valued.need - weight * valued.required
-    best = np.ones(amount.shape)
-    for number in range(state.longest):
+    best, highest = np.ones(amount.shape), (valued.bracket - state.first[valued.paths]).max()
+    for number in range(int(highest) + 1):
         bracket = state.nth(number, valued.paths)
         rate, deduction, floor = (t[:, bracket] for t in (state.rates, state.deductions, state.floors))
         # The first bracket above is the position's own: nothing closed yet.

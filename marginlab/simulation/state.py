@@ -254,8 +254,9 @@ class State:
             stacked([[table[column] for table in one] for one in tables]) for column in range(4)
         )
         self.uppers = stacked([[np.append(table[0][1:], np.inf) for table in one] for one in tables])
-        # What decides the bracket: nothing falls beyond the last.
-        self.steps = stacked([[table[0] for table in one] for one in tables], np.inf)
+        # What decides the bracket, (n, accounts, brackets): nothing falls beyond the last.
+        steps = stacked([[table[0] for table in one] for one in tables], np.inf)
+        self.steps = steps.reshape(len(steps), -1, self.longest)
         self.several = len(sets) > 1
         number = [sets.index(tuple(contract.tiers for contract in one.contracts)) for one in each]
         self.first = np.array(np.broadcast_to(np.multiply(number, self.longest), paths))
@@ -345,7 +346,7 @@ class State:
         bracket = np.zeros(amount.shape, dtype=np.intp)
         if self.several:
             first = self.first[paths]
-            steps = self.steps[:, first[:, None] + np.arange(self.longest)]
+            steps = self.steps.take(first // self.longest, axis=1)
             return np.asarray(first + np.maximum(np.count_nonzero(steps < amount[..., None], axis=-1) - 1, 0))
         if self.longest > 1:
             if self.alike:
