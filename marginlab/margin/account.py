@@ -997,7 +997,9 @@ class Account:
         if not self.collateral:
             return self.wallet
         cash = np.stack(np.broadcast_arrays(self.wallet, *(one.amount for one in self.collateral)), axis=-1)
-        settles = np.broadcast_to(self.assets.settles_in[position] + 1, cash.shape[:-1])
+        settles = np.asarray(self.assets.settles_in[position] + 1)
+        shape = np.broadcast_shapes(cash.shape[:-1], settles.shape)
+        cash, settles = np.broadcast_to(cash, (*shape, cash.shape[-1])), np.broadcast_to(settles, shape)
         return _checks.plain(np.take_along_axis(cash, settles[..., None], axis=-1)[..., 0])
 
     def in_unit(self, column: Floats, marks: Floats) -> Floats:

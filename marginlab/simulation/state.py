@@ -115,7 +115,7 @@ class State:
         rules: Rules,
         paths: int,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         ledger: list[Noted] | None = None,
         stops: bool = False,
         each: Sequence[Account] = (),
@@ -137,7 +137,8 @@ class State:
         self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
-        self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
+        seeds, apart = ([seed], self.number.astype(np.uint64)) if isinstance(seed, int) else (seed, np.uint64(0))
+        self.seed = mixed(np.array([one & LOW_BITS for one in seeds], np.uint64) + apart * STRIDE)
         self._place_stops(stops, (n, paths))
         # Until a path is looked at, any price is one to look at.
         columns = n + account.assets.own.size
