@@ -843,7 +843,8 @@ class Account:
         return self.columns.unrealized_pnl(self.size, self.entry, self._of_positions(prices))
 
     def _maintenance(self, prices: Floats) -> Floats:
-        notional = self._notional(self._taken_at(self.convention.maintenance_at, prices))
+        # Sizes and prices may each be right, and what they make together be beyond all numbers.
+        notional = _checks.numbers("notional", self._notional(self._taken_at(self.convention.maintenance_at, prices)))
         needed = self.in_tables(Tiers.maintenance_unchecked, notional, self.own_amount(notional))
         for contract, rows in self._markets:
             size = np.broadcast_to(self.size, needed.shape)[..., rows]
@@ -1193,7 +1194,7 @@ class Account:
 
     def _leverage_limit(self, prices: Floats) -> Floats:
         """Return the highest leverage of each position's bracket, shape (..., n)."""
-        return self.in_tables(Tiers.limit_unchecked, self._bracket_amount(prices))
+        return self.in_tables(Tiers.limit_unchecked, _checks.numbers("amount", self._bracket_amount(prices)))
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
         """Return the leverage set, at most the bracket's limit."""

@@ -35,6 +35,8 @@ from .surviving import (
 from .tiers import Tiers
 
 SIDES = {"long": 1.0, "short": -1.0}
+# So many positions are asked about at once, those counted that stand beside each of them.
+AT_ONCE = 400
 # What the last digits of a sum may come to, as a share of it.
 HAIR = 8 * np.finfo(float).eps
 
@@ -373,10 +375,11 @@ def largest_additions(account: Account, marks: ArrayLike, *, rules: Rules | None
         return np.where(np.isnan(most) | (most == places[:, -1]), 0.0, sides * most)
 
     added = np.zeros(len(account.contracts))
-    # Those of one mode are all asked about at once.
+    # Each has a column for all positions: many of many would not stay near the processor.
+    some = max(1, AT_ONCE // len(added))
     for rows in (np.flatnonzero(account.isolated), np.flatnonzero(~account.isolated)):
-        if rows.size:
-            added[rows] = asked(rows)
+        for first in range(0, rows.size, some):
+            added[rows[first : first + some]] = asked(rows[first : first + some])
     return added
 
 

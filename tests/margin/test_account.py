@@ -816,3 +816,10 @@ def test_the_pocket_of_each_position_is_told_for_one_and_for_several():
     account = Account(700, [ETH, COIN], [1, 100], [3_000, 60_000], collateral=held, currency="USDT")
     assert [account.pocket(position) for position in (0, 1)] == [700, 0.5]
     assert account.pocket(np.array([1, 0, 1])).tolist() == [0.5, 700, 0.5]
+
+
+def test_what_size_and_price_make_together_may_be_beyond_all_numbers():
+    account = Account(1.0, [BTC], [1e60], [1.0], leverage=[10.0])
+    for question, what in (("maintenance_margin", "notional"), ("free_margin", "amount"), ("initial_margin", "amount")):
+        with pytest.raises(ArgumentError, match=rf"^{what} must lie within 1e\+100 of 0"):
+            getattr(account, question)([1e60])
