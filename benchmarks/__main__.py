@@ -16,7 +16,7 @@ from typing import Any
 
 from .measure import Result, machine_load
 
-NAMES = ("engine", "replays", "plain", "compiled", "prices", "memory", "processes")
+NAMES = ("engine", "replays", "screens", "plain", "compiled", "prices", "memory", "processes")
 PACKAGES = ("numpy", "numba", "freqtrade")
 RESULTS = Path("_build/bench.json")
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .._checks import ArgumentError
 from .._typing import Floats, Numbers
 from ..margin.account import Account
-from ..margin.next_order import largest_size
+from ..margin.next_order import largest_additions
 from ..margin.outflow import payments_to_liquidation, withdrawable
 from ..margin.rules import Rules
 from ..margin.surviving import margin_to_survive, size_to_close
@@ -54,7 +54,7 @@ class Needs:
         """
         return self._of_each(lambda row: margin_to_survive(*self._held, position=row, move=self.move))
 
-    @property
+    @cached_property
     def to_add(self) -> float:
         """What must be added in all, to the wallet and to the isolated margins."""
         return float(to_add_at(*self._held, self.move))
@@ -73,12 +73,7 @@ class Needs:
     @cached_property
     def largest_size(self) -> Floats:
         """How much can be added to each position on its side, at its leverage (n,); 0 where the venue refuses more."""
-        sides = np.where(self.account.size > 0, "long", "short").tolist()
-
-        def more(row: int) -> Numbers:
-            return largest_size(*self._held, position=row, side=sides[row], rules=self.rules)
-
-        return self._of_each(_unless_refused(more, 0.0))
+        return largest_additions(*self._held, rules=self.rules)
 
     @property
     def largest_notional(self) -> Floats:
@@ -114,12 +109,10 @@ class Needs:
 
 def to_add_at(account: Account, marks: Floats, moves: ArrayLike) -> Floats:
     """Return what must be added to an account in all for everything in it to last through each of the moves."""
-    rows = range(len(account.contracts))
-    lacking = [np.maximum(margin_to_survive(account, marks, position=row, move=moves), 0.0) for row in rows]
-    pool = [one for one, isolated in zip(lacking, account.isolated, strict=True) if not isolated]
-    apart = [one for one, isolated in zip(lacking, account.isolated, strict=True) if isolated]
     # What saves one position of a pool saves all of them.
-    return np.asarray(np.sum([*apart, *pool[:1]], axis=0))
+    rows = [*np.flatnonzero(account.isolated).tolist(), *np.flatnonzero(~account.isolated)[:1].tolist()]
+    lacking = [np.maximum(margin_to_survive(account, marks, position=row, move=moves), 0.0) for row in rows]
+    return np.asarray(np.sum(lacking, axis=0))
 
 
 def needs_of(columns: Sequence[Snapshot], rules: Rules, *, move: float = MOVE, rate: float = RATE) -> tuple[Needs, ...]:

@@ -507,13 +507,9 @@ def _together(each: list[list[Account]], walks: list[_Walk], rules: Rules) -> tu
         rates[: len(walk.funding)] = walk.funding
     prices, funding = (np.repeat(one, [len(accounts) for accounts in each], axis=0) for one in (prices, funding))
     accounts = list(chain.from_iterable(each))
-    along = partial(simulate, rules=rules, record=("equity",))
-    if rules.order == "random":
-        # What is drawn goes by a path's number: each is the only one, as where its ledger is asked for.
-        rows = zip(accounts, prices, funding, strict=True)
-        done = Outcome.joined([along([one], path, funding=rates) for one, path, rates in rows])
-    else:
-        done = along(accounts, prices, funding=funding)
+    # What is drawn, where a venue closes in random order, is what would be drawn of each alone: so a ledger shows it.
+    seeds = [0] * len(accounts)
+    done = simulate(accounts, prices, rules=rules, funding=funding, record=("equity",), seed=seeds)
     return np.asarray(done.equity_path), done.liquidated
 
 

@@ -8,6 +8,7 @@ ensemble (K, T, n), for an account of n positions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -16,13 +17,14 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ArgumentError
-from .._typing import Bools, Floats, Numbers
+from .._typing import Bools, Floats, Integers, Numbers
 from . import legs, liquidation, opening
 from .collateral import Assets, Collateral
-from .contracts import Contract, check_alike
+from .contracts import Columns, Contract, check_alike
 from .market_move import first_failing
 from .open_orders import Order, Waiting, beyond, waiting
 from .rules import MODES, Convention
+from .tiers import Tiers
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,15 @@ class Position:
         )
 
 
+# One entry a position, and what may stand there.
+COLUMNS = {
+    "size": _checks.numbers,
+    "entry": _checks.positive,
+    "margin": _checks.numbers,
+    "leverage": _checks.positive_or_endless,
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Account:
     r"""A wallet and the positions it holds, as arrays with the position in the last axis.
@@ -166,12 +177,7 @@ class Account:
         modes = _modes(self.mode, n)
         isolated = np.array([mode == "isolated" for mode in modes])
         wallet = np.array(_checks.numbers("wallet", self.wallet))
-        columns = {
-            "size": _checks.numbers("size", self.size),
-            "entry": _checks.positive("entry", self.entry),
-            "margin": _checks.numbers("margin", self.margin),
-            "leverage": _checks.positive_or_endless("leverage", self.leverage),
-        }
+        columns = {name: check(name, getattr(self, name)) for name, check in COLUMNS.items()}
         _checks.one_each(n, **columns)
         held = {f"collateral in {one.asset}": np.shape(one.amount) for one in self.collateral}
         leads = {name: value.shape[:-1] for name, value in columns.items()}
@@ -419,7 +425,7 @@ class Account:
         array
             Shape (..., n), 0 or more, in the contracts' currency.
         """
-        return self._each(Contract.notional, self.as_marks(marks))
+        return self._notional(self.as_marks(marks))
 
     def unrealized_pnl(self, marks: ArrayLike) -> Floats:
         """Return each position's profit or loss at the marks.
@@ -434,7 +440,7 @@ class Account:
         array
             Shape (..., n), profit positive, loss negative.
         """
-        return self._each(Contract.unrealized_pnl, self.entry, self.as_marks(marks))
+        return self._pnl(self.as_marks(marks))
 
     def maintenance_margin(self, marks: ArrayLike) -> Floats:
         """Return each position's maintenance margin, at the marks, or at entry where the venue freezes it there.
@@ -449,14 +455,7 @@ class Account:
         array
             Shape (..., n).
         """
-        prices = self.as_marks(marks)
-        at = self._taken_at(self.convention.maintenance_at, prices)
-        needed = self._each(Contract.maintenance_margin, at)
-        for contract, rows in self._markets:
-            size = np.broadcast_to(self.size, needed.shape)[..., rows]
-            notional = np.asarray(contract.notional(size, at[..., rows]))
-            needed[..., rows] = legs.maintenance_margin(contract, size, notional, self.convention)
-        return needed
+        return self._maintenance(self.as_marks(marks))
 
     def bracket_amount(self, marks: ArrayLike) -> Floats:
         """Return what decides the bracket of each position at the marks.
@@ -474,11 +473,7 @@ class Account:
         array
             Shape (..., n), 0 or more.
         """
-        amount = self._each(Contract.bracket_amount, self.as_marks(marks))
-        for _, rows in self._markets:
-            size = np.broadcast_to(self.size, amount.shape)[..., rows]
-            amount[..., rows] = legs.counted(self.convention.brackets_count, size, amount[..., rows])
-        return amount
+        return self._bracket_amount(self.as_marks(marks))
 
     def initial_margin(self, marks: ArrayLike) -> Floats:
         """Return notional / leverage of each position, as far as its market's legs are charged.
@@ -515,19 +510,7 @@ class Account:
         array
             Shape (..., n).
         """
-        prices, convention = self.as_marks(marks), self.convention
-        if convention.fee_at("bankruptcy"):
-            backing = self.backing(prices, requirement=0.0)
-            fee = self._each(liquidation.bankruptcy_fee, self.entry, backing, convention=convention)
-            for contract, rows in self._markets:
-                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
-        elif convention.fee_at("leverage"):
-            leverage = self._leverage(self.entry, self._pays_to_close)
-            fee = self._each(liquidation.leverage_fee, self.entry, leverage, convention=convention)
-            fee = 0 * self._of_positions(prices) + fee
-        else:
-            fee = convention.fee_at("liquidation") * self.notional(prices)
-        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
+        return self._closing_fee(self.as_marks(marks))
 
     def requirement(self, marks: ArrayLike) -> Floats:
         """Return maintenance margin plus the closing fee where the venue counts it.
@@ -542,7 +525,7 @@ class Account:
         array
             Shape (..., n).
         """
-        return self.maintenance_margin(marks) + self.closing_fee(marks)
+        return self._requirement(self.as_marks(marks))
 
     def equity(self, marks: ArrayLike) -> Numbers:
         """Return what the whole account is worth: wallet, margins and unrealized PnL, and collateral at its price.
@@ -558,7 +541,7 @@ class Account:
             Shape (...).
         """
         prices = self.as_marks(marks)
-        held = self._worth(self.margin + self.unrealized_pnl(prices), prices).sum(axis=-1)
+        held = self._worth(self.margin + self._pnl(prices), prices).sum(axis=-1)
         if self.collateral:
             held = held + (self.amounts * self.assets.prices(prices)).sum(axis=-1)
         return _checks.plain(self.wallet + held)
@@ -577,12 +560,7 @@ class Account:
             Shape (..., n): its own margin and PnL in isolated mode; in cross that of the pool, the same for all, with
             collateral as far as it counts.
         """
-        prices = self.as_marks(marks)
-        pnl = self.unrealized_pnl(prices)
-        if not self.collateral:
-            return np.where(self.isolated, self.margin, self._cash) + self.pooled(pnl)
-        counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
-        return np.where(self.isolated, self.margin + pnl, counted[..., None])
+        return self._equity_of_unit(self.as_marks(marks))
 
     def position_requirement(self, marks: ArrayLike) -> Floats:
         """Return what that equity must cover.
@@ -598,7 +576,7 @@ class Account:
             Shape (..., n): its own requirement, or the pool's.
         """
         prices = self.as_marks(marks)
-        return self.pooled(self._required(self.requirement(prices), prices))
+        return self.pooled(self._required(self._requirement(prices), prices))
 
     def backing(self, marks: ArrayLike, *, requirement: Numbers | None = None) -> Floats:
         """Return what stands behind each position, apart from its own PnL.
@@ -620,11 +598,11 @@ class Account:
             Shape (..., n).
         """
         prices = self.as_marks(marks)
-        needed = self.requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
+        needed = self._requirement(prices) if requirement is None else _checks.numbers("requirement", requirement)
         _checks.broadcastable(marks=(*prices.shape[:-1], len(self.contracts)), requirement=needed.shape)
         if self.collateral:
             return np.where(self.isolated, self.margin, self._without_market(prices, needed))
-        spare = self.unrealized_pnl(prices) - needed
+        spare = self._pnl(prices) - needed
         return np.where(self.isolated, self.margin, self._cash + self.pooled(spare) - self.of_market(spare))
 
     def free_margin(self, marks: ArrayLike) -> Numbers:
@@ -666,7 +644,7 @@ class Account:
             In the account's currency, shape (...).
         """
         prices = self.as_marks(marks)
-        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(prices))
+        pnl = np.where(self.isolated, 0.0, self._pnl(prices))
         if self.collateral:
             return self._pool_equity(pnl, prices, profit=self.convention.profit_opens)
         return opening.backing(self.wallet, pnl.sum(axis=-1), self.convention)
@@ -732,7 +710,7 @@ class Account:
             Shape (..., n); ``inf`` where nothing is left.
         """
         prices = self.as_marks(marks)
-        return self._of_equity(self.pooled(self.in_unit(self.notional(prices), prices)), prices)
+        return self._of_equity(self.pooled(self.in_unit(self._notional(prices), prices)), prices)
 
     def liquidatable(self, marks: ArrayLike) -> Bools:
         """Return whether each position is liquidated at the marks.
@@ -849,11 +827,77 @@ class Account:
             raise ArgumentError(
                 "marks", f"must have one value a position in the last axis ({n}){also}, not shape {prices.shape}"
             )
+        prices = np.ascontiguousarray(prices)  # sums come out the same whatever order they lie in
         _checks.broadcastable(marks=prices.shape, account=(*self.lead, prices.shape[-1]))
         for rows in self.rows_of.values() if marks is not self.entry else ():
             if len(rows) > 1:
                 legs.one_mark(self.size[..., rows], prices[..., rows])
         return prices
+
+    # What follows is asked with marks that `as_marks` has returned: nothing is checked again.
+
+    def _notional(self, prices: Floats) -> Floats:
+        return self.columns.notional(self.size, self._of_positions(prices))
+
+    def _pnl(self, prices: Floats) -> Floats:
+        return self.columns.unrealized_pnl(self.size, self.entry, self._of_positions(prices))
+
+    def _maintenance(self, prices: Floats) -> Floats:
+        # Sizes and prices may each be right, and what they make together be beyond all numbers.
+        notional = _checks.numbers("notional", self._notional(self._taken_at(self.convention.maintenance_at, prices)))
+        needed = self.in_tables(Tiers.maintenance_unchecked, notional, self.own_amount(notional))
+        for contract, rows in self._markets:
+            size = np.broadcast_to(self.size, needed.shape)[..., rows]
+            needed[..., rows] = legs.maintenance_margin(contract, size, notional[..., rows], self.convention)
+        return needed
+
+    def _closing_fee(self, prices: Floats) -> Floats:
+        convention = self.convention
+        if convention.fee_at("bankruptcy"):
+            backing = self.backing(prices, requirement=0.0)
+            fee = np.asarray(liquidation.bankruptcy_fee(self.columns, self.size, self.entry, backing, convention))
+            for contract, rows in self._markets:
+                fee[..., rows] = self._market(contract, rows, prices, backing).bankruptcy_fee()
+        elif convention.fee_at("leverage"):
+            leverage = self._leverage(self.entry, self._pays_to_close)
+            fee = liquidation.leverage_fee(self.columns, self.size, self.entry, leverage, convention)
+            fee = 0 * self._of_positions(prices) + fee
+        else:
+            fee = convention.fee_at("liquidation") * self._notional(prices)
+        return fee if convention.closing_fee_in == "both" else np.where(self.isolated, 0.0, fee)
+
+    def _requirement(self, prices: Floats) -> Floats:
+        return self._maintenance(prices) + self._closing_fee(prices)
+
+    def _equity_of_unit(self, prices: Floats) -> Floats:
+        pnl = self._pnl(prices)
+        if not self.collateral:
+            return np.where(self.isolated, self.margin, self._cash) + self.pooled(pnl)
+        counted = self._pool_equity(np.where(self.isolated, 0.0, pnl), prices)
+        return np.where(self.isolated, self.margin + pnl, counted[..., None])
+
+    def own_amount(self, notional: Floats) -> Floats:
+        """Return what decides the bracket of each position by itself.
+
+        Parameters
+        ----------
+        notional
+            Of shape (..., n).
+
+        Returns
+        -------
+        array
+            Of that shape: the sizes, where brackets count contracts.
+        """
+        return np.where(self._by_size, np.abs(self.size), notional) if self._by_size.any() else notional
+
+    def _bracket_amount(self, prices: Floats) -> Floats:
+        own = self.own_amount(self._notional(prices))
+        amount = own.copy() if self._markets else own
+        for _, rows in self._markets:
+            size = np.broadcast_to(self.size, own.shape)[..., rows]
+            amount[..., rows] = legs.counted(self.convention.brackets_count, size, own[..., rows])
+        return amount
 
     def _of_equity(self, amount: Floats, marks: ArrayLike) -> Floats:
         """Return amount / equity; ``inf`` where nothing is left of it, and 0 where nothing is held."""
@@ -863,17 +907,17 @@ class Account:
 
     def _at_stake(self, prices: Floats) -> Floats:
         """Return the money each position's fate hangs on, without signs, shape (..., n)."""
-        notional = self.pooled(self.in_unit(self.notional(prices), prices))
+        notional = self.pooled(self.in_unit(self._notional(prices), prices))
         cash = self._cash
         if self.collateral:
             cash = np.abs(cash) + np.abs(self.amounts * self.assets.prices(prices)).sum(axis=-1, keepdims=True)
         return np.abs(np.where(self.isolated, self.margin, cash)) + notional
 
-    @cached_property
+    @property
     def _cash(self) -> Floats:
         return np.asarray(self.wallet)[..., None]
 
-    @cached_property
+    @property
     def amounts(self) -> Floats:
         """What is held of each asset of the collateral, shape (..., assets)."""
         return np.stack(np.broadcast_arrays(*(np.asarray(one.amount) for one in self.collateral)), axis=-1)
@@ -887,6 +931,37 @@ class Account:
     def _worth(self, column: Floats, marks: Floats) -> Floats:
         """Return money in what the positions settle in (..., n) in the account's currency, given all marks."""
         return column * self.assets.settlement_prices(marks) if self.collateral else column
+
+    def changed(
+        self, *, wallet: Numbers | None = None, collateral: Sequence[Collateral] | None = None, **columns: Floats
+    ) -> Account:
+        """Return the account with other numbers in it, and all else as it is, which is not gone through again.
+
+        Parameters
+        ----------
+        wallet
+            Of shape (...).
+        collateral
+            The same assets, with other amounts.
+        columns
+            Sizes, entries, margins and leverages by name, of shape (..., n).
+
+        Returns
+        -------
+        Account
+            The same positions, in the same modes.
+        """
+        after = copy(self)
+        set_to: dict[str, object] = {name: COLUMNS[name](name, value) for name, value in columns.items()}
+        if wallet is not None:
+            set_to["wallet"] = _checks.plain(_checks.numbers("wallet", wallet))
+        if collateral is not None:
+            set_to["collateral"] = tuple(collateral)
+        for name, value in set_to.items():
+            # Nobody changes this one from outside either.
+            kept = np.broadcast_to(value, value.shape) if isinstance(value, np.ndarray) else value
+            object.__setattr__(after, name, kept)
+        return after
 
     def paid(self, amounts: Floats) -> Account:
         """Return the account once so much (..., n) has come into what each position settles in.
@@ -905,23 +980,28 @@ class Account:
         held = [
             one.holding(one.amount + amounts[..., settles == i].sum(axis=-1)) for i, one in enumerate(self.collateral)
         ]
-        return replace(self, wallet=self.wallet + amounts[..., settles < 0].sum(axis=-1), collateral=held)
+        return self.changed(wallet=self.wallet + amounts[..., settles < 0].sum(axis=-1), collateral=held)
 
-    def pocket(self, position: int) -> Numbers:
+    def pocket(self, position: int | Integers) -> Numbers:
         """Return how much there is of what a position settles in, positions apart, (...).
 
         Parameters
         ----------
         position
-            Which one.
+            Which one; or which one each, of shape (...).
 
         Returns
         -------
         float or array
             The wallet, or the amount of an asset.
         """
-        settles = int(self.assets.settles_in[position])
-        return self.wallet if settles < 0 else self.collateral[settles].amount
+        if not self.collateral:
+            return self.wallet
+        cash = np.stack(np.broadcast_arrays(self.wallet, *(one.amount for one in self.collateral)), axis=-1)
+        settles = np.asarray(self.assets.settles_in[position] + 1)
+        shape = np.broadcast_shapes(cash.shape[:-1], settles.shape)
+        cash, settles = np.broadcast_to(cash, (*shape, cash.shape[-1])), np.broadcast_to(settles, shape)
+        return _checks.plain(np.take_along_axis(cash, settles[..., None], axis=-1)[..., 0])
 
     def in_unit(self, column: Floats, marks: Floats) -> Floats:
         """Return money (..., n) in what each position's fate is counted in.
@@ -974,7 +1054,7 @@ class Account:
 
     def _without_market(self, marks: Floats, needed: Numbers) -> Floats:
         """Return what the pool would have to spare without each position's market, (..., n)."""
-        pnl = np.where(self.isolated, 0.0, self.unrealized_pnl(marks))
+        pnl = np.where(self.isolated, 0.0, self._pnl(marks))
         required = self._required(np.where(self.isolated, 0.0, needed + 0 * pnl), marks)
         spare = np.empty(np.broadcast_shapes(pnl.shape, (*self.lead, pnl.shape[-1])))
         for rows in self.rows_of.values():
@@ -1005,10 +1085,10 @@ class Account:
         array
             Shape (..., n), the same for all of the pool.
         """
-        left = self.position_equity(marks)
+        left = self._equity_of_unit(marks)
         if not bankrupt:
             at = marks if maintenance_at is None else maintenance_at
-            needed = self.maintenance_margin(at) + self.closing_fee(marks)
+            needed = self._maintenance(at) + self._closing_fee(marks)
             left = np.asarray(left - self.pooled(self._required(needed, marks)))
         if own:
             return left
@@ -1025,7 +1105,7 @@ class Account:
         """
         columns = {name: getattr(self, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
         held = [one.holding(np.asarray(one.amount)[..., None]) for one in self.collateral]
-        return replace(self, wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
+        return self.changed(wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
 
     def _of_coins(self, marks: Floats, way: str | None, *, bankrupt: bool = False) -> Floats:
         """Return where the pool fails, or is bankrupt, as all that follows each position's coin moves, (..., n)."""
@@ -1081,13 +1161,14 @@ class Account:
     def _tied(self, prices: Floats) -> Floats:
         """Return what each cross position ties up, shape (..., n): initial margin, and at least its requirement."""
         cross = ~self.isolated
-        tied = np.maximum(self._initial_margin(prices, cross), self.requirement(prices))
+        tied = np.maximum(self._initial_margin(prices, cross), self._requirement(prices))
         return np.where(cross & (self.size != 0), tied, 0.0)
 
     def _initial_of_each(self, prices: Floats) -> Floats:
         """Return the initial margin that each leg would have were it charged whole, by its own bracket, (..., n)."""
-        limit, at = self._each(Contract.leverage_limit, prices), self._taken_at(self.convention.initial_at, prices)
-        return self._each(Contract.notional, at) / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
+        limit = self.in_tables(Tiers.limit_unchecked, self.own_amount(self._notional(prices)))
+        value = self._notional(self._taken_at(self.convention.initial_at, prices))
+        return value / np.minimum(self.leverage, limit) + self._fee_in_initial(prices)
 
     def _initial_margin(self, marks: ArrayLike, asked: Bools) -> Floats:
         """Return initial margins; only the positions asked for must have a leverage or a limit."""
@@ -1101,11 +1182,11 @@ class Account:
 
     def _fee_in_initial(self, prices: Floats) -> Numbers:
         """Return the closing fee that counts in the initial margin."""
-        return self.closing_fee(prices) if self.convention.fee_in_initial else 0.0
+        return self._closing_fee(prices) if self.convention.fee_in_initial else 0.0
 
     def _charged(self, prices: Floats) -> Floats:
         """Return the notional that each position is charged on, shape (..., n)."""
-        notional = self._each(Contract.notional, prices)
+        notional = self._notional(prices)
         for _, rows in self._markets:
             size = np.broadcast_to(self.size, notional.shape)[..., rows]
             notional[..., rows] = legs.charged(self.convention.charged, size, notional[..., rows])
@@ -1113,11 +1194,7 @@ class Account:
 
     def _leverage_limit(self, prices: Floats) -> Floats:
         """Return the highest leverage of each position's bracket, shape (..., n)."""
-        if not self._markets:
-            return self._each(Contract.leverage_limit, prices)
-        amount = self.bracket_amount(prices)
-        limits = [contract.tiers.leverage_limit(amount[..., i]) for i, contract in enumerate(self.contracts)]
-        return np.stack([np.asarray(limit) for limit in limits], axis=-1)
+        return self.in_tables(Tiers.limit_unchecked, _checks.numbers("amount", self._bracket_amount(prices)))
 
     def _leverage(self, prices: Floats, asked: Bools) -> Floats:
         """Return the leverage set, at most the bracket's limit."""
@@ -1127,6 +1204,45 @@ class Account:
                 "leverage", "must be given where the brackets set no limit, to work out an initial margin"
             )
         return leverage
+
+    def in_tables(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
+        """Return the answers (..., n) to ``question(tiers, *columns)``, asked of each table once for all its positions.
+
+        Parameters
+        ----------
+        question
+            One that checks nothing.
+        columns
+            Of shape (..., n).
+
+        Returns
+        -------
+        array
+            Of that shape.
+        """
+        answers = np.empty(columns[0].shape)
+        for tiers, rows in self._tables:
+            answers[..., rows] = question(tiers, *(column[..., rows] for column in columns))
+        return answers
+
+    @cached_property
+    def _tables(self) -> list[tuple[Tiers, slice | list[int]]]:
+        """The tables, and the positions of each: a slice where that will do, which copies nothing."""
+        rows: dict[Tiers, list[int]] = {}
+        for i, contract in enumerate(self.contracts):
+            rows.setdefault(contract.tiers, []).append(i)
+        together = {one[0]: slice(one[0], one[-1] + 1) for one in rows.values() if one[-1] - one[0] == len(one) - 1}
+        return [(tiers, together.get(one[0], one)) for tiers, one in rows.items()]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What its contracts are, in columns."""
+        return Columns(self.contracts)
+
+    @cached_property
+    def _by_size(self) -> Bools:
+        """Whose brackets count contracts."""
+        return np.array([contract.tiers.measured_in == "contracts" for contract in self.contracts])
 
     def _each(self, question: Callable[..., Numbers], *columns: Floats, **named: Floats | Convention) -> Floats:
         """Ask ``question(contract, size, *columns, **named)`` of each contract once, for all its positions."""

@@ -8,7 +8,7 @@ Every function takes numbers or arrays and broadcasts; numbers in, numbers out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -285,6 +285,62 @@ class Contract:
         held, at = _checks.numbers("size", size), _checks.positive("price", price)
         _checks.broadcastable(size=held.shape, price=at.shape)
         return held, at
+
+
+class Columns:
+    """What several contracts are, in columns: what is worked out of size and price, for all of them at once. Unchecked.
+
+    Parameters
+    ----------
+    contracts
+        One or more.
+    down
+        Whether each has a row of its own, as in (n, 1), and not an entry, as in (n,).
+
+    Attributes
+    ----------
+    linear, multiplier
+        Of each contract.
+    kind
+        That of all of them; ``None`` where they are of both.
+    """
+
+    def __init__(self, contracts: Sequence[Contract], *, down: bool = False) -> None:
+        shape = (-1, 1) if down else (-1,)
+        self.linear = np.array([contract.kind == "linear" for contract in contracts]).reshape(shape)
+        self.multiplier = np.array([contract.multiplier for contract in contracts]).reshape(shape)
+        self.sign = np.where(self.linear, 1.0, -1.0)
+        # Of one kind, as a rule: then nothing is worked out twice.
+        self.kind = contracts[0].kind if self.linear.all() or not self.linear.any() else None
+
+    def notional(self, size: Floats, price: Floats) -> Floats:
+        """Return what `Contract.notional` does."""
+        return self.value(np.abs(size) * self.multiplier, price)
+
+    def unrealized_pnl(self, size: Floats, entry: Floats, price: Floats) -> Floats:
+        """Return what `Contract.unrealized_pnl` does."""
+        return self.profit(size * self.multiplier, entry, price)
+
+    def direction(self, size: Floats) -> Floats:
+        """Return what `Contract.direction` does."""
+        return np.sign(size) * self.sign
+
+    def value(self, amount: Floats, price: Floats) -> Floats:
+        """Return the value of amounts (size times multiplier)."""
+        return self._by_kind(value_of, amount, price)
+
+    def profit(self, amount: Floats, entry: Floats, price: Floats) -> Floats:
+        """Return the profit of signed amounts."""
+        return self._by_kind(profit_of, amount, entry, price)
+
+    def entry_after(self, held: Floats, entry: Floats, size: Floats, price: Floats) -> Floats:
+        """Return the average entry prices of what is held and what is added to it at a price."""
+        return self._by_kind(entry_after, held, entry, size, price)
+
+    def _by_kind(self, question: Callable[..., Floats], *columns: Floats) -> Floats:
+        if self.kind is not None:
+            return question(self.kind, *columns)
+        return np.where(self.linear, *(question(kind, *columns) for kind in KINDS))
 
 
 def _named_in(symbol: str) -> str:

@@ -22,7 +22,7 @@ from .. import _checks
 from .._checks import ArgumentError, shown
 from .._typing import Floats, Integers, Numbers
 from . import legs
-from .contracts import Contract, price_of
+from .contracts import Columns, Contract, price_of
 from .rules import Convention
 
 
@@ -160,7 +160,9 @@ def _of(contract: Contract, convention: Convention | None) -> Convention:
     return Convention() if convention is None else _checks.instance("convention", convention, Convention)
 
 
-def bankruptcy_fee(contract: Contract, size: Floats, entry: Floats, backing: Floats, convention: Convention) -> Numbers:
+def bankruptcy_fee(
+    contract: Contract | Columns, size: Floats, entry: Floats, backing: Floats, convention: Convention
+) -> Numbers:
     """Return the closing fee on the value at the bankruptcy price; 0 where it is not charged there. Unchecked."""
     fee = convention.fee_at("bankruptcy")
     if not fee:
@@ -169,7 +171,9 @@ def bankruptcy_fee(contract: Contract, size: Floats, entry: Floats, backing: Flo
     return fee * np.where(np.asarray(size) != 0, np.maximum(notional, 0.0), 0.0)
 
 
-def leverage_fee(contract: Contract, size: Floats, entry: Floats, leverage: Floats, convention: Convention) -> Floats:
+def leverage_fee(
+    contract: Contract | Columns, size: Floats, entry: Floats, leverage: Floats, convention: Convention
+) -> Floats:
     r"""Return the closing fee on the value at the bankruptcy price that the leverage implies; 0 where that is none.
 
     With nothing but its initial margin :math:`V_E / L` behind it a position is used up at the notional
@@ -188,7 +192,13 @@ def _check_fee(contract: Contract, convention: Convention) -> None:
 
 
 def _solve(
-    contract: Contract, size: Floats, entry: Floats, backing: Floats, rate: Numbers, deduction: Numbers, fee: float
+    contract: Contract | Columns,
+    size: Floats,
+    entry: Floats,
+    backing: Floats,
+    rate: Numbers,
+    deduction: Numbers,
+    fee: float,
 ) -> Floats:
     """Return the notional that solves the equation in one bracket."""
     at_entry = contract.direction(size) * contract.notional(size, entry)
@@ -201,7 +211,7 @@ def _solve(
 
 
 def _bankruptcy_notional(
-    contract: Contract, size: Floats, entry: Floats, backing: Floats, convention: Convention
+    contract: Contract | Columns, size: Floats, entry: Floats, backing: Floats, convention: Convention
 ) -> Floats:
     return _solve(contract, size, entry, backing, 0.0, 0.0, convention.fee_at("bankruptcy"))
 

@@ -193,7 +193,7 @@ def spare_on_the_way(account: Held, marks: Floats, slope: Floats, far: Floats) -
         down.
     """
     far = np.asarray(far)[..., None]
-    edges = np.minimum(_edges(account, marks, slope)[0], far)
+    edges = np.minimum(_edges(account, marks, slope, far)[0], far)
     within = ROUNDING * (1 + edges)
     places = np.concatenate([edges - within, edges + within, np.maximum(edges[..., :1], far)], axis=-1)
     each, now = account.beside_pieces(), marks[..., None, :]
@@ -287,8 +287,11 @@ def _of_curves(left: Callable[[Floats], Floats], start: Floats, stop: Floats, n:
     return np.where(start[..., None] < FAR, found, np.inf)
 
 
-def _edges(account: Held, marks: Floats, slope: Floats) -> tuple[Floats, float]:
-    """Return where the spare has a kink or a jump, from 0 to the end of the line, in order."""
+def _edges(account: Held, marks: Floats, slope: Floats, far: Numbers = np.inf) -> tuple[Floats, float]:
+    """Return where the spare has a kink or a jump, from 0 to the end of the line, in order, and that end.
+
+    What lies beyond a distance `far` (..., 1) that is enough may be left out.
+    """
     end = float((-1 / slope[slope < 0]).min()) if (slope < 0).any() else np.inf
     amount = account.bracket_amount(marks)
     kinks: list[Floats] = [np.full(amount.shape, end)]
@@ -304,7 +307,10 @@ def _edges(account: Held, marks: Floats, slope: Floats) -> tuple[Floats, float]:
         kinks += _collateral_edges(account, marks, slope, end)
     shape = np.broadcast_shapes(*(kink.shape[:-1] for kink in kinks))
     every = np.concatenate([np.broadcast_to(kink, (*shape, kink.shape[-1])) for kink in kinks], axis=-1)
-    every = np.sort(np.where((every > 0) & (every < end), every, end), axis=-1)
+    within = (every > 0) & (every < end)
+    # Most lie beyond: one of these is enough.
+    most = int((within & (every < far)).sum(axis=-1).max(initial=0)) + 1
+    every = np.sort(np.where(within, every, end), axis=-1)[..., :most]
     return np.concatenate([np.zeros((*shape, 1)), every], axis=-1), end
 
 

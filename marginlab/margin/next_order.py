@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ROUNDING, ArgumentError
-from .._typing import Bools, Floats, Numbers
+from .._typing import Bools, Floats, Integers, Numbers
 from . import opening
 from .account import Account
-from .contracts import entry_after
 from .market_move import liquidation_move
 from .open_orders import Order
 from .rules import Rules
@@ -33,8 +32,11 @@ from .surviving import (
     size_bounds,
     venue_rules,
 )
+from .tiers import Tiers
 
 SIDES = {"long": 1.0, "short": -1.0}
+# So many positions are asked about at once, those counted that stand beside each of them.
+AT_ONCE = 400
 # What the last digits of a sum may come to, as a share of it.
 HAIR = 8 * np.finfo(float).eps
 
@@ -182,7 +184,7 @@ def what_if(
     n = len(account.contracts)
     prices = np.insert(at, n, order.price) if len(held.contracts) > n else at.copy()
     prices[held.rows_of[order.contract]] = order.price
-    fill = _Fill(held, prices, row, order.leverage, None, venue_rules(rules).trading_fee)
+    fill = _Fill(held, prices, np.asarray(row), order.leverage, None, venue_rules(rules).trading_fee)
     size, waiting = np.asarray(_size_filled(held, order, row)), list(held.orders)
     if order in waiting:
         waiting.remove(order)
@@ -323,111 +325,174 @@ def largest_size(
             _checks.single(name, value, check)
     if margin is not None and not account.isolated[row]:
         raise ArgumentError("margin", f"{opening.NO_MARGIN_IN_CROSS}, not {_checks.shown(margin)}")
-    fill = _Fill(account, prices, row, leverage, margin, venue_rules(rules).trading_fee)
-    held, scale = abs(float(account.size[row])), at_stake(account, row, prices)
-
-    def accepted(sizes: Floats) -> Floats:
-        return np.where(fill.refused(sign * sizes), -1.0, 1.0)
-
-    places = places_among(size_bounds(account, row, prices) - held, scale)
-    most = last_holding(accepted, places)
-    if most is None:
-        least = sign * places[:1]
+    fill = _Fill(account, prices, np.array([[row]]), leverage, margin, venue_rules(rules).trading_fee)
+    most, places = fill.largest(np.array([[sign]]))
+    if np.isnan(most[0]):
+        least = sign * places[:, :1]
         first = next(one for one in fill.refusals(least, fill.after(least), strict=True) if one.where.any())
         raise ArgumentError(first.argument, first.reason())
-    if most == places[-1]:
+    if most[0] == places[0, -1]:
         raise ArgumentError("leverage", "must be given, or a limit of the bracket, for a size to have an end")
-    return sign * most
+    return sign * float(most[0])
+
+
+def largest_additions(account: Account, marks: ArrayLike, *, rules: Rules | None = None) -> Floats:
+    """Return the largest size that can be added to each position on its side, at the leverage it has.
+
+    Parameters
+    ----------
+    account
+        One account; to a position of size 0 a short is added.
+    marks
+        Shape (n,).
+    rules
+        As in :func:`largest_size`.
+
+    Returns
+    -------
+    array
+        Signed, shape (n,), what :func:`largest_size` says of each; 0 where it would raise.
+
+    Examples
+    --------
+    >>> from marginlab import Contract, Position, Tiers
+    >>> btc, eth = (Contract(name, Tiers.flat(0.01, max_leverage=50)) for name in ("BTCUSDT", "ETHUSDT"))
+    >>> positions = [Position(btc, 1, 60_000, leverage=10), Position(eth, -10, 3_000, leverage=10)]
+    >>> account = Account.of(positions, wallet=12_000)
+    >>> largest_additions(account, [60_000, 3_000]).round(6).tolist()
+    [0.5, -10.0]
+    """
+    one_account(account)
+    prices, fee = one_set(account, marks), venue_rules(rules).trading_fee
+
+    def asked(rows: Integers) -> Floats:
+        sides = np.where(account.size[rows] > 0, 1.0, -1.0)
+        try:
+            most, places = _Fill(account, prices, rows[:, None], None, None, fee).largest(sides[:, None])
+        except ArgumentError:
+            # What cannot be told of one cannot be told of all that are asked about with it.
+            return np.zeros(1) if rows.size == 1 else np.concatenate([asked(row) for row in np.split(rows, rows.size)])
+        return np.where(np.isnan(most) | (most == places[:, -1]), 0.0, sides * most)
+
+    added = np.zeros(len(account.contracts))
+    # Each has a column for all positions: many of many would not stay near the processor.
+    some = max(1, AT_ONCE // len(added))
+    for rows in (np.flatnonzero(account.isolated), np.flatnonzero(~account.isolated)):
+        for first in range(0, rows.size, some):
+            added[rows[first : first + some]] = asked(rows[first : first + some])
+    return added
 
 
 class _Fill(NamedTuple):
-    """Orders of any size (...) that are filled at the mark of their row."""
+    """Orders of any size (...) that are filled at the mark of their row, a row each, all in one mode."""
 
     account: Account
     marks: Floats
-    row: int
+    rows: Integers
     leverage: float | None
     margin: float | None
     fee: float
 
+    def largest(self, sides: Floats) -> tuple[Floats, Floats]:
+        """Return the largest size of each row (r, 1) that is not refused, ``nan`` for none, and where it was sought."""
+        account, marks, each = self.account, self.marks, self.rows[:, 0].tolist()
+        held = np.abs(account.size)
+        places = [
+            places_among(size_bounds(account, row, marks) - held[row], at_stake(account, row, marks)) for row in each
+        ]
+        most = max(len(one) for one in places)
+        sought = np.stack([np.append(one, np.full(most - len(one), one[-1])) for one in places])
+
+        def spare(sizes: Floats) -> Floats:
+            return opening.spare(self.refusals(sides * sizes, self.after(sides * sizes), strict=True))
+
+        return last_holding(spare, sought), sought
+
+    @property
+    def own(self) -> Bools:
+        """Which column is that of the row, (..., n)."""
+        return np.asarray(np.arange(len(self.account.contracts)) == self.rows[..., None])
+
+    def of_row(self, column: Floats) -> Floats:
+        """Return what stands in the row (...) of a column (..., n)."""
+        return np.asarray(np.where(self.own, column, 0.0).sum(axis=-1))
+
     def after(self, sizes: Floats) -> Account:
         """Return the account after each."""
-        share, rest = parts_of(float(self.account.size[self.row]), sizes)
-        reduced = closed(self.account, self.marks, self.row, share, self.fee)
-        own = np.arange(len(self.account.contracts)) == self.row
-        price, held, rest = self.marks[self.row], reduced.size, np.where(own, rest[..., None], 0.0)
-        opened = replace(
-            reduced,
+        share, rest = parts_of(self.account.size[self.rows], sizes)
+        reduced = closed(self.account, self.marks, self.rows, share, self.fee)
+        price, held, rest = self.marks[self.rows][..., None], reduced.size, np.where(self.own, rest[..., None], 0.0)
+        setting = reduced.leverage if self.leverage is None else np.where(rest != 0, self.leverage, reduced.leverage)
+        opened = reduced.changed(
             size=held + rest,
-            entry=entry_after(self.account.contracts[self.row].kind, held, reduced.entry, rest, price),
-            leverage=np.where((rest != 0) & (self.leverage is not None), self.leverage or np.inf, reduced.leverage),
+            entry=self.account.columns.entry_after(held, reduced.entry, rest, price),
+            leverage=setting,
         )
-        value = self._value(rest)
+        value = self.account.changed(size=rest).notional(self.marks)
         margin = np.where(self.account.isolated, self._margin(opened, value), 0.0)
-        return replace(opened.paid(-(margin + self.fee * value)), margin=reduced.margin + margin)
-
-    def refused(self, sizes: Floats) -> Bools:
-        """Return which of them the venue refuses, differences as small as rounding among them."""
-        return np.asarray(np.any([one.where for one in self.refusals(sizes, self.after(sizes), strict=True)], axis=0))
+        return opened.paid(-(margin + self.fee * value)).changed(margin=reduced.margin + margin)
 
     def refusals(self, sizes: Floats, after: Account, *, strict: bool = False) -> list[opening.Refusals]:
         """Return what the venue refuses, rule by rule; strictly, without the doubt that rounding has the benefit of."""
-        share, rest = parts_of(float(self.account.size[self.row]), sizes)
-        account, marks, row = self.account, self.marks, self.row
-        fee = self.fee * share * account.in_unit(account.notional(marks), marks)[row]
-        equity, isolated = account.position_equity(marks)[row], account.isolated[row]
+        account, marks, rows = self.account, self.marks, self.rows
+        share, rest = parts_of(account.size[rows], sizes)
+        fee = self.fee * share * account.in_unit(account.notional(marks), marks)[rows]
+        equity, isolated = account.position_equity(marks)[rows], account.isolated[rows]
         unpaid = opening.closing_refusal(equity, fee, share=share, isolated=isolated)
         rules = (*self._of_brackets(after, strict), *self._of_money(after, strict))
         return [unpaid, *(replace(one, where=np.asarray(one.where & (rest != 0))) for one in rules)]
 
     def _of_brackets(self, after: Account, strict: bool) -> tuple[opening.Refusals, ...]:
         """Return what its brackets do not allow, and a margin that nothing tells."""
-        row, tiers = self.row, after.contracts[self.row].tiers
         # Whoever adds the values up in another order comes to no more than this.
-        amount = after.bracket_amount(self.marks)[..., row] * (1 + strict * HAIR)
-        notional = after.notional(self.marks)[..., row]
-        setting, limit = after.leverage[..., row], tiers.limit_unchecked(amount)
-        maintenance = tiers.maintenance_margin(notional, contracts=np.abs(after.size[..., row]))
-        endless = np.isinf(np.minimum(setting, limit)) & after.isolated[row] & (self.margin is None)
+        counted = after.bracket_amount(self.marks) * (1 + strict * HAIR)
+        amount, limit = self.of_row(counted), self.of_row(after.in_tables(Tiers.limit_unchecked, counted))
+        setting, notional = self.of_row(after.leverage), after.notional(self.marks)
+        alone = after.in_tables(Tiers.maintenance_unchecked, notional, after.own_amount(notional))
+        endless = np.isinf(np.minimum(setting, limit)) & after.isolated[self.rows] & (self.margin is None)
+        tables = [contract.tiers for contract in after.contracts]
+        cap, unit, cut_off = (
+            np.array([getattr(one, name) for one in tables])[self.rows] for name in ("cap", "measured_in", "cut_off")
+        )
+        setting = setting * (1 + strict * ROUNDING)
         return (
-            opening.size_refusal(amount, tiers.cap, tiers.measured_in, tiers.cut_off),
-            opening.leverage_refusal(setting * (1 + strict * ROUNDING), limit, notional, maintenance),
+            opening.size_refusal(amount, cap, unit, cut_off),
+            opening.leverage_refusal(setting, limit, self.of_row(notional), self.of_row(alone)),
             opening.Refusals(np.asarray(endless), "margin", opening.MARGIN_OR_LEVERAGE.format),
         )
 
     def _of_money(self, after: Account, strict: bool) -> tuple[opening.Refusals, ...]:
         """Return where the wallet cannot carry it, and where it would be liquidated at once."""
-        row, isolated, counts = self.row, bool(after.isolated[self.row]), after.convention
-        if isolated:
-            # What is set aside leaves the wallet, and profit is not in it.
-            counts = replace(counts, profit_opens=False)
-        there = replace(self.account, convention=counts).opening_equity(self.marks)
-        free = np.asarray(replace(after, convention=counts).free_margin(self.marks))
-        worth = after.notional(self.marks)
-        money = np.abs(after.pool_cash(self.marks)) + after.in_unit(worth, self.marks).sum(axis=-1)
-        own = np.abs(after.margin[..., row]) + worth[..., row] if isolated else money
+        account, marks, isolated, counts = self.account, self.marks, self._isolated, after.convention
+        equity, need = (self.of_row(of(marks)) for of in (after.position_equity, after.position_requirement))
+        worth = after.notional(marks)
+        money = np.abs(after.pool_cash(marks)) + after.in_unit(worth, marks).sum(axis=-1)
+        own = np.abs(self.of_row(after.margin)) + self.of_row(worth) if isolated else money
         # A margin is not borrowed.
-        borrowed = np.asarray(bool(after.collateral) & isolated & np.less(after.pocket(row), 0.0))
-        equity, need = (of(self.marks)[..., row] for of in (after.position_equity, after.position_requirement))
+        borrowed = np.asarray(bool(after.collateral) & isolated & np.less(after.pocket(self.rows), 0.0))
         # Equality is refused with what lies as near as rounding.
         doubt = own * (1.0 if not strict else 2.0 if counts.at_equality else 0.0)
+        if isolated:
+            # What is set aside leaves the wallet, and profit is not in it.
+            unbacked = replace(counts, profit_opens=False)
+            account, after = (replace(one, convention=unbacked) for one in (account, after))
+        there, free = account.opening_equity(marks), np.asarray(after.free_margin(marks))
         return (
             opening.wallet_refusal(there - free, there, at_stake=money * (not strict), what="the margins and the fee"),
             opening.Refusals(borrowed, "margin", "and the fee must be at most what there is of its currency".format),
             opening.at_once_refusal(equity, need, counts, at_stake=doubt),
         )
 
-    def _value(self, sizes: Floats) -> Floats:
-        """Return what sizes (..., n) are worth at the mark."""
-        return replace(self.account, size=sizes).notional(self.marks)
+    @property
+    def _isolated(self) -> bool:
+        return bool(self.account.isolated[self.rows].all())
 
     def _margin(self, opened: Account, value: Floats) -> Floats:
         """Return what is set aside (..., n) for what is opened with this value."""
         if self.margin is not None:
             return np.where(value > 0, self.margin, 0.0)
-        amount = opened.bracket_amount(self.marks)[..., self.row]
-        limit = opened.contracts[self.row].tiers.limit_unchecked(amount)
-        return value / np.minimum(opened.leverage, np.asarray(limit)[..., None])
+        limit = opened.in_tables(Tiers.limit_unchecked, opened.bracket_amount(self.marks))
+        return np.asarray(value / np.minimum(opened.leverage, limit))
 
 
 def parts_of(held: Numbers, sizes: Floats) -> tuple[Floats, Floats]:

@@ -7,8 +7,9 @@ Differences smaller than rounding of `at_stake`, the money that the figures are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ Words = NDArray[np.str_]
 # Said wherever a margin is asked for.
 NO_MARGIN_IN_CROSS = "must be left out in cross mode, where none is set aside"
 MARGIN_OR_LEVERAGE = "must be given, or the leverage, where the brackets set no limit"
+# What is refused lies at least so far beyond.
+LEAST = np.finfo(float).tiny
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +40,38 @@ class Refusals:
         together, and ``"venue"`` where the reason says what that does not do.
     told, figures
         How the reason reads, given what stands in these columns where it refuses.
+    apart
+        How far what is asked for lies from where it begins to be refused, without a sign; 1 where that is no number.
     """
 
     where: Bools
     argument: str
     told: Callable[..., str]
     figures: tuple[Numbers | Words | Bools, ...] = ()
+    apart: Numbers = 1.0
 
     def reason(self, at: int | None = None) -> str:
         """Return why an entry is refused, to be read after the argument; the first that is, if none is named."""
         first = int(np.flatnonzero(self.where)[0]) if at is None else at
         return self.told(*(np.broadcast_to(column, self.where.shape).ravel()[first] for column in self.figures))
+
+
+def spare(refusals: Iterable[Refusals]) -> Floats:
+    """Return how far everything is from being refused, and below 0 how far beyond that: whichever rule has the least.
+
+    Parameters
+    ----------
+    refusals
+        One or more, of shapes that broadcast.
+
+    Returns
+    -------
+    array
+        Their common shape: 0 or more where nothing is refused, and only there.
+    """
+    return np.asarray(
+        reduce(np.minimum, (np.where(one.where, -np.maximum(one.apart, LEAST), one.apart) for one in refusals))
+    )
 
 
 def leverage_refusal(leverage: Numbers, limit: Numbers, notional: Numbers, maintenance: Numbers) -> Refusals:
@@ -58,8 +82,9 @@ def leverage_refusal(leverage: Numbers, limit: Numbers, notional: Numbers, maint
     with np.errstate(divide="ignore", invalid="ignore"):
         covered = np.where(np.asarray(maintenance) > 0, np.divide(notional, maintenance), np.inf)
     most = np.minimum(limit, covered)
-    above = np.isfinite(leverage) & (np.asarray(leverage) > most * (1 + ROUNDING))
-    return Refusals(above, "leverage", "must be at most {:,.10g} at this size, not {:g}".format, (most, leverage))
+    asked, allowed = np.where(np.isfinite(leverage), leverage, 0.0), most * (1 + ROUNDING)
+    told = "must be at most {:,.10g} at this size, not {:g}".format
+    return Refusals(np.asarray(asked > allowed), "leverage", told, (most, leverage), np.abs(allowed - asked))
 
 
 def size_refusal(counted: Numbers, cap: Numbers, unit: str | Words, cut_off: bool | Bools = False) -> Refusals:
@@ -73,7 +98,7 @@ def size_refusal(counted: Numbers, cap: Numbers, unit: str | Words, cut_off: boo
         return f"must be at most {most:,.10g} {what}{end}, not {given:,.10g}"
 
     figures = (cap, np.asarray(unit), counted, np.asarray(cut_off))
-    return Refusals(np.asarray(counted > cap), "size", told, figures)
+    return Refusals(np.asarray(counted > cap), "size", told, figures, np.abs(cap - np.asarray(counted)))
 
 
 def margin_refusal(
@@ -86,8 +111,8 @@ def margin_refusal(
         what = "its maintenance margin and closing fee" if charged else "its maintenance margin"
         return f"must be {least} {amount(needed)}, {what}, not {amount(given)}"
 
-    short = _fails(margin, requirement, convention, at_stake)
-    return Refusals(short, "margin", told, (requirement, fee, margin))
+    short, apart = _fails(margin, requirement, convention, at_stake)
+    return Refusals(short, "margin", told, (requirement, fee, margin), apart)
 
 
 def at_once_refusal(equity: Numbers, requirement: Numbers, convention: Convention, *, at_stake: Numbers) -> Refusals:
@@ -96,7 +121,8 @@ def at_once_refusal(equity: Numbers, requirement: Numbers, convention: Conventio
     def told(left: float, needed: float) -> str:
         return f"is liquidated at once: equity {amount(left)}, required {amount(needed)}"
 
-    return Refusals(_fails(equity, requirement, convention, at_stake), "position", told, (equity, requirement))
+    failing, apart = _fails(equity, requirement, convention, at_stake)
+    return Refusals(failing, "position", told, (equity, requirement), apart)
 
 
 def wallet_refusal(
@@ -107,7 +133,9 @@ def wallet_refusal(
     def told(wanted: float, given: float) -> str:
         return f"must cover {what} ({amount(wanted)}), not {amount(given)}"
 
-    return Refusals(np.asarray(needed - there > ROUNDING * at_stake), "wallet", told, (needed, there))
+    lacking, rounding = needed - there, ROUNDING * at_stake
+    apart = np.abs(rounding - lacking)
+    return Refusals(np.asarray(lacking > rounding), "wallet", told, (needed, there), apart)
 
 
 def closing_refusal(equity: Numbers, fee: Numbers, *, share: Numbers, isolated: Bools | bool) -> Refusals:
@@ -158,14 +186,16 @@ def withdrawal_refusals(
     counted = np.minimum(pnl, 0.0) if rules.withdrawal == "initial" else pnl
     needed = np.maximum(initial, rules.withdrawal_leaves * notional)
     what = "" if rules.withdrawal == "initial" else " with its profit"
-    short = np.asarray(margin + counted < needed * (1 - ROUNDING))
-    yield Refusals(short, "margin", f"that is left must{what} cover the initial margin".format)
+    left, needed = margin + counted, needed * (1 - ROUNDING)
+    reason = f"that is left must{what} cover the initial margin".format
+    yield Refusals(np.asarray(left < needed), "margin", reason, apart=np.abs(left - needed))
     least, what = {
         "maintenance": (maintenance, "cover the maintenance margin"),
         "zero": (0.0, "be 0 or more"),
     }.get(rules.withdrawal, (-np.inf, ""))
-    short = np.asarray(margin < least - ROUNDING * notional)
-    yield Refusals(short, "margin", f"that is left must {what}".format)
+    least = least - ROUNDING * notional
+    reason = f"that is left must {what}".format
+    yield Refusals(np.asarray(margin < least), "margin", reason, apart=np.abs(margin - least))
 
 
 def leverage_change_refusals(rules: Rules, *, isolated: Bools, changed: Bools, lowered: Bools) -> Iterator[Refusals]:
@@ -201,7 +231,8 @@ def backing(wallet: Numbers, pnl: Numbers, convention: Convention) -> Floats:
     return np.asarray(wallet + (pnl if convention.profit_opens else np.minimum(pnl, 0.0)))
 
 
-def _fails(equity: Numbers, requirement: Numbers, convention: Convention, at_stake: Numbers) -> Bools:
-    """Return where equity would be too little at once, if rounding went as it should."""
+def _fails(equity: Numbers, requirement: Numbers, convention: Convention, at_stake: Numbers) -> tuple[Bools, Numbers]:
+    """Return where equity would be too little at once, if rounding went as it should, and how far it is from that."""
     rounding = ROUNDING * at_stake
-    return convention.liquidates(equity - rounding if convention.at_equality else equity + rounding, requirement)
+    there = equity - rounding if convention.at_equality else equity + rounding
+    return convention.liquidates(there, requirement), np.abs(there - requirement)

@@ -167,9 +167,9 @@ def _most_out_of_wallet(account: Account, marks: Floats) -> float:
     money = float(np.abs(account.wallet) + account.notional(marks).sum())
 
     def free(amounts: Floats) -> Floats:
-        return np.asarray(replace(account, wallet=account.wallet - amounts).free_margin(marks))
+        return np.asarray(account.changed(wallet=account.wallet - amounts).free_margin(marks))
 
-    return last_holding(free, places_among(np.empty(0), money)) or 0.0
+    return float(np.nan_to_num(last_holding(free, places_among(np.empty(0), money))))
 
 
 def _most_out_of(alone: Account, mark: Floats, rules: Rules) -> float:
@@ -180,7 +180,7 @@ def _most_out_of(alone: Account, mark: Floats, rules: Rules) -> float:
     hair = 8 * np.finfo(float).eps * money
 
     def allowed(amounts: Floats) -> Floats:
-        after = replace(alone, margin=(margin - amounts - hair)[..., None])
+        after = alone.changed(margin=(margin - amounts - hair)[..., None])
         initial = np.maximum(after.initial_margin(mark), after.requirement(mark))[..., 0]
         refusals = opening.withdrawal_refusals(
             rules,
@@ -190,9 +190,9 @@ def _most_out_of(alone: Account, mark: Floats, rules: Rules) -> float:
             maintenance=after.maintenance_margin(mark)[..., 0],
             notional=notional,
         )
-        return np.where(np.any([one.where for one in refusals], axis=0), -1.0, 1.0)
+        return opening.spare(refusals)
 
-    return last_holding(allowed, places_among(np.empty(0), money)) or 0.0
+    return float(np.nan_to_num(last_holding(allowed, places_among(np.empty(0), money))))
 
 
 def _paid(account: Account, payments: Floats, pocket: str) -> tuple[Floats, Floats, float]:
@@ -235,7 +235,7 @@ def _paid_from(wallet: float, isolated: Bools, payments: Floats, pocket: str) ->
 def _after(account: Account, cash: Floats, margin: Floats, count: Floats) -> Account:
     """Return the account after so many payments (...) that each do this."""
     times = count[..., None]
-    return replace(account.paid(times * cash), margin=account.margin + times * margin)
+    return account.paid(times * cash).changed(margin=account.margin + times * margin)
 
 
 def _first_failing(account: Account, marks: Floats, wallet: Floats, margin: Floats, most: float) -> int | None:

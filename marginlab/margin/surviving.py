@@ -10,7 +10,6 @@ between.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import ROUNDING, ArgumentError
-from .._typing import Floats, Numbers
+from .._typing import Floats, Integers, Numbers
 from .account import Account
 from .legs import TOWARD
 from .market_move import spare_on_the_way
@@ -158,9 +157,9 @@ def size_to_close(
 
         bounds = np.concatenate([size_bounds(account, row, at) for at in (prices, course.end)]) / abs(held)
         left = last_holding(spare, places_among(bounds, 1.0, most=1.0))
-        if left is None:
+        if np.isnan(left):
             raise ArgumentError("price" if move is None else "move", _why_closing_is_no_help(account, row))
-        return held * (left - 1) + 0.0
+        return held * (float(left) - 1) + 0.0
 
     return _of_each(answer, price, move)
 
@@ -209,11 +208,13 @@ def size_for_liquidation_price(account: Account, marks: ArrayLike, *, position: 
 
         ends = course.end[row]
         found = changes(spare, places_among(size_bounds(account, row, course.end), scale))
-        for size in (side * end for pair in found for end in pair):
+        for size in (side * found).ravel().tolist():
             sized = _of_size(account, row, np.asarray(size))
             if any(abs(sized.liquidation_price(prices, toward=way)[row] - ends) <= EXACT * ends for way in TOWARD):
                 return size
-        why = f"sizes above {found[-1][0]:,.6g} skip it" if found else "sizes of all kinds fail before, or none does"
+        why = (
+            f"sizes above {found[-1][0]:,.6g} skip it" if found.size else "sizes of all kinds fail before, or none does"
+        )
         raise ArgumentError("price", f"must be one at which a size is liquidated, not {ends:,.10g}: {why}")
 
     return _of_each(answer, _checks.positive("price", price), None)
@@ -270,51 +271,55 @@ class Course(NamedTuple):
 # --- looking for the place -------------------------------------------------------------------------------------
 
 
-def changes(spare: Spare, places: Floats) -> list[tuple[float, float]]:
+def changes(spare: Spare, places: Floats) -> Floats:
     """Return between which two neighbouring numbers something comes to hold, or holds no more: it does from 0 up.
 
     Parameters
     ----------
     spare
-        Of places (k,), what is to spare at each.
+        Of places (...), what is to spare at each.
     places
-        In order, so close that it changes once at most between two.
+        In order (k,), so close that it changes once at most between two.
 
     Returns
     -------
-    list of pairs
-        In order.
+    array
+        The pairs in order, shape (changes, 2).
     """
     there = spare(places)
     holds = there >= 0
-    return [_narrowed(spare, places[i : i + 2], there[i : i + 2]) for i in np.flatnonzero(holds[1:] != holds[:-1])]
+    pairs = np.flatnonzero(holds[1:] != holds[:-1])[:, None] + [0, 1]
+    return _narrowed(spare, places[pairs], there[pairs]) if pairs.size else np.empty((0, 2))
 
 
-def last_holding(spare: Spare, places: Floats) -> float | None:
-    """Return up to where something holds, as `changes` takes it, and ``None`` where it holds nowhere."""
+def last_holding(spare: Spare, places: Floats) -> Floats:
+    """Return up to where something holds, as `changes` takes it, (...) for places (..., k); ``nan`` for nowhere."""
     there = spare(places)
-    holds = np.flatnonzero(there >= 0)
-    if not holds.size:
-        return None
-    last = holds[-1]
-    if last + 1 == len(places):
-        return float(places[last])
-    return _narrowed(spare, places[last : last + 2], there[last : last + 2])[0]
+    holds, last = there >= 0, places.shape[-1] - 1
+    pair = np.minimum(last - holds[..., ::-1].argmax(axis=-1)[..., None] + [0, 1], last)
+    found = _narrowed(spare, *(np.take_along_axis(column, pair, axis=-1) for column in (places, there)))[..., 0]
+    return np.where(holds.any(axis=-1), found, np.nan)
 
 
-def _narrowed(spare: Spare, ends: Floats, there: Floats) -> tuple[float, float]:
-    """Return two neighbours between which it changes, out of two places between which it does."""
+def _narrowed(spare: Spare, ends: Floats, there: Floats) -> Floats:
+    """Return two neighbours between which it changes, out of two places between which it does, (..., 2).
+
+    Two places that are one stay as they are.
+    """
     while True:
-        low, high = ends
-        root = low + (high - low) * there[0] / (there[0] - there[1])
-        near = np.concatenate([ends, np.linspace(low, high, PLACES), root + (high - low) * CLOSER, [root]])
-        places = np.unique(np.clip(near, low, high))
-        if len(places) == 2:
-            return float(low), float(high)
+        low, high = ends[..., :1], ends[..., 1:]
+        with np.errstate(invalid="ignore"):
+            root = low + (high - low) * there[..., :1] / (there[..., :1] - there[..., 1:])
+        root = np.where(high > low, root, low)
+        grid = np.linspace(low[..., 0], high[..., 0], PLACES, axis=-1)
+        near = np.concatenate([ends, grid, root + (high - low) * CLOSER, root], axis=-1)
+        places = np.sort(np.clip(near, low, high), axis=-1)
+        if ((places == low) | (places == high)).all():
+            return ends
         found = spare(places)
         holds = found >= 0
-        turn = int(np.flatnonzero(holds[1:] != holds[:-1])[0])
-        ends, there = places[turn : turn + 2], found[turn : turn + 2]
+        turn = (holds[..., 1:] != holds[..., :-1]).argmax(axis=-1)[..., None] + [0, 1]
+        ends, there = (np.take_along_axis(column, turn, axis=-1) for column in (places, found))
 
 
 def places_among(bounds: Floats, scale: float, *, most: float = np.inf) -> Floats:
@@ -384,28 +389,29 @@ def venue_rules(rules: Rules | None) -> Rules:
     return Rules() if rules is None else _checks.instance("rules", rules, Rules)
 
 
-def closed(account: Account, marks: Floats, row: int, share: Floats, fee: float) -> Account:
-    """Return the account after shares (...) of a row have been closed at the mark, and the fee been paid.
+def closed(account: Account, marks: Floats, row: int | Integers, share: Floats, fee: float) -> Account:
+    """Return the account after shares (...) of a row, or of a row each, have been closed at the mark, with the fee.
 
     An isolated position gives back the same share of its margin.
     """
-    gone = np.where(np.arange(len(account.contracts)) == row, np.asarray(share)[..., None], 0.0)
+    own = np.arange(len(account.contracts)) == np.asarray(row)[..., None]
+    gone = np.where(own, np.asarray(share)[..., None], 0.0)
     freed = account.unrealized_pnl(marks) + account.margin - fee * account.notional(marks)
-    return replace(account.paid(gone * freed), size=account.size * (1 - gone), margin=account.margin * (1 - gone))
+    return account.paid(gone * freed).changed(size=account.size * (1 - gone), margin=account.margin * (1 - gone))
 
 
 def _of_size(account: Account, row: int, size: Floats) -> Account:
     """Return the account with other sizes (...) of a row."""
     own = np.arange(len(account.contracts)) == row
-    return replace(account, size=np.where(own, size[..., None], account.size))
+    return account.changed(size=np.where(own, size[..., None], account.size))
 
 
 def _with_more_behind(account: Account, row: int, more: Floats) -> Account:
     """Return the account with more money (...) behind a row."""
     if not account.isolated[row]:
-        return replace(account, wallet=account.wallet + more)
+        return account.changed(wallet=account.wallet + more)
     own = np.arange(len(account.contracts)) == row
-    return replace(account, margin=account.margin + np.where(own, more[..., None], 0.0))
+    return account.changed(margin=account.margin + np.where(own, more[..., None], 0.0))
 
 
 def _secant(least: Spare, before: Floats, now: Floats, money: Floats) -> Floats:

@@ -351,8 +351,12 @@ class Tiers:
             raise ArgumentError("contracts", "must be given where brackets count contracts, not None")
         else:
             amount = _checks.not_negative("contracts", contracts)
+        return _checks.plain(self.maintenance_unchecked(value, amount))
+
+    def maintenance_unchecked(self, notional: Floats, amount: Floats) -> Floats:
+        """Return r V - c of notionals that have been checked already, and of what floors count of them."""
         rate, deduction = self.terms_unchecked(amount)
-        return _checks.plain(np.where(value > 0, rate * value - deduction, 0.0))
+        return np.where(notional > 0, rate * notional - deduction, 0.0)
 
     def leverage_limit(self, amount: ArrayLike) -> Numbers:
         """Return the highest leverage a position may be opened with.

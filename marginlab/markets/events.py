@@ -710,14 +710,14 @@ def _kept(values: Floats) -> Floats:
 
 @cache
 def _events() -> dict[str, Event]:
-    return {name: _event(name, TITLES[name]) for name in event_names()}
+    candles, funding = (tuple(_rows(file)) for file in ("candles.csv", "funding.csv"))
+    return {name: _event(name, TITLES[name], candles, funding) for name in event_names()}
 
 
-def _event(name: str, title: str) -> Event:
-    candles = [row for row in _rows("candles.csv") if row["event"] == name]
+def _event(name: str, title: str, candles: Sequence[dict[str, str]], funding: Sequence[dict[str, str]]) -> Event:
+    candles, funding = ([row for row in rows if row["event"] == name] for rows in (candles, funding))
     if not candles:
         return _summed(name, title)
-    funding = [row for row in _rows("funding.csv") if row["event"] == name]
     prices = {field: _by_symbol(candles, field) for field in OHLC}
     return Event(
         name=name,
@@ -842,11 +842,11 @@ def _rows(file: str) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(lines)
 
 
-def _by_symbol(rows: list[dict[str, str]], field: str) -> Floats:
+def _by_symbol(rows: Sequence[dict[str, str]], field: str) -> Floats:
     return _kept(np.array([[float(row[field]) for row in rows if row["symbol"] == symbol] for symbol in SYMBOLS]).T)
 
 
-def _times(rows: list[dict[str, str]]) -> Times:
+def _times(rows: Sequence[dict[str, str]]) -> Times:
     return np.array([_time(row["time_utc"]) for row in rows if row["symbol"] == SYMBOLS[0]])
 
 

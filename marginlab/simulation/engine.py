@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
+from .._checks import ArgumentError
 from .._typing import Bools, Floats, Integers
 from ..margin.account import Account
 from ..margin.opening import Refusals
@@ -47,7 +48,7 @@ def simulate(
     actions: Sequence[Action] = (),
     record: Sequence[str] = (),
     on_refusal: str = "raise",
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> Outcome:
     """Return what becomes of an account along prices.
 
@@ -80,7 +81,7 @@ def simulate(
         ``"raise"`` where the venue refuses an action on any path, or ``"record"`` it and go on.
     seed
         Whole number of 0 or more, for each path with its number. Where closings have a random order, it is drawn
-        from that.
+        from that. Or a list with one a path: each then draws what it would if it were the only one.
 
     Returns
     -------
@@ -113,12 +114,12 @@ def simulate(
     if auto_margin is not None:
         _checks.instance("auto_margin", auto_margin, AutoMargin)
     _checks.one_of("on_refusal", on_refusal, ON_REFUSAL)
-    seed = _checks.count("seed", seed, least=0)
     given = Prices(account, prices, len(each))
+    seeds = _seeds(seed, given.paths)
     plan = Plan(account, funding, top_up, actions, record, auto_margin)
     plan.check(given.count, given.paths)
     ledger: list[Noted] | None = [] if given.single else None
-    state = State(account, rules, given.paths, seed=seed, ledger=ledger, stops=plan.stops, each=each)
+    state = State(account, rules, given.paths, seed=seeds, ledger=ledger, stops=plan.stops, each=each)
     runs = [_Run(state, first, plan, on_refusal) for first in range(0, given.paths, PATHS_AT_ONCE)]
     for start, block in given.blocks(plan):
         rates = plan.rates(start)
@@ -139,6 +140,15 @@ def _one_or_several(given: Account | Sequence[Account]) -> tuple[Account, Sequen
     several = _checks.instances("account", given, Account)
     check_same("account", several)
     return several[0], several
+
+
+def _seeds(given: object, paths: int) -> int | list[int]:
+    """Return the seed of all paths, or one each, checked."""
+    if not isinstance(given, list | tuple):
+        return _checks.count("seed", given, least=0)
+    if len(given) != paths:
+        raise ArgumentError("seed", f"must be one, or one a path ({paths}), not {len(given)} of them")
+    return [_checks.count("seed", one, least=0) for one in given]
 
 
 class _Run:

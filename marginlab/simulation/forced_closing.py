@@ -115,7 +115,7 @@ def _close_netted(state: State, valued: Valuation, row: int, share: Floats) -> N
     state.pay(row, paths, profit)
     rows = np.full(paths.shape, row)
     _book(state, valued, rows, profit=profit, fee=np.zeros(paths.shape))
-    _mark_ended(state, rows[share == 1], valued.only(share == 1))
+    _mark_ended(state, rows, valued, share == 1)
     state.note("netted", row, valued, before, size=left - size, amount=profit)
 
 
@@ -166,8 +166,8 @@ def _restoring(state: State, valued: Valuation) -> Floats:
     amount = np.where(state.by_size, np.abs(valued.size), valued.basis)
     weight = np.where(valued.isolated, 1.0, price * state.pockets.owed) if state.mixed else 1.0
     flat, others = rules.flat_liquidation_fee / price, valued.need - weight * valued.required
-    best = np.ones(amount.shape)
-    for number in range(state.longest):
+    best, highest = np.ones(amount.shape), (valued.bracket - state.first[valued.paths]).max()
+    for number in range(int(highest) + 1):
         bracket = state.nth(number, valued.paths)
         rate, deduction, floor = (t[:, bracket] for t in (state.rates, state.deductions, state.floors))
         # The first bracket above is the position's own: nothing closed yet.
@@ -221,21 +221,23 @@ def _close_in_market(state: State, valued: Valuation, rows: Integers, share: Flo
     state.margin[rows, paths] = margin - released
     state.pay(rows, paths, np.where(isolated, released, cash))
     _book(state, valued, rows, profit=profit, fee=fee, impact=impact)
-    _mark_ended(state, rows[share == 1], valued.only(share == 1))
+    _mark_ended(state, rows, valued, share == 1)
 
-    worse = 1 - np.sign(size) * state.sign[rows, 0] * slip
-    fill = marks * np.where(state.linear[rows, 0], worse, 1 / worse)
+    worse = 1 - np.sign(size) * state.columns.sign[rows, 0] * slip
+    fill = marks * np.where(state.columns.linear[rows, 0], worse, 1 / worse)
     kind = "liquidated" if share[0] == 1 else "reduced"
     state.note(kind, row, valued, before, size=left - size, price=fill, amount=profit, fee=fee, impact=impact)
 
     pool_left = ((state.size[:, paths] != 0) & ~state.isolated[:, paths]).any(axis=0)
     # One call never mixes units, so an isolated one's row is the row of all.
     owes = isolated & (share == 1) & (margin < 0)
-    _cover(state, valued.only(owes), row, -margin[owes])
+    if owes.any():
+        _cover(state, valued.only(owes), row, -margin[owes])
     owes = ~isolated & ~pool_left & (state.cash[:, paths] < 0).any(axis=0)
-    convert_debts(state, valued.only(owes))
-    owes &= state.wallet[paths] < 0
-    _cover(state, valued.only(owes), None, -state.wallet[paths[owes]])
+    if owes.any():
+        convert_debts(state, valued.only(owes))
+        owes &= state.wallet[paths] < 0
+        _cover(state, valued.only(owes), None, -state.wallet[paths[owes]])
 
 
 def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats) -> None:
@@ -259,7 +261,7 @@ def _take_over(state: State, valued: Valuation, row: int | None, nothing: Floats
         state.size[taken, now.paths] = 0.0
         rows = np.full(at.shape, taken)
         _book(state, now, rows, profit=now.pnl[taken], fee=fee)
-        _mark_ended(state, rows, now)
+        _mark_ended(state, rows, now, held[held])
         state.note("taken over", taken, now, before, size=-now.size[taken], amount=now.pnl[taken], fee=fee)
     if row is None:
         convert_all(state, valued)
@@ -290,8 +292,8 @@ def _book(
     _give(state, paths, state.rules.fund_share * fee * price)
 
 
-def _mark_ended(state: State, rows: Integers, valued: Valuation) -> None:
-    first = state.liquidated[rows, valued.paths] < 0
+def _mark_ended(state: State, rows: Integers, valued: Valuation, ended: Bools) -> None:
+    first = ended & (state.liquidated[rows, valued.paths] < 0)
     state.liquidated[rows[first], valued.paths[first]] = valued.step[first]
 
 

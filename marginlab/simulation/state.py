@@ -20,7 +20,7 @@ from .._checks import ROUNDING, ArgumentError
 from .._typing import Bools, Floats, Integers, Numbers
 from ..margin import legs, liquidation, opening
 from ..margin.account import Account
-from ..margin.contracts import KINDS, Contract, profit_of, value_of
+from ..margin.contracts import Columns, Contract
 from ..margin.open_orders import Waiting, beyond, waiting
 from ..margin.rules import Rules
 from .pockets import Pockets
@@ -115,7 +115,7 @@ class State:
         rules: Rules,
         paths: int,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         ledger: list[Noted] | None = None,
         stops: bool = False,
         each: Sequence[Account] = (),
@@ -125,11 +125,8 @@ class State:
         self.account, self.rules, self.ledger, self.convention = account, rules, ledger, account.convention
         self.contracts, self.pockets = contracts, Pockets(account, rules.conversion)
         self.mixed = self.pockets.mixed
-        self.linear = np.array([[contract.kind == "linear"] for contract in contracts])
-        self.sign = np.where(self.linear, 1.0, -1.0)
-        # Of one kind, as a rule: then nothing is worked out twice.
-        self.kind = contracts[0].kind if self.linear.all() or not self.linear.any() else None
-        self.multiplier = np.array([[contract.multiplier] for contract in contracts])
+        self.columns = Columns(contracts, down=True)
+        self.multiplier = self.columns.multiplier
         self.depth = depths(rules, n)
         self.rows = np.arange(n)[:, None]
         self._stack_brackets(each or [account], paths)
@@ -140,7 +137,8 @@ class State:
         self._open_books(n, paths)
         self.number = np.arange(paths)
         # What is drawn depends on the path, not on which others go with it or when it is looked at.
-        self.seed = mixed(np.uint64(seed & LOW_BITS) + self.number.astype(np.uint64) * STRIDE)
+        seeds, apart = ([seed], self.number.astype(np.uint64)) if isinstance(seed, int) else (seed, np.uint64(0))
+        self.seed = mixed(np.array([one & LOW_BITS for one in seeds], np.uint64) + apart * STRIDE)
         self._place_stops(stops, (n, paths))
         # Until a path is looked at, any price is one to look at.
         columns = n + account.assets.own.size
@@ -257,8 +255,9 @@ class State:
             stacked([[table[column] for table in one] for one in tables]) for column in range(4)
         )
         self.uppers = stacked([[np.append(table[0][1:], np.inf) for table in one] for one in tables])
-        # What decides the bracket: nothing falls beyond the last.
-        self.steps = stacked([[table[0] for table in one] for one in tables], np.inf)
+        # What decides the bracket, (n, accounts, brackets): nothing falls beyond the last.
+        steps = stacked([[table[0] for table in one] for one in tables], np.inf)
+        self.steps = steps.reshape(len(steps), -1, self.longest)
         self.several = len(sets) > 1
         number = [sets.index(tuple(contract.tiers for contract in one.contracts)) for one in each]
         self.first = np.array(np.broadcast_to(np.multiply(number, self.longest), paths))
@@ -281,7 +280,7 @@ class State:
         size, margin, isolated = self.size[:, paths], self.margin[:, paths], self.isolated[:, paths]
         entry, cash, pockets = self.entry[:, paths], self.cash[:, paths], self.pockets
         amount, own = size * self.multiplier, marks[: len(size)]
-        notional, pnl = self._value(np.abs(amount), own), self._profit(amount, entry, own)
+        notional, pnl = self.columns.value(np.abs(amount), own), self.columns.profit(amount, entry, own)
         frozen = self.convention.maintenance_at == "entry"
         basis = self._value_at_entry(paths) if frozen else notional
         counted, pool, held, share = self.counted(size, isolated, basis), ~isolated, size != 0, np.ones(())
@@ -301,18 +300,6 @@ class State:
             paths, step, marks, cash, size, margin, isolated,
             notional, basis, counted, pnl, bracket, maintenance, fee, equity, need, fails,
         )  # fmt: skip
-
-    def _value(self, amount: Floats, price: Floats) -> Floats:
-        """Return the value of amounts (size times multiplier), (n, k)."""
-        if self.kind is not None:
-            return value_of(self.kind, amount, price)
-        return np.where(self.linear, *(value_of(kind, amount, price) for kind in KINDS))
-
-    def _profit(self, amount: Floats, entry: Floats, price: Floats) -> Floats:
-        """Return the profit of signed amounts, (n, k)."""
-        if self.kind is not None:
-            return profit_of(self.kind, amount, entry, price)
-        return np.where(self.linear, *(profit_of(kind, amount, entry, price) for kind in KINDS))
 
     def _counted(self, cash: Floats, pnl: Floats, marks: Floats, *, profit: bool = True) -> Floats:
         """Return what the pool counts for (k,), given the PnL of its positions (n, k), profit counted or not."""
@@ -344,7 +331,7 @@ class State:
 
     def _value_at_entry(self, paths: Integers) -> Floats:
         """Return the notional of each row at its entry, shape (n, k)."""
-        return self._value(np.abs(self.size[:, paths] * self.multiplier), self.entry[:, paths])
+        return self.columns.notional(self.size[:, paths], self.entry[:, paths])
 
     def _rate(self, bracket: Integers, counted: Floats) -> Floats:
         """Return the maintenance rate of each row in its bracket, and of one that grows what it has grown to."""
@@ -360,7 +347,7 @@ class State:
         bracket = np.zeros(amount.shape, dtype=np.intp)
         if self.several:
             first = self.first[paths]
-            steps = self.steps[:, first[:, None] + np.arange(self.longest)]
+            steps = self.steps.take(first // self.longest, axis=1)
             return np.asarray(first + np.maximum(np.count_nonzero(steps < amount[..., None], axis=-1) - 1, 0))
         if self.longest > 1:
             if self.alike:
@@ -550,7 +537,7 @@ class State:
             return
         rate = self.in_bracket(self.rates, valued.bracket) if loose else 0.0
         charged, own = self._of_its_market(valued)
-        slope = np.sign(valued.size) * self.sign - rate * charged - self.convention.fee_at("liquidation")
+        slope = self.columns.direction(valued.size) - rate * charged - self.convention.fee_at("liquidation")
         pool = valued.pool
         value = np.where(pool, total(np.where(pool, valued.notional, 0.0)), valued.notional)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -565,7 +552,8 @@ class State:
                 low = np.maximum(low, np.where(self.by_size, 0.0, floor * (1 + ROUNDING)))
                 high = np.minimum(high, np.where(self.by_size, np.inf, upper * (1 - ROUNDING)))
             amount = np.abs(valued.size) * self.multiplier
-            low, high = (low / amount, high / amount) if self.kind == "linear" else (amount / high, amount / low)
+            linear = self.columns.kind == "linear"
+            low, high = (low / amount, high / amount) if linear else (amount / high, amount / low)
         if self.stops:
             stop = self.stop[:, valued.paths]
             low = np.fmax(low, np.where(valued.size > 0, stop * (1 + ROUNDING), np.nan))

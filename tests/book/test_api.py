@@ -113,16 +113,19 @@ INNER = {
         "of_market",
         "at_once_refusal",
         "beside_pieces",
+        "changed",
+        "in_tables",
         "in_unit",
         "needed_to_open",
         "order_refusals",
+        "own_amount",
         "paid",
         "pocket",
         "pooled",
         "spare",
     },
     "Contract": set(),
-    "Tiers": {"bracket_unchecked", "limit_unchecked", "terms_unchecked"},
+    "Tiers": {"bracket_unchecked", "limit_unchecked", "maintenance_unchecked", "terms_unchecked"},
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from marginlab import Account, ArgumentError, Contract, Convention, Position, Tiers, liquidation_price
+from marginlab import Account, ArgumentError, Collateral, Contract, Convention, Position, Tiers, liquidation_price
 
 from .. import oracle
 from ..examples import examples
@@ -788,3 +788,38 @@ def test_opening_with_a_margin_below_maintenance_is_refused():
     position = Position(BTC, 1, 10_000, mode="isolated", margin=99)
     with pytest.raises(ValueError, match="margin"):
         Account.open([position], balance=1_000)
+
+
+def test_other_numbers_in_an_account_are_those_of_a_new_one():
+    btc, eth = (Contract(name, Tiers([0, 50_000], [0.01, 0.02], max_leverage=50)) for name in ("BTC", "ETH"))
+    account = Account(5_000, [btc, eth], [1, -10], [60_000, 3_000], ["cross", "isolated"], [0, 4_000], [10, 5])
+    marks = np.array([58_000.0, 3_100.0])
+    others = {"wallet": np.array([4_000.0, 6_000.0]), "size": np.array([[2.0, -5.0], [0.5, -8.0]])}
+    others |= {"entry": np.array([59_000.0, 3_050.0]), "margin": np.array([0.0, 3_000.0]), "leverage": np.ones(2)}
+    changed, anew = account.changed(**others), dataclasses.replace(account, **others)
+    for question in ("requirement", "position_equity", "free_margin", "liquidation_price", "bankruptcy_price"):
+        np.testing.assert_array_equal(getattr(changed, question)(marks), getattr(anew, question)(marks))
+    assert changed.lead == (2,)
+    # The one it comes from stays as it is, and nobody changes the new one either.
+    assert account.size.tolist() == [1, -10]
+    for name, value in others.items():
+        assert value.flags.writeable
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(changed, name)[...] = 0
+    for name in others:
+        with pytest.raises(ArgumentError, match=f"^{name} must be"):
+            account.changed(**{name: np.array([np.nan, 1.0])})
+
+
+def test_the_pocket_of_each_position_is_told_for_one_and_for_several():
+    held = [Collateral("BTC", 0.5)]
+    account = Account(700, [ETH, COIN], [1, 100], [3_000, 60_000], collateral=held, currency="USDT")
+    assert [account.pocket(position) for position in (0, 1)] == [700, 0.5]
+    assert account.pocket(np.array([1, 0, 1])).tolist() == [0.5, 700, 0.5]
+
+
+def test_what_size_and_price_make_together_may_be_beyond_all_numbers():
+    account = Account(1.0, [BTC], [1e60], [1.0], leverage=[10.0])
+    for question, what in (("maintenance_margin", "notional"), ("free_margin", "amount"), ("initial_margin", "amount")):
+        with pytest.raises(ArgumentError, match=rf"^{what} must lie within 1e\+100 of 0"):
+            getattr(account, question)([1e60])

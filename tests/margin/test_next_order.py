@@ -25,7 +25,9 @@ from marginlab import (
     simulate,
     what_if,
 )
+from marginlab.margin.next_order import largest_additions
 
+from ..examples import examples
 from ..refusals import assert_refused_by_name
 from ..strategies import accounts, conventions, hedged_accounts, prices, size_of, together
 
@@ -369,3 +371,33 @@ REFUSED = {
 def test_what_makes_no_sense_is_refused_by_name(case):
     call, argument, shown = REFUSED[case]
     assert_refused_by_name(call, argument, shown)
+
+
+def largest_or_none(account, marks, position):
+    """Return the largest size that can be added to a position on its side, 0 where none can or nobody knows."""
+    side = "long" if account.size[position] > 0 else "short"
+    try:
+        return largest_size(account, marks, position=position, side=side)
+    except ArgumentError:
+        return 0.0
+
+
+@pytest.mark.long
+@examples(0.5)
+@given(settings_of())
+def test_what_can_be_added_to_all_positions_is_what_can_be_added_to_each(drawn):
+    account, marks, _ = drawn
+    each = [largest_or_none(account, marks, position) for position in range(len(marks))]
+    assert largest_additions(account, marks).tolist() == each
+
+
+def test_a_place_of_which_nothing_tells_what_it_ties_up_leaves_the_others_their_answers():
+    btc = Contract("BTC", Tiers.flat(0.01, max_leverage=50))
+    eth = Contract("ETH", Tiers.flat(0.01))
+    account = Account(1_000, [btc, btc, eth], [1, 0, 0], [100, 100, 10], ["cross", "isolated", "cross"])
+    # 1,000, of which the long ties up 2, at 50x; beside it a short ties up 2 as well.
+    added = largest_additions(account, [100, 100, 10])
+    assert added.tolist() == [largest_or_none(account, [100, 100, 10], position) for position in range(3)]
+    assert added == pytest.approx([499, -499, 0])
+    # Once the last one is held, nobody knows what is left for the others.
+    assert largest_additions(replace(account, size=[1, 0, 1]), [100, 100, 10]).tolist() == [0, 0, 0]

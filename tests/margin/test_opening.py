@@ -24,6 +24,7 @@ from marginlab.comparison import compare
 from marginlab.margin import opening
 from marginlab.margin.rules import MODES
 
+from ..examples import examples
 from ..strategies import any_contract, conventions, notionals, prices, sides, size_of
 
 INF = float("inf")
@@ -177,3 +178,41 @@ def test_an_action_and_a_comparison_give_the_same_reason_for_a_mode_that_is_not_
     reason = refusal.reason.removeprefix(venue("binance").title)
     with pytest.raises(ValueError, match=f"the venue{reason}"):
         simulate(held, [[10_000]], rules=Rules(switching="flat"), actions=[Switch(step=0, position=0, mode="isolated")])
+
+
+def test_what_is_to_spare_is_that_of_the_rule_which_has_the_least_and_below_0_where_one_refuses():
+    fits = opening.size_refusal(np.array([1.0, 3.0, 7.0]), 5.0, "contracts")
+    paid = opening.wallet_refusal(np.array([90.0, 99.5, 90.0]), 100.0, at_stake=0.0)
+    assert opening.spare([fits, paid]).tolist() == [4, 0.5, -2]
+    assert opening.spare([paid]).tolist() == [10, 0.5, 10]
+
+
+def test_nothing_to_spare_is_refused_only_where_equality_is():
+    equal = np.array([50.0])
+    for convention, refused in ((Convention(), True), (Convention(at_equality=False), False)):
+        rule = opening.at_once_refusal(equal, equal, convention, at_stake=0.0)
+        assert rule.where.tolist() == (opening.spare([rule]) < 0).tolist() == [refused]
+    # A rule that is met or not, by no number.
+    assert opening.spare(opening.switch_refusals("account", moved=equal > 0, mixed=equal > 0)).tolist() == [-1]
+
+
+@examples(0.4)
+@given(st.lists(st.tuples(notionals, notionals, notionals, st.booleans()), min_size=1, max_size=5), conventions())
+def test_something_is_to_spare_exactly_where_nothing_is_refused(rows, convention):
+    one, other, most, flag = (np.array(column) for column in zip(*rows, strict=True))
+    rules = [
+        opening.leverage_refusal(np.where(flag, INF, one / other), most / other, one, other / 100),
+        opening.size_refusal(one, np.where(flag, INF, most), "contracts"),
+        opening.margin_refusal(one, other, most, convention, at_stake=most),
+        opening.at_once_refusal(one, other, convention, at_stake=0.0),
+        opening.wallet_refusal(one, np.where(flag, one, other), at_stake=most),
+        *opening.withdrawal_refusals(
+            Rules(withdrawal="maintenance"), one, other - most, initial=most, maintenance=other, notional=one
+        ),
+        *opening.withdrawal_refusals(Rules(), one, other - most, initial=most, maintenance=other, notional=one),
+        opening.closing_refusal(one, other, share=0.5, isolated=flag),
+    ]
+    refused = np.any([rule.where for rule in rules], axis=0)
+    assert ((opening.spare(rules) < 0) == refused).all()
+    for rule in rules:
+        assert ((opening.spare([rule]) < 0) == rule.where).all()

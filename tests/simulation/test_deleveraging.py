@@ -260,6 +260,14 @@ CALLS = {
         lambda: simulate(Account.of([SHORT]), FALL, seed=-1),
         "seed must be a whole number of 0 or more, not -1",
     ),
+    "a seed too many": (
+        lambda: simulate(Account.of([SHORT]), FALL, seed=[0] * (len(FALL) + 1)),
+        f"seed must be one, or one a path ({len(FALL)}), not {len(FALL) + 1} of them",
+    ),
+    "a seed below 0 among others": (
+        lambda: simulate(Account.of([SHORT]), FALL, seed=[-1] * len(FALL)),
+        "seed must be a whole number of 0 or more, not -1",
+    ),
     "drawn for no account": (lambda: drawn(SHORT), f"account must be of the class Account, not {SHORT!r}"),
     "drawn for several accounts": (
         lambda: drawn(Account(0.0, [BTC], [[1.0], [2.0]], [9_000.0])),

@@ -474,6 +474,16 @@ def test_a_random_order_is_that_of_the_seed_and_of_the_path_whoever_goes_with_it
     assert (some.liquidated != other.liquidated).any()
 
 
+def test_with_a_seed_of_its_own_a_path_draws_what_it_would_alone():
+    seeds = [4, 0, 4, 7, 2**80]
+    together = at_random(5, seed=seeds).liquidated
+    assert together.tolist() == [at_random(1, seed=seed).liquidated[0].tolist() for seed in seeds]
+    assert together[0].tolist() == together[2].tolist()
+    # One seed for all is another for each.
+    assert not at_random(400, seed=[0] * 400).liquidated.std(axis=0).any()
+    assert at_random(400, seed=0).liquidated.std(axis=0).any()
+
+
 def test_a_random_order_is_drawn_anew_in_each_step():
     # One closing a step; what went first at one step says nothing of who goes first at the next.
     prices = np.broadcast_to([1_000.0, 700.0, 5_900.0], (400, 2, 3))
