@@ -37,19 +37,28 @@ from .by_hand import slice_by_slice
 BINANCE = venue("binance")
 COUNTING = BINANCE.convention.value
 BTC, ETH = BINANCE.contract("BTCUSDT"), BINANCE.contract("ETHUSDT")
-STAKE, VALUES = 10_000.0, np.array([30_000.0, 15_000.0])
 MARKS = event("rally-aug-2026").close[-1]
 SIDES = {"both long": np.array([1, 1]), "long BTC, short ETH": np.array([1, -1])}
+# The account of the book; what its positions are worth, short below 0; and the smaller one that some falls leave alive.
+BALANCE, VALUES = 30_000.0, MARKS * [1, 30]
+PAIRS = {"both long": VALUES, "long BTC, short ETH": MARKS * [1, -15]}
+SHORT = 15 * MARKS[1]
+STAKE, LIGHTER = 10_000.0, np.array([30_000.0, 15_000.0])
 VOLATILITY, ALIKE = np.array([0.47, 0.68]), 0.88
 MONTH, PER_DAY = 180, 6
 RATE = 0.004  # of the first bracket of BTC and ETH, up to 300,000 USDT
 
 
-def opened(mode, leverage, pair, values=VALUES, prices=MARKS):
-    """Return the account of the chapter."""
-    rows = zip((BTC, ETH), SIDES[pair] * values / prices, prices, strict=True)
+def opened(mode, leverage, pair, values=None, balance=BALANCE):
+    """Return the account of the book, or one with positions of other values, short where negative."""
+    rows = zip((BTC, ETH), (PAIRS[pair] if values is None else values) / MARKS, MARKS, strict=True)
     positions = [Position(c, size, price, mode=mode, leverage=leverage) for c, size, price in rows]
-    return Account.open(positions, balance=STAKE, convention=COUNTING)
+    return Account.open(positions, balance=balance, convention=COUNTING)
+
+
+def lighter(mode, pair):
+    """Return the smaller account of the first claim."""
+    return opened(mode, 10, pair, SIDES[pair] * LIGHTER, STAKE)
 
 
 def states(name, count=10):
@@ -119,7 +128,7 @@ def test_claim_2_1_a_pool_never_fails_while_every_isolated_position_lives(drawn,
 @pytest.mark.parametrize("close", ["takeover", "market"])
 def test_claim_2_1_on_the_way_the_first_isolated_loss_comes_no_later_than_the_pools(pair, close):
     prices = walk(1)
-    cross, isolated = (simulate(opened(mode, 10, pair), prices, rules=Rules(close=close)) for mode in MODES)
+    cross, isolated = (simulate(lighter(mode, pair), prices, rules=Rules(close=close)) for mode in MODES)
     first, fails = (first_loss(one, 10**6) for one in (isolated, cross))
     assert (fails < 10**6).any()
     assert (first <= fails).all()
@@ -129,7 +138,7 @@ def test_claim_2_1_on_the_way_the_first_isolated_loss_comes_no_later_than_the_po
 def test_claim_2_1_a_position_that_would_live_alone_can_go_down_with_the_pool():
     # The condition: ETH falls by four fifths, BTC stands still.
     marks = MARKS * [1, 0.2]
-    cross, isolated = (opened(mode, 10, "both long", np.array([15_000.0, 15_000.0])) for mode in MODES)
+    cross, isolated = (opened(mode, 10, "both long", np.array([15_000.0, 15_000.0]), STAKE) for mode in MODES)
     assert cross.liquidatable(marks)[0]
     assert not isolated.liquidatable(marks)[0]
 
@@ -155,11 +164,11 @@ def test_claim_2_1_the_requirement_follows_prices_and_not_equity(drawn, move, mo
 def test_claim_2_1_where_two_longs_fail_in_both_modes_the_pool_never_costs_less(close):
     # The trap. All that is lost: the balance, or all but the maintenance left when it is closed.
     prices = walk(2, correlation=1.0)
-    cross, isolated = (simulate(opened(mode, 10, "both long"), prices, rules=Rules(close=close)) for mode in MODES)
+    cross, isolated = (simulate(lighter(mode, "both long"), prices, rules=Rules(close=close)) for mode in MODES)
     failed = ~cross.survived.all(axis=1)
     assert failed.sum() > 30
     assert (cross.profit[failed] < isolated.profit[failed]).all()
-    assert (cross.profit[failed] <= -STAKE + RATE * VALUES.sum()).all()
+    assert (cross.profit[failed] <= -STAKE + RATE * LIGHTER.sum()).all()
 
 
 @cache
@@ -188,8 +197,8 @@ def spare_of(entry, sides, backing):
     """Return what a unit has beyond its requirement, by hand: each notional is in the first bracket."""
 
     def spare(prices):
-        notional = VALUES * prices / entry
-        return backing + (sides * (notional - VALUES) - RATE * notional * (sides != 0)).sum()
+        notional = LIGHTER * prices / entry
+        return backing + (sides * (notional - LIGHTER) - RATE * notional * (sides != 0)).sum()
 
     return spare
 
@@ -198,7 +207,7 @@ def spare_of(entry, sides, backing):
 def told_by_hand(name, pair, leverage):
     """Return the hours at which BTC, ETH and the pool are lost, and what is left of isolated and of cross."""
     entry, end, sides = marks_of(name).prices[0], marks_of(name).prices[-1], SIDES[pair]
-    profits, margins = sides * VALUES * (end / entry - 1), VALUES / leverage
+    profits, margins = sides * LIGHTER * (end / entry - 1), LIGHTER / leverage
     alone = [hour_of_failure(name, spare_of(entry, sides * np.eye(2)[i], margins[i])) for i in range(2)]
     pool = hour_of_failure(name, spare_of(entry, sides, STAKE))
     left = STAKE + sum(-margins[i] if alone[i] is not None else profits[i] for i in range(2))
@@ -237,7 +246,7 @@ def test_claim_2_1_the_explorer_of_the_price_tells_counts_and_averages():
                 expected += [np.mean([row[4] - STAKE for row, at in zip(rows, which, strict=True) if at])]
                 expected += [np.mean([row[3] - STAKE for row, at in zip(rows, which, strict=True) if at])]
         # In the market up to the maintenance margin is kept.
-        assert numbers(told) == pytest.approx(expected, abs=RATE * VALUES.sum() if market else 0.51), (state, said)
+        assert numbers(told) == pytest.approx(expected, abs=RATE * LIGHTER.sum() if market else 0.51), (state, said)
 
 
 # --- 2-2: an isolated position falls alone --------------------------------------------------------------------
@@ -259,15 +268,15 @@ def test_claim_2_2_what_happens_to_an_isolated_position_leaves_the_other_as_it_w
 
 @pytest.mark.parametrize("fund", [np.inf, 1_000.0, 0.0])
 def test_claim_2_2_whoever_bears_an_isolated_loss_it_is_not_ones_own_winner(fund):
-    # At 10x a fall of 30 % loses 9,000 on BTC, 6,000 more than its margin; the short ETH wins 4,500 and keeps them.
-    account = opened("isolated", 10, "long BTC, short ETH")
+    # At 10x a fall of 30 % loses three times the margin of BTC; the short ETH wins 30 % of its value and keeps them.
+    account, missing = opened("isolated", 10, "long BTC, short ETH"), 0.2 * VALUES[0]
     outcome = simulate(account, [MARKS * 0.7], rules=Rules(fund=fund))
     assert (outcome.size[1], outcome.margin[1]) == (account.size[1], account.margin[1])
     assert (outcome.fund_paid, outcome.uncovered) == (
-        pytest.approx(min(fund, 6_000)),
-        pytest.approx(max(6_000 - fund, 0)),
+        pytest.approx(min(fund, missing)),
+        pytest.approx(max(missing - fund, 0)),
     )
-    assert outcome.equity == pytest.approx(STAKE - 3_000 + 4_500)
+    assert outcome.equity == pytest.approx(BALANCE - 0.1 * VALUES[0] + 0.3 * SHORT)
 
 
 @given(st.floats(0.02, 0.18), st.floats(0.2, 0.4), st.sampled_from(["cross", "isolated"]), st.floats(0.1, 1))
@@ -282,7 +291,7 @@ def test_claim_2_2_others_losses_can_end_ones_winning_leg_in_either_mode(at, fur
     assert bare.equity < hedged.equity
     if bare.survived[1]:
         # Missed is what the short would still have made, as long as nothing else is lost for it.
-        assert hedged.equity - bare.equity == pytest.approx(share * VALUES[1] * further)
+        assert hedged.equity - bare.equity == pytest.approx(share * SHORT * further)
 
 
 @given(st.floats(1_000, 50_000_000), st.floats(1.5, 20), st.floats(0.01, 1))
@@ -304,16 +313,16 @@ def test_claim_2_2_a_larger_position_is_liquidated_sooner_at_the_same_leverage()
 
 def blow_by_hand(move, leverage, mode, fund):
     """Return what BTC and ETH are worth that are still held, who paid for what, and what is left."""
-    sides, margins = SIDES["long BTC, short ETH"], VALUES / leverage
-    profits, need = sides * VALUES * move, RATE * VALUES * (1 + move)
+    values = np.abs(PAIRS["long BTC, short ETH"])
+    margins, profits, need = values / leverage, PAIRS["long BTC, short ETH"] * move, RATE * values * (1 + move)
     if mode == "cross":
-        assert STAKE + profits.sum() > need.sum()  # the hedge carries it at every move of the explorer
-        return VALUES, 0.0, 0.0, STAKE + profits.sum()
+        assert BALANCE + profits.sum() > need.sum()  # the hedge carries it at every move of the explorer
+        return values, 0.0, 0.0, BALANCE + profits.sum()
     lost = margins + profits < need
     missing = np.maximum(-(margins + profits), 0)[lost].sum()
-    left = STAKE - margins[lost].sum() + profits[~lost].sum()
+    left = BALANCE - margins[lost].sum() + profits[~lost].sum()
     by_fund = missing if fund == "pays what is missing" else 0.0
-    return np.where(lost, 0.0, VALUES), by_fund, missing - by_fund, left
+    return np.where(lost, 0.0, values), by_fund, missing - by_fund, left
 
 
 def test_claim_2_2_the_explorer_of_the_blow_tells_what_is_held_and_who_paid():
@@ -332,19 +341,19 @@ def test_claim_2_2_the_explorer_of_the_blow_tells_what_is_held_and_who_paid():
 
 def hedge_by_hand(mode, fall, at):
     """Return the fall at which BTC is lost, or none, and what is left, along a straight fall by thousandths."""
-    wallet, margin = (STAKE, 0.0) if mode == "cross" else (STAKE - VALUES[0] / 5, VALUES[0] / 5)
+    wallet, margin = (BALANCE, 0.0) if mode == "cross" else (BALANCE - VALUES[0] / 5, VALUES[0] / 5)
     for now in np.arange(round(1000 * fall) + 1) / 1000:
-        behind = wallet + VALUES[1] * min(now, at) if mode == "cross" else margin
-        need = VALUES[0] + (VALUES[1] if mode == "cross" and now < at else 0.0)
+        behind = wallet + SHORT * min(now, at) if mode == "cross" else margin
+        need = VALUES[0] + (SHORT if mode == "cross" and now < at else 0.0)
         if behind - VALUES[0] * now <= RATE * need * (1 - now):
-            return now, 0.0 if mode == "cross" else wallet + VALUES[1] * min(fall, at)
-    return None, wallet + margin + VALUES[1] * min(fall, at) - VALUES[0] * fall
+            return now, 0.0 if mode == "cross" else wallet + SHORT * min(fall, at)
+    return None, wallet + margin + SHORT * min(fall, at) - VALUES[0] * fall
 
 
 def test_claim_2_2_the_explorer_of_the_broken_hedge_tells_what_is_left_of_it():
     for state, said in states("broken", count=40):
         fall, at = state["fall"], state["at"]
-        made = f"at {at:.0%} your short ETH was auto-deleveraged and made {VALUES[1] * at:,.0f} USDT"
+        made = f"at {at:.0%} your short ETH was auto-deleveraged and made {SHORT * at:,.0f} USDT"
         assert (made if fall >= at else f"before {at:.0%} ADL has not come yet") in said
         for mode in ("Cross", "Isolated"):
             told = re.search(rf"{mode} (.*?), and ([\d,]+) USDT are left; with the hedge ([\d,]+)\.", said)
@@ -386,8 +395,8 @@ def test_claim_2_2_the_explorer_of_the_settings_tells_the_fall_or_the_refusal():
 
 
 def survival(correlation, pair, mode, leverage=10):
-    """Return the share of months in which nothing is liquidated, from 25,000 USDT in each coin."""
-    outcome = simulate(opened(mode, leverage, pair, np.array([25_000.0, 25_000.0])), of_months(correlation))
+    """Return the share of months in which nothing is liquidated, and what one in twenty ends with at most."""
+    outcome = simulate(opened(mode, leverage, pair, SIDES[pair] * VALUES), of_months(correlation))
     return outcome.survived.all(axis=1).mean(), np.quantile(outcome.equity, 0.05)
 
 
@@ -414,7 +423,7 @@ def test_claim_2_3_a_hedge_does_not_keep_isolated_positions_alive():
 def test_claim_2_3_without_an_offset_the_pools_worst_twentieth_has_nothing_left():
     # The condition.
     assert survival(0.9, "both long", "cross")[1] == 0
-    assert survival(0.9, "both long", "isolated")[1] >= STAKE - 5_000
+    assert survival(0.9, "both long", "isolated")[1] >= BALANCE - VALUES.sum() / 10
 
 
 def spare(contract, sizes, price, stake):
@@ -572,8 +581,8 @@ def premature(pair, leverage, hours):
     first = first_loss(simulate(opened("isolated", leverage, pair), weeks(), top_up=policy), WEEK)
     early = np.flatnonzero(first < pool_fails(pair))
     # Nothing has been lost before, so the account is worth its stake and what its positions have made.
-    profits = SIDES[pair] * VALUES * (weeks()[early, first[early]] / MARKS - 1)
-    equity = STAKE + profits.sum(axis=1)
+    profits = PAIRS[pair] * (weeks()[early, first[early]] / MARKS - 1)
+    equity = BALANCE + profits.sum(axis=1)
     return early.size / first.size, np.median(equity) if early.size else None, early.size
 
 
@@ -588,7 +597,7 @@ def test_claim_2_4_the_less_often_somebody_looks_the_more_positions_die_early(pa
 def test_claim_2_4_positions_left_alone_die_while_the_account_is_healthy():
     share, equity, _ = premature("both long", 20, 168)
     assert share > 0.5
-    assert equity > 0.7 * STAKE
+    assert equity > 0.7 * BALANCE
 
 
 @given(st.floats(0.05, 0.6), st.sampled_from([1, 2, 4]))
@@ -601,16 +610,16 @@ def test_claim_2_4_refilling_without_a_limit_ends_where_cross_ends(fall, every):
     assert refilled.profit == pytest.approx(pooled.profit, abs=1e-6)
 
 
-@given(st.floats(0, 8_000), st.floats(0.4, 0.9))
+@given(st.floats(0, 24_000), st.floats(0.4, 0.9))
 def test_claim_2_4_with_a_limit_the_loss_is_the_margin_and_what_was_added(budget, fall):
     prices = MARKS[0] * (1 - fall * np.arange(1, 201) / 200)[:, None]
     refilled = simulate(one_long("isolated"), prices, top_up=TopUp(every=1, target=0.05, budget=budget))
-    assert refilled.profit == pytest.approx(-1_500 - budget)
+    assert refilled.profit == pytest.approx(-VALUES[0] / 20 - budget)
 
 
 def one_long(mode):
     position = Position(BTC, VALUES[0] / MARKS[0], MARKS[0], mode=mode, leverage=20)
-    return Account.open([position], balance=STAKE, convention=COUNTING)
+    return Account.open([position], balance=BALANCE, convention=COUNTING)
 
 
 def test_claim_2_4_the_explorer_of_looking_tells_shares_and_equity():
@@ -620,14 +629,14 @@ def test_claim_2_4_the_explorer_of_looking_tells_shares_and_equity():
         told = rest(state, said, f"{pair[0].upper()}{pair[1:]}, {leverage}x, looking {when}: ")
         share, equity, count = premature(pair, leverage, hours)
         failed = (pool_fails(pair) < WEEK).mean()
-        expected = [100 * share, *([equity, STAKE] if count >= 10 else []), 100 * failed]
+        expected = [100 * share, *([equity, BALANCE] if count >= 10 else []), 100 * failed]
         assert numbers(told) == pytest.approx(expected, abs=0.51), (state, said)
         assert numbers(told)[:1] + numbers(told)[-1:] == pytest.approx([100 * share, 100 * failed], abs=0.051)
 
 
 def refilled_by_hand(fall, every, budget):
     """Walk a long through three days: refill, then see whether it is still above its maintenance."""
-    value, margin, wallet = VALUES[0], VALUES[0] / 20, STAKE - VALUES[0] / 20
+    value, margin, wallet = VALUES[0], VALUES[0] / 20, BALANCE - VALUES[0] / 20
     for hour in range(72):
         down = fall * (hour + 1) / 72
         notional, profit = value * (1 - down), -value * down
@@ -635,19 +644,19 @@ def refilled_by_hand(fall, every, budget):
             amount = max(min(0.05 * notional - margin - profit, budget, wallet), 0.0)
             margin, wallet, budget = margin + amount, wallet - amount, budget - amount
         if margin + profit < RATE * notional:
-            return wallet - STAKE
+            return wallet - BALANCE
     return -value * fall
 
 
 def test_claim_2_4_the_explorer_of_refilling_tells_three_losses():
-    budgets = {"nothing": 0.0, "1,500 USDT": 1_500.0, "4,000 USDT": 4_000.0, "all there is": np.inf}
+    budgets = {"nothing": 0.0, "4,000 USDT": 4_000.0, "12,000 USDT": 12_000.0, "all there is": np.inf}
     for state, said in states("refill", count=20):
         fall, every, budget = state["fall"], state["every"], state["budget"]
         often = f"every {every} hour{'s' if every > 1 else ''}"
         opening = f"A fall of {fall:.0%}, refilling {often} with at most {budget}: "
         told = rest(state, said, opening)
-        # In cross all is lost once 10,000 − 30,000 f no longer covers 0.4 % of 30,000 (1 − f).
-        pooled = -VALUES[0] * fall if STAKE - VALUES[0] * fall >= RATE * VALUES[0] * (1 - fall) else -STAKE
+        # In cross all is lost once balance − value f no longer covers 0.4 % of value (1 − f).
+        pooled = -VALUES[0] * fall if BALANCE - VALUES[0] * fall >= RATE * VALUES[0] * (1 - fall) else -BALANCE
         expected = [refilled_by_hand(fall, every, budgets[budget]), refilled_by_hand(fall, 100, 0.0), pooled]
         assert numbers(told) == pytest.approx(expected, abs=0.51), (state, said)
 

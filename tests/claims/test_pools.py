@@ -80,8 +80,7 @@ def structure(move, follows):
 
 
 def mechanics(move, pair):
-    sides = np.array([1, 1 if pair == "both long" else -1])
-    return Hand.at([BTC, ETH], sides * [30_000, 15_000] / LAST, LAST, 10, 10_000), move, np.ones(2)
+    return Hand.at([BTC, ETH], [1, 30 if pair == "both long" else -15], LAST, 10, 30_000), move, np.ones(2)
 
 
 def questions(fall, follow):

@@ -235,13 +235,13 @@ def test_claim_4_2_the_chapter_tells_what_the_try_leaves():
     margin, fees = PRICE / 10, 2 * 0.0005 * PRICE * 0.93
     # Isolated: gone where margin and loss leave less than 0.4 % of the notional, looked at every half per cent.
     down = next(n / 200 for n in range(30) if margin - PRICE * n / 200 < 0.004 * PRICE * (1 - n / 200))
-    in_cross = 20_000 - 0.04 * PRICE
+    in_cross = 30_000 - 0.04 * PRICE
     for values, said in told("switched"):
         rule, round_way = SWITCHING[values["name"]].rule, values["tried"].startswith("close")
         fine = round_way or rule == "open" or (rule == "account" and values["tried"] == "switch the whole account")
         assert (" is accepted" in said, " is refused" in said) == (fine, not fine)
         tail = said.split(": to ")[1]
-        expected = [100 * down, 20_000 - margin, 20_000] if not fine else [14, in_cross - round_way * fees, 20_000]
+        expected = [100 * down, 30_000 - margin, 30_000] if not fine else [14, in_cross - round_way * fees, 30_000]
         if round_way:
             expected = [fees, *expected]
         assert numbers(tail) == pytest.approx(expected, abs=0.51), said
