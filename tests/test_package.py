@@ -38,7 +38,7 @@ ROOMS = {
     "comparison": ("modes switching needs scenarios findings report monte_carlo", {"numpy"}),
     "display": (
         "figures controls drawing vessels page widgets explorer screens answers entry form workbench",
-        {"numpy", "plotly", "ipywidgets"},
+        {"numpy", "plotly", "ipywidgets", "anywidget"},
     ),
 }
 # Files that need a kernel; all others draw pages without plotly's and ipywidgets' packages.

@@ -4,6 +4,7 @@
   a picture, the notebook they come from, and a policy that lets nothing be asked of another host.
 * Nothing they do not use: no Thebe, no script for icons (a font draws them), no search tools but on the search
   page, and no file that no page asks for.
+* Figures before the code that draws them, and tables of words that can be read on a phone, row by row.
 * Scripts that run after the text is there, a page for addresses that lead nowhere, and a map of the site.
 
 The address the book is published at comes from the environment (`SITE_URL`), so that a copy of the repository
@@ -57,6 +58,8 @@ BARE = (
     "Object.setPrototypeOf({}, Object.create(null, {{ hasOwnProperty: {{ value: Object.prototype.hasOwnProperty }} }}))"
 )
 LOOKED_UP = ("Search._index.terms", "Search._index.titleterms")
+# In a column of words some cell has more letters than this, which no phone can show beside others.
+WORDS = 40
 # Must run at once: the next script inside a page writes into what it sets.
 AT_ONCE = {"documentation_options.js"}
 # Those of the search page use what these set.
@@ -70,6 +73,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("page_parts", "", "html", str)
     app.connect("config-inited", _configure, priority=90)
     app.connect("doctree-resolved", _still)
+    app.connect("doctree-resolved", _figure_first)
+    app.connect("doctree-resolved", _words_in_rows)
     app.connect("html-page-context", _head, priority=950)
     # After the theme has written the colours of code.
     app.connect("build-finished", _finish, priority=900)
@@ -111,6 +116,31 @@ def _still(_app: Sphinx, tree: nodes.document, _page: str) -> None:
         columns = list(group.findall(nodes.colspec))
         for column in columns[2:]:
             group.remove(column)
+
+
+def _figure_first(_app: Sphinx, tree: nodes.document, _page: str) -> None:
+    """Let the code that a reader can open come after what it shows."""
+    for cell in tree.findall(nodes.container):
+        if cell.get("hide_mode") == "input" and len(cell) > 1:
+            code = cell.pop(0)
+            code["classes"] = ["below-input"]
+            cell.append(code)
+
+
+def _words_in_rows(_app: Sphinx, tree: nodes.document, _page: str) -> None:
+    """Mark tables of words; on a phone each row is a paragraph, in which a short cell says what column it is of."""
+    for group in tree.findall(nodes.tgroup):
+        head = next(iter(group.findall(nodes.thead)), None)
+        rows = [row.children for body in group.findall(nodes.tbody) for row in body.findall(nodes.row)]
+        columns = list(zip(*rows, strict=False))
+        wordy = [any(len(cell.astext()) > WORDS for cell in column) for column in columns]
+        if head is None or not any(wordy):
+            continue
+        group.parent["classes"].append("words")
+        names = [cell.astext() for cell in head.children[0]]
+        for name, long, column in list(zip(names, wordy, columns, strict=False))[1:]:
+            for paragraph in (cell[0] for cell in column if name and not long and cell.astext()):
+                paragraph.insert(0, nodes.inline("", f"{name}: ", classes=["column"]))
 
 
 def _head(app: Sphinx, page: str, _template: str, context: dict[str, Any], tree: nodes.document | None) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from .. import _checks
 from .controls import Control, Draw, Tabulate, Value, controls, grid, starts
 from .page import PAGE_VARIABLE, island
-from .widgets import Live
+from .widgets import OPENS_STYLE, Live
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -108,9 +108,8 @@ class Explorer:
 
         for one in inputs.values():
             one.observe(redraw, names="value")
-        return ipywidgets.VBox(
-            [ipywidgets.HTML(f"<strong>{escape(self.title)}</strong>"), *inputs.values(), *live.parts]
-        )
+        title = ipywidgets.HTML(f"{OPENS_STYLE}<strong>{escape(self.title)}</strong>")
+        return ipywidgets.VBox([title, *inputs.values(), *live.parts])
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         if os.environ.get(PAGE_VARIABLE):

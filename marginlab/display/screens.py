@@ -70,8 +70,8 @@ NAMES_DOWN: dict[str, Any] = {
 }
 # A candle is taken as its open, low, high and close.
 STEPS_A_CANDLE = 4
-# So wide may the name of a bar be on a phone, in letters.
-NARROW = 24
+# So wide may the name of a bar be on a phone, in letters, and so wide what stands below the bars.
+NARROW, BELOW = 24, 20
 
 
 class Screen(NamedTuple):
@@ -148,7 +148,7 @@ def distances(found: Comparison) -> Screen:
         )
     figure = figures.chart(
         traces,
-        x="from the mark to the liquidation price",
+        x=_wrapped("from the mark to the liquidation price", BELOW),
         y="position",
         height=240 + 40 * len(names),
         **NAMES_DOWN,
@@ -251,7 +251,7 @@ def room(found: Comparison) -> Screen:
     ]
     figure = figures.chart(
         traces,
-        x=f"largest addition, {found.currency} of notional",
+        x=_wrapped(f"largest addition, {found.currency} of notional", BELOW),
         y="position",
         height=200 + 60 * len(names),
         barmode="group",
@@ -330,7 +330,9 @@ def next_order(found: Comparison, times: float, position: int = 0) -> Screen:
     for style, name in ((figures.REQUIRED, "before"), (figures.LIQUIDATION, "after")):
         away = [getattr(fill, name).liquidation_price / mark - 1 for fill in fills]
         traces.append(figures.points(style, away, MODE_COLUMNS, name, gaps=True, cliponaxis=False))
-    figure = figures.chart(traces, x="from the mark to the liquidation price", y="account", height=360, **NAMES_DOWN)
+    figure = figures.chart(
+        traces, x=_wrapped("from the mark to the liquidation price", BELOW), y="account", height=360, **NAMES_DOWN
+    )
     of = dict(zip(MODE_COLUMNS, fills, strict=True))
     parts = [f"{named}, {_ordered(of[name])}" for name, named in _distinct(found)]
     done = f"{as_size(order.size)[1:]} of {found.names[row]} {'bought' if order.size > 0 else 'sold'}"
@@ -512,7 +514,7 @@ def which_mode(found: Comparison) -> Screen:
     ]
     figure = figures.chart(
         traces,
-        x="loss, as a share of the equity" if equity > 0 else f"loss, {found.currency}",
+        x=_wrapped("loss, as a share of the equity", BELOW) if equity > 0 else f"loss, {found.currency}",
         y="in which case",
         height=170 + 42 * len(rows),
         barmode="group",
@@ -628,7 +630,7 @@ def reconciled(found: Comparison) -> Screen:
     ]
     figure = figures.chart(
         traces,
-        x="what we say, from what the venue says",
+        x=_wrapped("what we say, from what the venue says", BELOW),
         y="figure",
         height=200 + 42 * len(names),
         barmode="overlay",
@@ -776,5 +778,5 @@ def _likely(known: Chances, name: str) -> str:
     )
 
 
-def _wrapped(text: str) -> str:
-    return "<br>".join(textwrap.wrap(text, NARROW))
+def _wrapped(text: str, letters: int = NARROW) -> str:
+    return "<br>".join(textwrap.wrap(text, letters))

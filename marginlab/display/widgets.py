@@ -25,6 +25,34 @@ TABLE_STYLE = (
     ".widget-html-content table caption {text-align: left; font-weight: bold}</style>"
 )
 
+# In JupyterLab what opens looks like a line of text: there is no triangle before it.
+OPENS_STYLE = (
+    "<style>.jp-RenderedHTMLCommon details > summary {display: list-item; list-style: inside disclosure-closed; "
+    "width: fit-content; font-weight: 600; color: var(--jp-content-link-color); cursor: pointer}"
+    ".jp-RenderedHTMLCommon details[open] > summary {list-style-type: disclosure-open; margin-bottom: 0.5em}</style>"
+)
+# A figure is drawn before it has its place, and follows the window alone: this follows the place, and asks the figure
+# to do what it does for a window, once it is there, for which it is given half a minute.
+FITTED = """export default {
+  render({ el }) {
+    let width = 0;
+    const fit = (tries) => {
+      if (!el.isConnected) return;
+      const plot = el.closest(".widget-vbox")?.querySelector(".js-plotly-plot");
+      if (plot?._responsiveChartHandler) plot._responsiveChartHandler();
+      else if (tries) setTimeout(fit, 100, tries - 1);
+    };
+    const watcher = new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width === width) return;
+      width = contentRect.width;
+      if (width) fit(300);
+    });
+    watcher.observe(el);
+    return () => watcher.disconnect();
+  },
+};
+"""
+
 OUTDATED = "This cannot be drawn with these settings: what stands here is of the settings before."
 
 
@@ -45,16 +73,18 @@ class Live:
         import ipywidgets
 
         figure, sentence = drawn
-        self.figure = (
-            ipywidgets.HTML(_drawing(figure, sentence)) if isinstance(figure, Drawing) else _live(figure, picture)
-        )
+        if isinstance(figure, Drawing):
+            self.figure = self.place = ipywidgets.HTML(_drawing(figure, sentence))
+        else:
+            self.figure = _live(figure, picture)
+            self.place = ipywidgets.VBox([self.figure, _fitted()])
         self.words = ipywidgets.HTML(paragraph(sentence))
         self.table = None if table is None else ipywidgets.HTML(scrolled(table))
 
     @property
     def parts(self) -> list[ipywidgets.DOMWidget]:
         """The widgets, from top to bottom."""
-        return [self.figure, self.words] + ([] if self.table is None else [self.table])
+        return [self.place, self.words] + ([] if self.table is None else [self.table])
 
     def show(self, drawn: tuple[object, str], table: Table | None = None) -> None:
         """Show another drawing."""
@@ -94,8 +124,16 @@ def _live(figure: object, picture: str) -> go.FigureWidget:
     import plotly.graph_objects as go
 
     shown = go.FigureWidget(_with_text_times(_figure(figure)))
-    shown._config = {"displaylogo": False, "toImageButtonOptions": {"format": picture, "filename": "marginlab"}}
+    saved = {"format": picture, "filename": "marginlab"}
+    shown._config = {"displaylogo": False, "responsive": True, "toImageButtonOptions": saved}
     return shown
+
+
+def _fitted() -> ipywidgets.DOMWidget:
+    """Return what cannot be seen and keeps the figure above it as wide as its place."""
+    import anywidget
+
+    return type("Fitted", (anywidget.AnyWidget,), {"_esm": FITTED})()
 
 
 def _drawing(drawing: Drawing, sentence: str) -> str:

@@ -51,8 +51,8 @@ def still():
 
 def parts(explorer):
     """Return what a live form consists of: title, inputs by argument, figure, words."""
-    title, *inputs, figure, words = explorer.widget.children
-    return title, dict(zip(explorer.controls, inputs, strict=True)), figure, words
+    title, *inputs, place, words = explorer.widget.children
+    return title, dict(zip(explorer.controls, inputs, strict=True)), place.children[0], words
 
 
 def as_drawn(explorer, **values):
@@ -268,11 +268,11 @@ def test_times_reach_the_browser_as_text():
         return {"data": [{"type": "scatter", "x": days, "y": [number, 2]}], "layout": {"shapes": shapes}}, "Said."
 
     explorer = Explorer(dated, "When?", controls({"number": [1, 2]}))
-    figure = explorer.widget.children[-2]
+    _, inputs, figure, _ = parts(explorer)
     for _ in range(2):
         assert list(figure.data[0].x) == ["2021-05-19T00:00", "2021-05-20T00:00"]
         assert figure.layout.shapes[0].x0 == "2021-05-19T00:00:00"
-        explorer.widget.children[1].value = 2
+        inputs["number"].value = 2
 
 
 def test_a_figure_of_plotlys_own_serves_as_well_as_its_plain_form():

@@ -20,10 +20,12 @@ def table(height):
 
 def test_what_is_shown_changes_in_place():
     live = Live(drawn(3), table(3))
-    figure, words, below = live.parts
+    place, words, below = live.parts
+    figure = place.children[0]
     assert isinstance(figure, go.FigureWidget)
     live.show(drawn(5), table(5))
-    assert live.parts == [figure, words, below]
+    assert live.parts == [place, words, below]
+    assert live.figure is figure
     assert list(figure.data[0].y) == [0, 5]
     assert "It is 5 high &amp; &lt;wide&gt;." in words.value
     assert '<td class="number">5</td>' in below.value

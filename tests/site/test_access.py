@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -39,6 +40,17 @@ INSIDE = """([figure, drawn]) => {
   const plot = document.querySelector(figure).querySelector(drawn).getBoundingClientRect();
   return plot.left >= box.left && plot.right <= box.right;
 }"""
+# The words of figures that go over the edge of their picture.
+CUT_OFF = """() => [...document.querySelectorAll(".explorer-plot > svg, .explorer .main-svg")].flatMap((one) => {
+  const edge = one.getBoundingClientRect();
+  return [...one.querySelectorAll("text")].filter((text) => {
+    const { left, right, width } = text.getBoundingClientRect();
+    return width && (left < edge.left - 1 || right > edge.right + 1);
+  }).map((text) => text.textContent);
+})"""
+# Whether each figure is as wide as its place.
+FIT = """() => [...document.querySelectorAll("figure.explorer .js-plotly-plot")].every((plot) =>
+  Math.abs(plot.clientWidth - plot.querySelector(".main-svg").getBoundingClientRect().width) < 2)"""
 # Upstream, by rule: the theme's markup, which this book does not write. None is more than moderate.
 KNOWN: dict[str, str] = {}
 
@@ -222,6 +234,54 @@ def test_figures_can_be_read_at_twice_the_size(twice_the_size, chapter):
             })"""
         )
         assert min(sizes) >= 10
+
+
+@pytest.mark.parametrize("chapter", ["index", "structure", "workbench"])
+def test_on_a_phone_no_word_of_a_figure_is_cut_off_and_figures_turn_with_it(chromium: Browser, site: str, chapter: str):
+    page = chromium.new_page(viewport={"width": 375, "height": 812})
+    page.goto(f"{site}book/{chapter}.html")
+    drawn_everywhere(page)
+    assert page.evaluate(CUT_OFF) == []
+    page.set_viewport_size({"width": 812, "height": 375})
+    until(page, FIT)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_a_figure_has_the_width_of_its_place_after_a_sidebar_has_slid_away(chromium: Browser, site: str):
+    page = chromium.new_page(viewport={"width": 700, "height": 800})
+    opened(page, site + "book/structure.html", "carry")
+    page.set_viewport_size({"width": 1311, "height": 800})
+    until(page, FIT)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("chapter", "tall", "named"), [("index", 3_500, set()), ("workbench", 1_500, {"Venue: ", "Equity: "})]
+)
+def test_on_a_phone_a_table_of_words_is_read_row_by_row(
+    chromium: Browser, site: str, chapter: str, tall: int, named: set[str]
+):
+    page = chromium.new_page(viewport={"width": 375, "height": 812})
+    page.goto(f"{site}book/{chapter}.html")
+    table = page.locator("table.words").first
+    box = table.bounding_box()
+    assert box["height"] < tall
+    assert box["width"] <= 375
+    # Short cells say which column they are of, where no head does.
+    assert set(table.locator(".column").all_text_contents()) == named
+    assert table.locator("thead").is_hidden()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert table.locator("thead").is_visible()
+    assert not table.locator(".column").first.is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_figure_is_seen_and_reached_before_the_code_that_draws_it(html: Path, chapter: str):
+    text = (html / "book" / f"{chapter}.html").read_text(encoding="utf-8")
+    assert ("Show code cell source" in text) == (chapter != "index")
+    assert not re.search(r'</details>\s*<div class="cell_output', text)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -182,6 +182,22 @@ def test_the_first_screen_is_seen_without_scrolling_on_a_phone(chromium: Browser
     page.close()
 
 
+def test_on_paper_and_at_twice_the_size_the_answer_is_whole(chromium: Browser, site: str):
+    page = chromium.new_page(viewport={"width": 640, "height": 450}, device_scale_factor=2)
+    page.goto(site + FRONT)
+    filled(page, OWN)
+    form_of(page).get_by_role("button", name="Show the answer").click()
+    answer = answered(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.emulate_media(media="print")
+    assert form_of(page).is_hidden()
+    found = answer.bounding_box()
+    for part in ("table", "words"):
+        box = answer.locator(f"[data-screen=summary] .account-{part}").bounding_box()
+        assert found["x"] <= box["x"] < box["x"] + box["width"] <= found["x"] + found["width"]
+    page.close()
+
+
 def test_an_answer_that_is_overtaken_is_never_shown(open_form: Page):
     again(open_form)
     filled(open_form, OWN)

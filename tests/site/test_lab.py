@@ -35,6 +35,13 @@ SEEN = """(boxes, drawn) => boxes.some((one) => {
 HELD = """plot => plot.data.map(trace => Object.fromEntries(["type", "name", "x", "y", "mode"].map(
   key => [key, ArrayBuffer.isView(trace[key]) ? Array.from(trace[key]) : trace[key] ?? null])))"""
 
+# A live figure, and its place.
+WIDTHS = """box => [".main-svg", ".widget-vbox"].map((one) => {
+  const plot = box.querySelector(".js-plotly-plot");
+  return (one === ".main-svg" ? plot.querySelector(one) : plot.closest(one)).getBoundingClientRect().width;
+})"""
+FITS = f"box => Math.abs(({WIDTHS})(box).reduce((figure, place) => figure - place)) < 2"
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -150,3 +157,20 @@ def test_stock_widgets_move_the_figure_to_the_state_of_the_page(notebook: Page, 
         state = explorer.draw(**values)
         expect(box.locator("p").last).to_have_text(state[1])
         assert arrived(box, expected(explorer, values)), values
+
+
+def test_a_live_figure_is_as_wide_as_its_place_whatever_moves(notebook: Page):
+    box = live(notebook, explorers_of(CHAPTER)["carry"])
+    places = []
+    for _ in range(2):
+        assert any(box.evaluate(FITS) or notebook.wait_for_timeout(250) for _ in range(80)), box.evaluate(WIDTHS)
+        places.append(box.evaluate(WIDTHS)[1])
+        notebook.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+    assert abs(places[0] - places[1]) > 100
+
+
+def test_what_can_be_opened_looks_like_it(notebook: Page):
+    live(notebook, next(iter(explorers_of(CHAPTER).values())))
+    summary = notebook.locator(".jp-Notebook summary", has_text="Show the answer").first
+    looks = summary.evaluate("one => [getComputedStyle(one).listStyleType, getComputedStyle(one).cursor]")
+    assert looks == ["disclosure-closed", "pointer"]

@@ -54,8 +54,18 @@
     return printing ? { ...out, width: PRINTED } : out;
   }
 
+  // Plotly follows the window. The room for a figure also changes after that, while a sidebar slides away.
+  const rooms = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const drawn = target.querySelector(".main-svg");
+      if (!printing && drawn && Math.abs(drawn.clientWidth - target.clientWidth) > 1) Plotly.Plots.resize(target);
+    }
+  });
+
   function react(plot, state) {
-    if (window.Plotly) Plotly.react(plot, state.data, themed(state.layout), config);
+    if (!window.Plotly) return;
+    if (!plot.classList.contains("js-plotly-plot")) rooms.observe(plot);
+    Plotly.react(plot, state.data, themed(state.layout), config);
   }
 
   // A copy that can be changed in its parts; lists of numbers and words are shared, since nothing changes those.
