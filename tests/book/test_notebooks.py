@@ -8,6 +8,7 @@ from copy import deepcopy
 from html import escape
 from itertools import pairwise
 
+import ipywidgets
 import nbformat
 import numpy as np
 import plotly.graph_objects as go
@@ -400,7 +401,8 @@ def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
     # One of its own: what is moved stays moved.
     live = explore(known.draw, title=known.title, table=known.table, **known.controls)
     inputs = [child for child in live.widget.children if hasattr(child, "options")]
-    (shown,) = (child for child in live.widget.children if isinstance(child, go.FigureWidget))
+    (place,) = (child for child in live.widget.children if isinstance(child, ipywidgets.Box))
+    shown = place.children[0]
     for values in states_of(known, 40)[-2:]:
         for field, value in zip(inputs, values.values(), strict=True):
             field.value = value
@@ -409,7 +411,7 @@ def test_beside_a_kernel_moved_widgets_show_what_draw_returns(chapter, name):
         for trace in found["data"]:
             trace.pop("uid")
         assert found == wanted, values
-        words, *below = (child.value for child in live.widget.children[live.widget.children.index(shown) + 1 :])
+        words, *below = (child.value for child in live.widget.children[live.widget.children.index(place) + 1 :])
         assert escape(sentence) in words
         assert below == ([] if known.table is None else [scrolled(known.table(**values))])
 

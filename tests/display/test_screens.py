@@ -59,20 +59,20 @@ def numbers(text):
 def in_form(desk, name, screen):
     """Return the parts of the form's screen for a preset: figure, sentence, table."""
     place = {
-        "liquidated": (0, 0),
-        "freedom": (0, 1),
-        "survived": (1, 0),
-        "room": (1, 1),
-        "ordered": (1, 2),
-        "funded": (1, 3),
-        "shocks": (2, 0),
-        "crash": (3, 0),
-        "chance": (4, 0),
-        "mode": (5, 0),
+        "liquidated": ("Now", 0),
+        "freedom": ("Now", 1),
+        "survived": ("What it takes", 0),
+        "room": ("What it takes", 1),
+        "ordered": ("What it takes", 2),
+        "funded": ("What it takes", 3),
+        "shocks": ("Shocks", 0),
+        "crash": ("Crashes", 0),
+        "chance": ("Chance", 0),
+        "mode": ("Which mode", 0),
     }
     tab, i = place[screen]
-    desk.presets.value, desk.tabs.selected_index = name, tab
-    panel = list(desk.panels.values())[tab]
+    desk.presets.value, desk.tabs.selected_index = name, list(desk.panels).index(tab)
+    panel = desk.panels[tab]
     values = {**ON_PAGE[screen]}
     values |= {"crash": {"event": "covid-2020"}, "funded": {"rate": 0.0005}}.get(screen, {})
     values |= {"position": 1, "order": -0.5} if screen == "ordered" else {}
