@@ -10,7 +10,7 @@
 
   const root = document.documentElement;
   const said = (name) => document.querySelector(`meta[name="marginlab-${name}"]`)?.content; // by the page's head
-  const config = { displayModeBar: false, responsive: true };
+  const config = { displayModeBar: false };
 
   // Plotly comes once, when the first figure is near or somebody begins to read.
   let arriving = null;
@@ -54,11 +54,13 @@
     return printing ? { ...out, width: PRINTED } : out;
   }
 
-  // Plotly follows the window. The room for a figure also changes after that, while a sidebar slides away.
+  // The room for a figure changes with the window, and while a sidebar slides away after that. Its height stays: plotly's
+  // own way to follow the window forgets it.
   const rooms = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const drawn = target.querySelector(".main-svg");
-      if (!printing && drawn && Math.abs(drawn.clientWidth - target.clientWidth) > 1) Plotly.Plots.resize(target);
+      const other = drawn && Math.abs(drawn.clientWidth - target.clientWidth) > 1;
+      if (other && target.clientWidth && !printing) Plotly.relayout(target, { autosize: true });
     }
   });
 
