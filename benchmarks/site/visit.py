@@ -8,8 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from tests.site.conftest import transferred
 from tests.site.server import served
-from tests.site.test_weight import KB, transferred, weight
+from tests.site.test_weight import KB, weight
 
 from . import stock
 

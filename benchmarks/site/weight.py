@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser
 
-from tests.site.conftest import HTML
+from tests.site.conftest import HTML, transferred
 from tests.site.reader import CHAPTERS
 from tests.site.server import served
-from tests.site.test_weight import FIRST, FURTHER, KB, PLOTLY, STATES, transferred, weight
+from tests.site.test_weight import FIRST, FURTHER, KB, PLOTLY, STATES, weight
 
 from ..measure import Result
 from .visit import Visit

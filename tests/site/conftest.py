@@ -71,18 +71,10 @@ def opened_once(chromium: Browser, below: str) -> Iterator[Callable[[str, str], 
 
     def opened(chapter: str, way: str) -> Opened:
         if (chapter, way) not in pages:
-            page, asked = chromium.new_page(viewport={"width": 1280, "height": 900}), Counter[str]()
+            page = chromium.new_page(viewport={"width": 1280, "height": 900})
             troubles.append((chapter, watch(page, bases[way])))
 
-            def count(response: Response) -> None:
-                if response.url.startswith(bases[way]) and not response.request.timing["responseStart"] < 0:
-                    asked[response.url.removeprefix(bases[way]).split("?")[0]] += 1
-
-            page.on("response", count)
-            page.goto(f"{bases[way]}book/{chapter}.html")
-            drawn_everywhere(page)
-            page.wait_for_load_state("networkidle")
-            page.remove_listener("response", count)
+            asked = transferred(page, f"{bases[way]}book/{chapter}.html", bases[way])
             pages[chapter, way] = Opened(page, asked)
         return pages[chapter, way]
 
@@ -96,6 +88,22 @@ def opened_once(chromium: Browser, below: str) -> Iterator[Callable[[str, str], 
 def chapter_page(opened_once: Callable[[str, str], Opened]) -> Callable[[str], Page]:
     """Return a function that gives a chapter's page, opened once for all that ask."""
     return lambda chapter: opened_once(chapter, "path").page
+
+
+def transferred(page: Page, address: str, site: str) -> Counter[str]:
+    """Return how often each file was asked for, reading a page from its top to its end."""
+    asked: Counter[str] = Counter()
+
+    def count(response: Response) -> None:
+        if response.url.startswith(site) and not response.request.timing["responseStart"] < 0:
+            asked[response.url.removeprefix(site).split("?")[0]] += 1
+
+    page.on("response", count)
+    page.goto(address)
+    drawn_everywhere(page)
+    page.wait_for_load_state("networkidle")
+    page.remove_listener("response", count)
+    return asked
 
 
 def watch(page: Page, site: str) -> list[str]:
