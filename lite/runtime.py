@@ -36,6 +36,8 @@ APART = (BRACKETS + KIND, f"events/*{KIND}")
 EMPTIED = ("numpy/_core/_add_newdocs.py", "numpy/_core/_add_newdocs_scalars.py")
 # What a server sends packed, and a page therefore gets so.
 PACKED = (".wasm", ".mjs")
+# What a kernel or a terminal needs, and no page.
+ELSEWHERE = {PACKAGE / name for name in ("__main__.py", "display/entry.py", "display/form.py")}
 # An archive of nothing: Pyodide asks for one with the standard library, which is in the lean one here.
 EMPTY = "empty.zip"
 
@@ -83,8 +85,8 @@ def compiled(work: Path) -> dict[str, bytes]:
 
 
 def zipped(folder: Path, out: Path) -> Path:
-    """Put the modules and the data of a package into a zip, those apart left out."""
-    apart = {path for pattern in APART for path in (folder / "markets" / "data").glob(pattern)}
+    """Put the modules and the data of a package into a zip, those apart and those for elsewhere left out."""
+    apart = {path for pattern in APART for path in (folder / "markets" / "data").glob(pattern)} | ELSEWHERE
     with zipfile.ZipFile(out, "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and "static" not in path.parts and path not in apart:

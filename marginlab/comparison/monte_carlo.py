@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from statistics import NormalDist
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -79,6 +78,8 @@ class Share:
         >>> round(one.low, 4), round(one.high, 4)
         (0.0552, 0.1744)
         """
+        from statistics import NormalDist  # a page fetches it with what else chance needs
+
         _checks.count("hits", hits, least=0, most=_checks.count("paths", paths, most=MOST_PATHS))
         z = NormalDist().inv_cdf((1 + _checks.between("confidence", confidence, 0, 1, open_above=True)) / 2)
         share, spread = hits / paths, z * z / paths
