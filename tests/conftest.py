@@ -47,9 +47,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_long(item.path):
             item.add_marker(pytest.mark.long)
-    if not WEEKLY and (later := [item for item in items if item.get_closest_marker("weekly")]):
-        items[:] = [item for item in items if item not in later]
-        config.hook.pytest_deselected(items=later)
+    if not WEEKLY:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("weekly")])
+        items[:] = [item for item in items if not item.get_closest_marker("weekly")]
 
 
 @cache

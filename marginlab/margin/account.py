@@ -104,8 +104,8 @@ class Position:
         )
 
 
-# One entry a position, and what may stand there.
-COLUMNS = {
+# What has one entry a position, and how that is checked.
+COLUMN_CHECKS = {
     "size": _checks.numbers,
     "entry": _checks.positive,
     "margin": _checks.numbers,
@@ -177,7 +177,7 @@ class Account:
         modes = _modes(self.mode, n)
         isolated = np.array([mode == "isolated" for mode in modes])
         wallet = np.array(_checks.numbers("wallet", self.wallet))
-        columns = {name: check(name, getattr(self, name)) for name, check in COLUMNS.items()}
+        columns = {name: check(name, getattr(self, name)) for name, check in COLUMN_CHECKS.items()}
         _checks.one_each(n, **columns)
         held = {f"collateral in {one.asset}": np.shape(one.amount) for one in self.collateral}
         leads = {name: value.shape[:-1] for name, value in columns.items()}
@@ -951,8 +951,9 @@ class Account:
         Account
             The same positions, in the same modes.
         """
+        # With what is cached: that hangs on contracts, modes and venue alone, and none of these changes.
         after = copy(self)
-        set_to: dict[str, object] = {name: COLUMNS[name](name, value) for name, value in columns.items()}
+        set_to: dict[str, object] = {name: COLUMN_CHECKS[name](name, value) for name, value in columns.items()}
         if wallet is not None:
             set_to["wallet"] = _checks.plain(_checks.numbers("wallet", wallet))
         if collateral is not None:
@@ -1103,7 +1104,7 @@ class Account:
         Account
             Whose leading dimensions end with one of length 1.
         """
-        columns = {name: getattr(self, name)[..., None, :] for name in ("size", "entry", "margin", "leverage")}
+        columns = {name: getattr(self, name)[..., None, :] for name in COLUMN_CHECKS}
         held = [one.holding(np.asarray(one.amount)[..., None]) for one in self.collateral]
         return self.changed(wallet=np.asarray(self.wallet)[..., None], collateral=held, **columns)
 

@@ -98,8 +98,7 @@ def test_each_input_of_what_it_takes_moves_its_own_screen(desk):
 
 
 def test_the_first_panel_says_what_the_page_says_first(desk):
-    said = [screens.summary(desk.found).sentence, desk.panels["In short"].lives[0].words.value]
-    assert said[0] in unescape(said[1])
+    assert screens.summary(desk.found).sentence in unescape(desk.panels["In short"].lives[0].words.value)
 
 
 def test_figures_are_saved_as_the_reader_wants(desk):

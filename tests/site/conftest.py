@@ -51,8 +51,8 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     troubles = watch(page, site)
     yield page
-    assert troubles == []
     page.close()
+    assert troubles == []
 
 
 class Opened(NamedTuple):
@@ -73,15 +73,14 @@ def opened_once(chromium: Browser, below: str) -> Iterator[Callable[[str, str], 
         if (chapter, way) not in pages:
             page = chromium.new_page(viewport={"width": 1280, "height": 900})
             troubles.append((chapter, watch(page, bases[way])))
-
             asked = transferred(page, f"{bases[way]}book/{chapter}.html", bases[way])
             pages[chapter, way] = Opened(page, asked)
         return pages[chapter, way]
 
     yield opened
-    assert [one for one in troubles if one[1]] == []
     for one in pages.values():
         one.page.close()
+    assert [one for one in troubles if one[1]] == []
 
 
 @pytest.fixture(scope="session")
