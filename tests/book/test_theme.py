@@ -128,6 +128,17 @@ def test_python_of_the_pages_becomes_part_of_the_site_without_its_stamp_and_noth
     assert not out.exists()
 
 
+def test_the_search_has_its_own_words_once_however_often_a_book_is_built():
+    pages = module_of("pages", THEME)
+    script = "".join(f"const found = {name};\n" for name in pages.LOOKED_UP)
+    once = pages.own_words(script)
+    assert once != script
+    assert pages.own_words(once) == once
+    for other in ("const found = Elsewhere.terms;", script * 2, once + script):
+        with pytest.raises(pages.ExtensionError, match="no longer looks words up"):
+            pages.own_words(other)
+
+
 def test_files_that_no_page_asks_for_are_found_and_those_a_style_asks_for_are_not(tmp_path):
     static = tmp_path / "_static"
     static.mkdir()
