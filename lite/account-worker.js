@@ -57,15 +57,15 @@ function watched() {
 
 const place = (name) => `${DATA}/${name.replace(".data", ".json.gz")}`; // of what is sent under another name
 
-// A file that is fetched when Python first looks at it.
+// A file that is fetched when Python first looks at it, unless it has come before.
+const had = new Map();
 function whenAsked(FS, name) {
   const path = place(name);
   const at = path.lastIndexOf("/");
   FS.mkdirTree(path.slice(0, at));
   const node = FS.createFile(path.slice(0, at), path.slice(at + 1), {}, true, false);
-  let content = null;
   const read = () => {
-    if (content) return content;
+    if (had.has(name)) return had.get(name);
     const request = new XMLHttpRequest();
     request.open("GET", mine(name), false);
     request.responseType = "arraybuffer";
@@ -75,11 +75,27 @@ function whenAsked(FS, name) {
       throw new FS.ErrnoError(FAILURE);
     }
     if (request.status !== 200) throw new FS.ErrnoError(FAILURE);
-    content = new Uint8Array(request.response);
-    return content;
+    had.set(name, new Uint8Array(request.response));
+    return had.get(name);
   };
   Object.defineProperty(node, "contents", { get: read });
   Object.defineProperty(node, "usedBytes", { get: () => read().length });
+}
+
+// Python waits for one file after the other: those that it will look at come together before. What does not come, it
+// asks for again itself.
+const coming = new Map();
+const beforehand = (names) =>
+  Promise.allSettled(names.map((name) => `events/${name}.data`).filter((name) => !had.has(name)).map(ahead));
+
+function ahead(name) {
+  if (!coming.has(name)) coming.set(name, fetched(name).finally(() => coming.delete(name)));
+  return coming.get(name);
+}
+
+async function fetched(name) {
+  const answer = await got(mine(name));
+  had.set(name, new Uint8Array(await answer.arrayBuffer()));
 }
 
 async function begin() {
@@ -108,7 +124,7 @@ async function begin() {
   const { FS } = pyodide;
   FS.writeFile(place(BRACKETS), await brackets, { canOwn: true });
   for (const name of Object.keys(BYTES)) if (name.startsWith("events/")) whenAsked(FS, name);
-  return { pyodide, replies: pyodide.pyimport("marginlab.display.answers").replies };
+  return { pyodide, answers: pyodide.pyimport("marginlab.display.answers") };
 }
 
 let random = null; // what draws numbers by chance, which few ask for
@@ -124,9 +140,14 @@ const moment = () => new Promise((again) => {
 const wanted = ({ kind, id }) => (kind === "answer" ? id === newest : !stopped.has(id));
 
 async function answer(message) {
-  const { pyodide, replies } = await begun;
+  const { pyodide, answers } = await begun;
+  const text = JSON.stringify(message);
   if (message.kind === "chance") await withRandom(pyodide.FS);
-  const said = replies(JSON.stringify(message));
+  const reads = answers.reads(text);
+  await beforehand(reads.toJs());
+  reads.destroy();
+  if (!wanted(message)) return;
+  const said = answers.replies(text);
   try {
     for (;;) {
       await moment(); // for what has come meanwhile

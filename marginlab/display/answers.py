@@ -10,14 +10,14 @@ A page's account is one mapping, with every value as it stands in its field: ``t
 * ``{kind: "chance", account, settings}``: what is known after each chunk of paths.
 
 What is wrong with an account is one message with ``problems``, each with its part, row and field; what cannot be
-answered otherwise is one with ``failed``.
+answered otherwise is one with ``failed``. :func:`reads` says beforehand which records of events an answer looks at.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -51,10 +51,11 @@ PATHS = (5_000, 20_000)
 
 
 class Shown(NamedTuple):
-    """A screen that can be asked for: what draws it, and its settings where none are given."""
+    """A screen that can be asked for: what draws it, its settings where none are given, and which records it reads."""
 
     draw: Callable[..., screens.Screen]
     start: Mapping[str, str | float]
+    reads: Callable[[Settings], Iterable[object]] = lambda _: ()
 
 
 SCREENS = {
@@ -62,8 +63,8 @@ SCREENS = {
     "distances": Shown(screens.distances, {}),
     "free_margin": Shown(screens.free_margin, {}),
     "shocked": Shown(screens.shocked, {"btc": -0.3, "rest": -0.2}),
-    "crashed": Shown(screens.crashed, {"event": event_names()[0]}),
-    "which_mode": Shown(screens.which_mode, {}),
+    "crashed": Shown(screens.crashed, {"event": event_names()[0]}, lambda settings: [settings["event"]]),
+    "which_mode": Shown(screens.which_mode, {}, lambda _: event_names()),
     "survival": Shown(screens.survival, {"move": MOVE}),
     "room": Shown(screens.room, {}),
     "next_order": Shown(screens.next_order, {"times": 1.0, "position": 0}),
@@ -110,6 +111,27 @@ def replies(text: str) -> Iterator[str]:
     except ArgumentError as refusal:
         yield _as_json({"id": asked.get("id"), "failed": str(refusal)})
     yield _as_json({"id": asked.get("id"), "done": True})
+
+
+def reads(text: str) -> list[str]:
+    """Return which records of events a message's answer looks at, for a page that fetches them together before.
+
+    Parameters
+    ----------
+    text
+        The message.
+
+    Returns
+    -------
+    list of str
+        Names of events. What is wrong with the message, its answer says.
+    """
+    asked = cast(Message, json.loads(text))
+    found: set[object] = set(event_names()) if asked.get("kind") == "files" else set()
+    for one in cast("Sequence[Message]", asked.get("screens") or ()):
+        if known := SCREENS.get(cast(str, one.get("name"))):
+            found |= {*known.reads({**known.start, **cast(Settings, one.get("settings") or {})})}
+    return [name for name in event_names() if name in found]
 
 
 def entry_of(portfolio: Portfolio) -> Message:

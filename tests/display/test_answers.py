@@ -10,8 +10,9 @@ from marginlab import venue
 from marginlab.comparison import chances_of, results_csv
 from marginlab.comparison.report import compared
 from marginlab.display import screens
-from marginlab.display.answers import CHANCE, MOST_IN_FORM, PASTED, SCREENS, entry_of, portfolio_of, replies
+from marginlab.display.answers import CHANCE, MOST_IN_FORM, PASTED, SCREENS, entry_of, portfolio_of, reads, replies
 from marginlab.display.page import state_of
+from marginlab.markets import events
 from marginlab.portfolio import Portfolio, from_ccxt, preset, preset_names, to_csv, to_json
 
 PAIR = entry_of(preset("hedged-pair"))
@@ -93,6 +94,26 @@ def test_screens_come_in_the_order_in_which_they_are_asked_for():
     names = ["free_margin", "distances", "funded"]
     answers = ask(kind="answer", account=PAIR, screens=[{"name": name} for name in names])
     assert [one["name"] for one in answers] == names
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "files"},
+        *({"kind": "answer", "screens": [{"name": name}]} for name in SCREENS),
+        {"kind": "answer", "screens": [{"name": "crashed", "settings": {"event": "oct-2025"}}, {"name": "crashed"}]},
+        {"kind": "answer", "screens": [{"name": "nothing"}]},
+        {"kind": "chance", "settings": {"days": 1, "paths": 5_000}},
+    ],
+    ids=str,
+)
+def test_the_records_that_an_answer_looks_at_are_known_before(message, monkeypatch):
+    opened, unpacked = [], events.unpacked
+    monkeypatch.setattr(events, "unpacked", lambda *place: opened.append(place) or unpacked(*place))
+    events._record.cache_clear()
+    message |= {"account": {**PAIR, "wallet": f"30000.{len(str(message))}"}}  # nobody has been answered for it before
+    list(replies(json.dumps({"id": 7, **message})))
+    assert {place[-1] for place in opened} == {f"{name}.json.gz" for name in reads(json.dumps(message))}
 
 
 def test_settings_may_come_as_they_stand_in_fields():

@@ -248,11 +248,16 @@ def test_on_a_phone_no_word_of_a_figure_is_cut_off_and_figures_turn_with_it(chro
     page.close()
 
 
-def test_a_figure_has_the_width_of_its_place_after_a_sidebar_has_slid_away(chromium: Browser, site: str):
+def test_a_figure_has_the_width_of_its_place_and_its_own_height_after_a_sidebar_has_slid_away(
+    chromium: Browser, site: str
+):
     page = chromium.new_page(viewport={"width": 700, "height": 800})
-    opened(page, site + "book/structure.html", "carry")
+    plot = opened(page, site + "book/structure.html", "carry").locator(".explorer-plot")
+    height = plot.evaluate("plot => plot.layout.height")
     page.set_viewport_size({"width": 1311, "height": 800})
     until(page, FIT)
+    assert plot.evaluate("plot => [plot.layout.height, plot._fullLayout.height]") == [height, height]
+    assert height > 100
     page.close()
 
 

@@ -96,6 +96,8 @@ def notebook(chromium: Browser, lab: str) -> Iterator[Page]:
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{lab}lab/tree/book/{CHAPTER}.ipynb")
     page.locator(".jp-Notebook h1").first.wait_for(timeout=120_000)
+    # Its kernel may come later than the notebook: cells that run before that do nothing, and say that all is well.
+    page.wait_for_function("jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel", timeout=120_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
     # The application's own promise: an indicator may be busy and idle again before anybody looks.
     assert page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')") is True

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from lite.runtime import BRACKETS
 from marginlab.display.answers import PASTED, SCREENS, entry_of, replies
+from marginlab.markets import event_names
 from marginlab.portfolio import preset, preset_names, to_json
 
 from ..chapters import BOOK
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.skipif(not RUNTIME.exists(), reason="the book was built
 PAIR = entry_of(preset("hedged-pair"))
 ALL = [{"name": name} for name in SCREENS]
 FIRST = [{"name": "summary"}]
+MODES = [{"name": "which_mode"}]
 WORKLOAD = (BOOK.parent / "lite" / "lean.py").read_text(encoding="utf-8")
 # Waits until it can answer, or says why it never will.
 READY = "async () => (await until((one) => one.ready || one.failed)).failed ?? 'ready'"
@@ -101,6 +103,24 @@ def test_files_of_events_are_fetched_when_python_looks_at_them(chromium: Browser
         asked.clear()
         assert run(page, code) == many
         assert asked == []
+
+
+def test_the_files_that_a_screen_looks_at_come_together(chromium: Browser, site: str):
+    with asking(chromium, site) as page:
+        ask(page, kind="markets", venue="dydx")
+        # Where each is fetched when Python looks at it, the second is asked for when the first has come.
+        held: list[Route] = []
+        page.context.route("**/events/*", lambda route: held.append(route))
+        message = {"kind": "answer", "account": PAIR, "screens": MODES}
+        page.evaluate("message => { python.send(message); }", {"id": 8, **message})
+        for _ in range(500):
+            if len(held) == len(event_names()):
+                break
+            page.wait_for_timeout(20)
+        for route in held:
+            route.continue_()
+        assert ask(page, **message) == said(**message)
+        assert len(held) == len(event_names())
 
 
 # --- loading --------------------------------------------------------------------------------------------------

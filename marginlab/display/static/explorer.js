@@ -60,7 +60,7 @@
     for (const { target } of entries) {
       const drawn = target.querySelector(".main-svg");
       const other = drawn && Math.abs(drawn.clientWidth - target.clientWidth) > 1;
-      if (other && target.clientWidth && !printing) Plotly.relayout(target, { autosize: true });
+      if (other && target.clientWidth && !printing) Plotly.relayout(target, { width: target.clientWidth });
     }
   });
 
