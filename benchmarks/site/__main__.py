@@ -45,7 +45,7 @@ def main() -> None:
 def row(result: Result, command: str) -> str:
     """Return a result as a line of the table."""
     stock = f"{result.parts['stock']:,.0f}" if "stock" in result.parts else ""
-    measured = f"{result.measured:,.2f}" if result.unit == "times" else f"{result.measured:,.0f}"
+    measured = f"{result.measured:,.2f}" if result.measured < 10 else f"{result.measured:,.0f}"
     met = "met" if result.met else "missed"
     goal = f"{result.goal} {result.unit}"
     return line(

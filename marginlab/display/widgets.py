@@ -32,15 +32,18 @@ OPENS_STYLE = (
     ".jp-RenderedHTMLCommon details[open] > summary {list-style-type: disclosure-open; margin-bottom: 0.5em}</style>"
 )
 # A figure is drawn before it has its place, and follows the window alone: this follows the place, and asks the figure
-# to do what it does for a window, once it is there, for which it is given half a minute.
+# to do what it does for a window, once it is there, for which it is given half a minute. A figure whose height was told
+# keeps the width that it had at that moment.
 FITTED = """export default {
   render({ el }) {
     let width = 0;
     const fit = (tries) => {
       if (!el.isConnected) return;
       const plot = el.closest(".widget-vbox")?.querySelector(".js-plotly-plot");
-      if (plot?._responsiveChartHandler) plot._responsiveChartHandler();
-      else if (tries) setTimeout(fit, 100, tries - 1);
+      if (plot?._responsiveChartHandler) {
+        delete plot.layout.width;
+        plot._responsiveChartHandler();
+      } else if (tries) setTimeout(fit, 100, tries - 1);
     };
     const watcher = new ResizeObserver(([{ contentRect }]) => {
       if (contentRect.width === width) return;

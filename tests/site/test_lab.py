@@ -161,9 +161,18 @@ def test_stock_widgets_move_the_figure_to_the_state_of_the_page(notebook: Page, 
         assert arrived(box, expected(explorer, values)), values
 
 
-def test_a_live_figure_comes_to_the_width_of_its_place(notebook: Page):
-    box = live(notebook, explorers_of(CHAPTER)["carry"])
-    assert any(box.evaluate(FITS) or notebook.wait_for_timeout(250) for _ in range(80)), box.evaluate(WIDTHS)
+def test_a_live_figure_that_was_moved_has_the_width_of_its_place_without_a_sidebar_too(notebook: Page):
+    widths = []
+    for _ in range(2):
+        box = live(notebook, explorers_of(CHAPTER)["carry"])
+        slider = box.locator(".noUi-handle").first
+        for key in ("ArrowRight", "ArrowLeft"):
+            slider.press(key)
+        assert any(box.evaluate(FITS) or notebook.wait_for_timeout(250) for _ in range(80)), box.evaluate(WIDTHS)
+        widths.append(box.evaluate(WIDTHS)[0])
+        notebook.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+        notebook.wait_for_timeout(1_000)
+    assert widths[0] + 100 < widths[1]
 
 
 def test_what_can_be_opened_looks_like_it(notebook: Page):
