@@ -52,6 +52,7 @@ test-site: .venv/.dev browser site ## Run every chapter in the browser's Python,
 test-firefox: .venv/.dev book ## Run the tests of the built pages in Playwright's Firefox
 	$(BIN)/python -m playwright install --with-deps firefox
 	MARGINLAB_BROWSER=firefox $(BIN)/python -m pytest tests/site/test_pages.py tests/site/test_truth.py tests/site/test_sharing.py
+	MARGINLAB_BROWSER=firefox $(BIN)/python -m pytest tests/site/test_python.py tests/site/test_account.py -k "as_compare or library"
 
 .PHONY: mutants
 mutants: .venv/.dev ## Break modules in small ways: do their tests notice? (MODULES="margin/contracts margin/account")

@@ -1,6 +1,9 @@
 // Runs in a worker of a page: Python with what `marginlab` needs, which answers what the page asks of an account.
-import { BYTES, LOCK, VERSION } from "./files.mjs";
-import { Missing, got, unpack, unpacked } from "./unpack.mjs";
+// Not at the top: what a module names there is to Firefox a worker of its own, which the policy refuses.
+const [{ BYTES, LOCK, VERSION }, { Missing, got, unpack, unpacked }] = await Promise.all([
+  import("./files.mjs"),
+  import("./unpack.mjs"),
+]);
 
 const here = (name) => new URL(name, import.meta.url).href;
 const mine = (name) => here(name) + new URL(import.meta.url).search; // another state of the book has others

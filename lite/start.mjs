@@ -1,7 +1,10 @@
 // Starts Pyodide as soon as this is imported, with what every chapter imports, so that it is ready
 // when the page asks for a kernel. The kernel takes this for Pyodide's own module.
-import { loadPyodide as load } from "RUNTIME/VERSION/pyodide.mjs";
-import { got, unpack, unpacked } from "RUNTIME/unpack.mjs";
+// Not at the top: what a module names there is to Firefox a worker of its own, which the policy refuses.
+const [{ loadPyodide: load }, { got, unpack, unpacked }] = await Promise.all([
+  import("RUNTIME/VERSION/pyodide.mjs"),
+  import("RUNTIME/unpack.mjs"),
+]);
 
 const HOME = "/home/pyodide";
 const IMPORTED = `

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from ..site.python_page import NAMED_AT_ITS_TOP
 from ..site.server import another_host
+from .conftest import SITE
 from .test_python import RUN, WRITTEN
 
 # A script of the site, which a worker might be started from; all that it does is ask the other host.
@@ -57,6 +59,13 @@ def notebook(chromium: Browser, site: str, elsewhere: tuple[str, list[str]]) -> 
     assert told == "begun\n"
     yield page
     context.close()
+
+
+@pytest.mark.parametrize("name", ["kernel.mjs", "pyodide/start.mjs"])
+def test_no_module_of_the_kernel_needs_another_before_it_runs(name):
+    text = (SITE / "python" / "static" / name).read_text(encoding="utf-8")
+    assert "import(" in text
+    assert not NAMED_AT_ITS_TOP.search(text)
 
 
 def test_the_other_host_can_be_reached(elsewhere, chromium):

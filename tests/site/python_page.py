@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from .conftest import HTML
 
 RUNTIME = HTML / "runtime"
 PLACE = "asking.html"
+# What a module has fetched before it runs.
+NAMED_AT_ITS_TOP = re.compile(r"""^import\b(?! *\()|^export\b.*\bfrom\b|[;}]import\b *[{*"']""", re.MULTILINE)
 # Starts Python, and gives `ask`, which brings all that a message is answered until its end.
 START = """async () => {
   const { start } = await import("./runtime/account-python.js?v=1");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from marginlab.markets import event_names
 from marginlab.portfolio import preset, preset_names, to_json
 
 from ..chapters import BOOK
-from .python_page import PLACE, RUNTIME, ask, asking, policy, run
+from .python_page import NAMED_AT_ITS_TOP, PLACE, RUNTIME, ask, asking, policy, run
 from .server import another_host
 
 pytestmark = pytest.mark.skipif(not RUNTIME.exists(), reason="the book was built without node or npm")
@@ -247,6 +248,13 @@ def test_what_ends_every_worker_is_given_up(chromium: Browser, site: str):
 
 
 # --- policy ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(RUNTIME.rglob("*.*js")), ids=lambda path: path.name)
+def test_no_module_of_the_worker_needs_another_before_it_runs(path: Path):
+    # To Firefox the other is a worker of its own, and of workers the policy allows none but those from blobs.
+    assert not NAMED_AT_ITS_TOP.search(path.read_text(encoding="utf-8"))
+
 
 ATTEMPTS = {
     "fetch": "from pyodide.http import pyfetch\nawait pyfetch(OTHER)",
