@@ -132,7 +132,7 @@ def test_the_form_draws_paths_for_an_account_and_stops_when_it_is_told(chromium:
     bet = preset("one-20x-bet")
     found = compare(bet.account, bet.marks, venue=bet.venue)
     page.get_by_label("Start from").select_option(label=bet.title)
-    standing = screens.distances(found).sentence
+    standing = screens.summary(found).sentence
     page.locator(".widget-tab p", has_text=standing).wait_for(timeout=30_000)
     page.get_by_role("tab", name="Chance").click()
     draw = page.get_by_role("button", name="Draw paths")

@@ -15,7 +15,7 @@ from .conftest import HTML
 RUNTIME = HTML / "runtime"
 PLACE = "asking.html"
 # What a module has fetched before it runs.
-NAMED_AT_ITS_TOP = re.compile(r"""^import\b(?! *\()|^export\b.*\bfrom\b|[;}]import\b *[{*"']""", re.MULTILINE)
+NAMED_AT_ITS_TOP = re.compile(r"""^import\b(?! *\()[^\n]*["']|^export\b.*\bfrom\b|[;}]import\b *[{*"']""", re.MULTILINE)
 # Starts Python, and gives `ask`, which brings all that a message is answered until its end.
 START = """async () => {
   const { start } = await import("./runtime/account-python.js?v=1");
