@@ -23,7 +23,7 @@ def test_a_chapter_answers_shares_and_leads_on(opened_once, chapter, way):
             before = sentence(figure)
             elsewhere(figure, control)
             expect(figure.locator(".explorer-words")).not_to_have_text(before)
-            until(page, "name => location.hash.includes(`${name}=`)", control)
+        until(page, "names => names.every((name) => location.hash.includes(`${name}=`))", list(explorer.controls))
     assert page.context.cookies() == []
     assert set(page.evaluate("Object.keys(localStorage)")) <= KEPT["localStorage"]
     assert page.evaluate("[sessionStorage.length, document.cookie]") == [0, ""]
