@@ -333,6 +333,6 @@ def test_what_was_put_together_before_is_not_put_together_again(tmp_path, monkey
 
 def test_jupyterlite_takes_pyodide_from_where_the_pages_have_it():
     text = site.starter()
-    assert f'from "../../../runtime/{runtime.version()}/pyodide.mjs"' in text
+    assert f'import("../../../runtime/{runtime.version()}/pyodide.mjs")' in text
     assert f'here("../../../runtime/{runtime.version()}/")' in text
     assert "RUNTIME" not in text
