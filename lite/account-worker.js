@@ -149,7 +149,6 @@ async function answer(message) {
   const reads = answers.reads(text);
   await beforehand(reads.toJs());
   reads.destroy();
-  if (!wanted(message)) return;
   const said = answers.replies(text);
   try {
     for (;;) {

@@ -135,7 +135,7 @@ def start_early(out: Path, read: Path) -> None:
     pack(((str(path.relative_to(read)), path.read_bytes()) for path in paths), static / "pyodide" / CONTENTS_ARCHIVE)
     worker = one(out.glob("extensions/@jupyterlite/pyodide-kernel-extension/static/comlink.worker.*.js"))
     imports = ("./pyodide/start.mjs", f"../{worker.relative_to(out)}")
-    asked = "".join(f'import("{path}"), ' for path in imports)
+    asked = ", ".join(f'import("{path}")' for path in imports)
     (static / "kernel.mjs").write_text(f"await Promise.all([{asked}]);\n", encoding="utf-8")
     shutil.copy(HERE / "early.js", static)
     page = out / "notebooks" / "index.html"

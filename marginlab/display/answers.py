@@ -127,10 +127,10 @@ def reads(text: str) -> list[str]:
         Names of events. What is wrong with the message, its answer says.
     """
     asked = cast(Message, json.loads(text))
-    found: set[object] = set(event_names()) if asked.get("kind") == "files" else set()
+    found: list[object] = [*event_names()] if asked.get("kind") == "files" else []
     for one in cast("Sequence[Message]", asked.get("screens") or ()):
         if known := SCREENS.get(cast(str, one.get("name"))):
-            found |= {*known.reads({**known.start, **cast(Settings, one.get("settings") or {})})}
+            found += known.reads({**known.start, **cast(Settings, one.get("settings") or {})})
     return [name for name in event_names() if name in found]
 
 

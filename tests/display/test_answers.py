@@ -9,7 +9,7 @@ import pytest
 from marginlab import venue
 from marginlab.comparison import chances_of, results_csv
 from marginlab.comparison.report import compared
-from marginlab.display import screens
+from marginlab.display import answers, screens
 from marginlab.display.answers import CHANCE, MOST_IN_FORM, PASTED, SCREENS, entry_of, portfolio_of, reads, replies
 from marginlab.display.page import state_of
 from marginlab.markets import events
@@ -102,6 +102,7 @@ def test_screens_come_in_the_order_in_which_they_are_asked_for():
         {"kind": "files"},
         *({"kind": "answer", "screens": [{"name": name}]} for name in SCREENS),
         {"kind": "answer", "screens": [{"name": "crashed", "settings": {"event": "oct-2025"}}, {"name": "crashed"}]},
+        {"kind": "answer", "screens": [{"name": "crashed", "settings": {"event": ["oct-2025"]}}]},
         {"kind": "answer", "screens": [{"name": "nothing"}]},
         {"kind": "chance", "settings": {"days": 1, "paths": 5_000}},
     ],
@@ -110,10 +111,12 @@ def test_screens_come_in_the_order_in_which_they_are_asked_for():
 def test_the_records_that_an_answer_looks_at_are_known_before(message, monkeypatch):
     opened, unpacked = [], events.unpacked
     monkeypatch.setattr(events, "unpacked", lambda *place: opened.append(place) or unpacked(*place))
+    # Nobody has been answered before.
     events._record.cache_clear()
-    message |= {"account": {**PAIR, "wallet": f"30000.{len(str(message))}"}}  # nobody has been answered for it before
-    list(replies(json.dumps({"id": 7, **message})))
-    assert {place[-1] for place in opened} == {f"{name}.json.gz" for name in reads(json.dumps(message))}
+    answers._found.cache_clear()
+    text = json.dumps({"id": 7, "account": PAIR, **message})
+    list(replies(text))
+    assert {place[-1] for place in opened} == {f"{name}.json.gz" for name in reads(text)}
 
 
 def test_settings_may_come_as_they_stand_in_fields():

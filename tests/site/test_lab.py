@@ -165,11 +165,11 @@ def test_a_live_figure_that_was_moved_has_the_width_of_its_place_without_a_sideb
     widths = []
     for _ in range(2):
         box = live(notebook, explorers_of(CHAPTER)["carry"])
-        slider = box.locator(".noUi-handle").first
-        for key in ("ArrowRight", "ArrowLeft"):
-            slider.press(key)
         assert any(box.evaluate(FITS) or notebook.wait_for_timeout(250) for _ in range(80)), box.evaluate(WIDTHS)
         widths.append(box.evaluate(WIDTHS)[0])
+        for key in ("ArrowRight", "ArrowLeft"):
+            box.locator(".noUi-handle").first.press(key)
+        notebook.wait_for_timeout(1_000)
         notebook.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
         notebook.wait_for_timeout(1_000)
     assert widths[0] + 100 < widths[1]
