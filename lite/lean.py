@@ -3,7 +3,8 @@
 import json
 import sys
 
-from marginlab.display.answers import PASTED, SCREENS, WAYS, entry_of, replies
+from marginlab.display.answers import PASTED, SCREENS, WAYS, replies
+from marginlab.display.fields import entry_of
 from marginlab.portfolio import preset, preset_names, to_csv, to_json
 
 HOME = "/lean/"

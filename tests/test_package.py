@@ -37,7 +37,7 @@ ROOMS = {
     "portfolio": ("reading assets portfolio exchanges told balances ccxt files presets reconciled", {"numpy"}),
     "comparison": ("modes switching needs scenarios findings report monte_carlo", {"numpy"}),
     "display": (
-        "figures controls drawing vessels page widgets explorer screens answers entry form workbench",
+        "figures controls drawing vessels page widgets explorer screens fields answers entry form workbench",
         {"numpy", "plotly", "ipywidgets", "anywidget"},
     ),
 }

@@ -14,7 +14,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from marginlab.display.answers import SCREENS, entry_of
+from marginlab.display.answers import SCREENS
+from marginlab.display.fields import entry_of
 from marginlab.portfolio import Portfolio, preset
 from tests.site.conftest import HTML
 from tests.site.python_page import PLACE, RUNTIME, START, page_text

@@ -25,7 +25,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from marginlab.display.answers import SCREENS, entry_of, replies
+from marginlab.display.answers import SCREENS, replies
+from marginlab.display.fields import entry_of
 from marginlab.display.workbench import PLACE
 from marginlab.formatting import day
 from marginlab.markets.events import event_names, event_record

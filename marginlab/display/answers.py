@@ -1,11 +1,11 @@
 """What an account that is entered on a page is answered: JSON in, JSON out, for a Python that runs beside the page.
 
-A page's account is one mapping, with every value as it stands in its field: ``title``, ``venue``, ``wallet``, ``date``,
-``note``, ``brackets`` (text), ``held``, and the rows of ``positions`` (fields as in files), ``collateral`` (``asset``,
-``amount``) and ``orders`` (as in files). :func:`replies` answers a message about it:
+The account is as :mod:`marginlab.display.fields` has it. :func:`replies` answers a message about it:
 
-* ``{kind: "answer", account, screens: [{name, settings}]}``: a state of every screen, in the order asked;
-* ``{kind: "read", way, text, balance, mode, account}``: the account that was pasted, with how it was read;
+* ``{kind: "answer", account, screens: [{name, settings}]}``: a state of every screen, in the order asked, and whether
+  the venue itself has ``told`` anything of its positions;
+* ``{kind: "read", way, text, balance, mode, account}``: the account that was pasted;
+* ``{kind: "move", account, venue}``: the account as it would stand at that venue;
 * ``{kind: "files", account}``: its files; ``{kind: "markets", venue}``: the symbols of a venue;
 * ``{kind: "chance", account, settings}``: what is known after each chunk of paths.
 
@@ -16,7 +16,6 @@ answered otherwise is one with ``failed``. :func:`reads` says beforehand which r
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -26,23 +25,28 @@ from .._checks import ArgumentError
 from ..comparison.monte_carlo import chances_so_far
 from ..comparison.needs import MOVE, RATE
 from ..comparison.report import Comparison, compared, results_csv
-from ..margin.contracts import Contract
 from ..markets.events import event_names
-from ..markets.own_brackets import Brackets
-from ..markets.venues import UNLISTED, venue, venue_names
-from ..portfolio.assets import ASSET_FIELDS, Asset, asked_assets, asset_rows, counted_at
+from ..markets.venues import UNLISTED, venue
 from ..portfolio.ccxt import from_ccxt
 from ..portfolio.files import from_csv, from_json, to_csv, to_json
-from ..portfolio.portfolio import Portfolio, contract_of, own_brackets
-from ..portfolio.reading import Asked, EntryError, Problem, as_number, as_text, refused
+from ..portfolio.portfolio import Portfolio
+from ..portfolio.reading import EntryError, as_number, refused
 from . import screens
+from .fields import (
+    MOST_IN_FORM,
+    Message,
+    Wrong,
+    WrongEntryError,
+    entry_of,
+    moved,
+    own_of,
+    portfolio_of,
+    where_it_stands,
+)
 from .page import state_of
 
-Message = dict[str, object]
 Settings = Mapping[str, object]
 
-# So many positions fit in a form; a file and a program hold more.
-MOST_IN_FORM = 20
 # How an account can be pasted.
 WAYS = {"JSON": from_json, "CSV": from_csv}
 PASTED = "positions from ccxt"
@@ -80,14 +84,6 @@ CHANCE: Mapping[str, str | float] = {
 }
 
 
-class WrongEntryError(ValueError):
-    """What stands in the fields of a page is no account; `problems` says why, part by part."""
-
-    def __init__(self, problems: Sequence[Message]) -> None:
-        self.problems = problems
-        super().__init__(problems)
-
-
 def replies(text: str) -> Iterator[str]:
     """Return an iterator over what a message of a page is answered, one text of JSON each.
 
@@ -107,7 +103,7 @@ def replies(text: str) -> Iterator[str]:
         for one in answers:
             yield _as_json({"id": asked.get("id"), **one})
     except WrongEntryError as wrong:
-        yield _as_json({"id": asked.get("id"), "problems": wrong.problems})
+        yield _as_json({"id": asked.get("id"), "problems": [one._asdict() for one in wrong.problems]})
     except ArgumentError as refusal:
         yield _as_json({"id": asked.get("id"), "failed": str(refusal)})
     yield _as_json({"id": asked.get("id"), "done": True})
@@ -132,37 +128,6 @@ def reads(text: str) -> list[str]:
         if known := SCREENS.get(cast(str, one.get("name"))):
             found += known.reads({**known.start, **cast(Settings, one.get("settings") or {})})
     return [name for name in event_names() if name in found]
-
-
-def entry_of(portfolio: Portfolio) -> Message:
-    """Return an account as a page's fields have it.
-
-    Parameters
-    ----------
-    portfolio
-        The account.
-
-    Returns
-    -------
-    dict
-        As at the top of this module.
-    """
-    own, collateral = portfolio.brackets, asset_rows(portfolio.collateral)
-    return {
-        "title": portfolio.title,
-        "venue": portfolio.venue,
-        "wallet": as_text(portfolio.wallet),
-        "date": portfolio.date or "",
-        "note": portfolio.note,
-        "brackets": "" if own is None else json.dumps(own.rows()),
-        "positions": [_row(row) for row in portfolio.rows()],
-        "collateral": [
-            {"asset": name, **_row(said if isinstance(said, Mapping) else {"amount": said})}
-            for name, said in collateral.items()
-        ],
-        "orders": [_row(row) for row in portfolio.order_rows()],
-        "held": portfolio.held,
-    }
 
 
 def pasted(
@@ -210,47 +175,6 @@ def pasted(
     return _fitting(kept)
 
 
-def portfolio_of(entry: Mapping[str, object]) -> Portfolio:
-    """Return the account that stands in a page's fields.
-
-    Parameters
-    ----------
-    entry
-        As at the top of this module. Of an asset that says no ratio, as much counts as the venue is known to count.
-
-    Returns
-    -------
-    Portfolio
-        With what is to be known of its collateral among its remarks.
-
-    Raises
-    ------
-    WrongEntryError
-        With everything that is wrong, and nothing is kept of it.
-    """
-    rows, orders = (cast("list[Message]", entry.get(name) or []) for name in ("positions", "orders"))
-    assets, remarks, wrong = _collateral(entry, rows)
-    try:
-        kept = Portfolio.of_rows(
-            rows,
-            venue=cast(str, entry.get("venue")),
-            wallet=cast(str, entry.get("wallet")),
-            date=cast(str, entry.get("date")),
-            title=cast(str, entry.get("title") or ""),
-            note=cast(str, entry.get("note") or ""),
-            brackets=_stripped(entry.get("brackets")),
-            held=bool(entry.get("held")),
-            orders=orders,
-            collateral=assets,
-            remarks=remarks,
-        )
-        if not wrong:
-            return _fitting(kept)
-    except EntryError as refusal:
-        wrong = [*map(_told, refusal.problems), *wrong]
-    raise WrongEntryError([one for i, one in enumerate(wrong) if one not in wrong[:i]])
-
-
 def _answer(asked: Message) -> Iterator[Message]:
     """Yield the screens asked for, and at the end those whose settings are refused."""
     found, refused = _found(_as_json(asked["account"])), list[Message]()
@@ -258,7 +182,8 @@ def _answer(asked: Message) -> Iterator[Message]:
         name = _checks.one_of("screen", one.get("name"), SCREENS)
         try:
             settings = _settings(SCREENS[name].start, cast(Settings, one.get("settings") or {}))
-            yield {"name": name, "state": _state(SCREENS[name].draw(found, **settings))}
+            state = _state(SCREENS[name].draw(found, **settings))
+            yield {"name": name, "state": state, "told": found.reconciled is not None}
         except ArgumentError as refusal:
             refused.append({"name": name, "failed": str(refusal)})
     yield from refused
@@ -267,7 +192,6 @@ def _answer(asked: Message) -> Iterator[Message]:
 def _read(asked: Message) -> Iterator[Message]:
     """Yield the account that was pasted."""
     entry = cast(Message, asked["account"])
-    own = _own(entry)
     try:
         kept = pasted(
             asked.get("way"),
@@ -276,19 +200,24 @@ def _read(asked: Message) -> Iterator[Message]:
             wallet=entry.get("wallet"),
             balance=cast(str, asked.get("balance") or ""),
             mode=asked.get("mode"),
-            own=own,
+            own=own_of(entry),
         )
     except EntryError as refusal:
-        told = [*map(_told, refusal.problems)]
-        more = [_problem("account", None, "file", f"has {refusal.more:,} more that are wrong")] if refusal.more else []
+        told = [*map(where_it_stands, refusal.problems)]
+        more = [Wrong("account", None, "file", f"has {refusal.more:,} more that are wrong")] if refusal.more else []
         raise WrongEntryError([*told, *more]) from None
-    yield {"account": entry_of(kept), "remarks": list(kept.remarks)}
+    yield {"account": entry_of(kept)}
+
+
+def _move(asked: Message) -> Iterator[Message]:
+    """Yield the account as it would stand at another venue."""
+    yield {"account": moved(cast(Message, asked["account"]), cast(str, asked.get("venue")))}
 
 
 def _files(asked: Message) -> Iterator[Message]:
     """Yield the files that a reader may save."""
     entry = cast(Message, asked["account"])
-    kept = portfolio_of(entry)
+    kept = _entered(entry)
     results = results_csv(_found(_as_json(entry)))
     yield {"files": {"account.json": to_json(kept), "account.csv": to_csv(kept), "results.csv": results}}
 
@@ -310,6 +239,7 @@ def _chance(asked: Message) -> Iterator[Message]:
 _KINDS: dict[str, Callable[[Message], Iterator[Message]]] = {
     "answer": _answer,
     "read": _read,
+    "move": _move,
     "files": _files,
     "markets": _markets,
     "chance": _chance,
@@ -319,11 +249,19 @@ _KINDS: dict[str, Callable[[Message], Iterator[Message]]] = {
 @lru_cache(maxsize=2)
 def _found(entry: str) -> Comparison:
     """Return what is found of an account, which is asked again and again while one thing of a page changes."""
-    kept = portfolio_of(json.loads(entry))
+    kept = _entered(json.loads(entry))
     try:
         return compared(kept)
     except ArgumentError as refusal:
-        raise WrongEntryError([_problem("account", None, refusal.argument, refusal.reason)]) from None
+        raise WrongEntryError([Wrong("account", None, refusal.argument, refusal.reason)]) from None
+
+
+def _entered(entry: Message) -> Portfolio:
+    """Return the account that stands in the fields of a form."""
+    try:
+        return _fitting(portfolio_of(entry))
+    except EntryError as refusal:
+        raise WrongEntryError([*map(where_it_stands, refusal.problems)]) from None
 
 
 def _state(screen: screens.Screen) -> Message:
@@ -345,78 +283,12 @@ def _setting(name: str, first: str | float, given: object) -> str | float:
     return int(number) if isinstance(first, int) and number.is_integer() else number
 
 
-def _collateral(entry: Mapping[str, object], rows: list[Message]) -> tuple[list[Asset], list[str], list[Message]]:
-    """Return the assets entered, what to remark of them, and what is wrong with them, row by row."""
-    assets, remarks, wrong = [], [], []
-    contracts = list(_contracts(entry, rows))
-    for i, row in enumerate(cast("list[Message]", entry.get("collateral") or [])):
-        name, problems = str(row.get("asset") or "").strip(), list[Problem]()
-        if not name and not _stripped(row.get("amount")):
-            continue
-        found = asked_assets({name: {key: value for key, value in row.items() if key != "asset"}}, problems)
-        for one in found:
-            if one.ratio is None and (where := _key(entry.get("venue"))):
-                one, remark = counted_at(venue(where), one.asset, one.amount, contracts)
-                remarks += [remark] if remark else []
-            assets.append(one)
-        for problem in problems:
-            field = problem.field.rpartition(": ")[2]
-            field = field if name and field in ASSET_FIELDS else "asset"
-            wrong.append(_problem("collateral", i, field, problem.reason))
-    return assets, remarks, wrong
-
-
-def _contracts(entry: Mapping[str, object], rows: list[Message]) -> Iterator[Contract]:
-    """Yield the contracts of the rows that name one."""
-    where, date = _key(entry.get("venue")), cast(str, _stripped(entry.get("date")) or None)
-    own = _own(entry)
-    for row in rows:
-        try:
-            if where is not None:
-                yield contract_of(where, cast(str, _stripped(row.get("symbol"))), date, own)
-        except ArgumentError:
-            continue
-
-
-def _own(entry: Mapping[str, object]) -> Brackets | None:
-    """Return the brackets of one's own that were entered, None where there are none that can be read."""
-    return own_brackets(Asked(None, {}, []), _stripped(entry.get("brackets")), _key(entry.get("venue")))
-
-
-def _key(name: object) -> str | None:
-    """Return the key of a venue, None for what is none."""
-    return name if isinstance(name, str) and name in (*venue_names(), UNLISTED) else None
-
-
 def _fitting(kept: Portfolio) -> Portfolio:
     """Return an account, or refuse it where it has more positions than a form has room for."""
     if len(kept.positions) > MOST_IN_FORM:
         many = f"must be 1 to {MOST_IN_FORM} in the form, not {len(kept.positions)}"
         raise refused("positions", f"{many}; the library and the command line take more")
     return kept
-
-
-def _told(problem: Problem) -> Message:
-    """Return what is wrong, with the part of the page that it is wrong in."""
-    if problem.row is not None and problem.field != "date":  # which is that of the account
-        return _problem("positions", problem.row, problem.field, problem.reason)
-    if of_order := re.fullmatch(r"orders, (\d+): (.*)", problem.field, re.DOTALL):
-        return _problem("orders", int(of_order[1]) - 1, of_order[2], problem.reason)
-    part = problem.field if problem.field in ("positions", "collateral", "orders") else "account"
-    return _problem(part, None, problem.field, problem.reason)
-
-
-def _problem(part: str, row: int | None, field: str, reason: str) -> Message:
-    return {"part": part, "row": row, "field": field, "reason": reason}
-
-
-def _row(said: Mapping[str, object]) -> Message:
-    """Return a row with its numbers as they stand in fields."""
-    return {key: as_text(value) if value is None or isinstance(value, float) else value for key, value in said.items()}
-
-
-def _stripped(text: object) -> object:
-    return text.strip() if isinstance(text, str) else text
 
 
 def _as_json(value: object) -> str:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from html import escape
+from typing import cast
 
 import ipywidgets
 
-from .._checks import ArgumentError
-from ..margin.contracts import Contract
 from ..margin.rules import MODES
-from ..markets.brackets import symbols_like
-from ..markets.own_brackets import Brackets, is_text
 from ..markets.venues import UNLISTED, venue, venue_names
-from ..portfolio.portfolio import Portfolio, contract_of
-from ..portfolio.reading import SIDES, TOLD, EntryError, Problem, as_text
-from .answers import MOST_IN_FORM
+from ..portfolio.portfolio import Portfolio
+from ..portfolio.reading import SIDES
+from .fields import MOST_IN_FORM, Message, Wrong, WrongEntryError, entry_of, moved, own_of, portfolio_of
 
 NEWEST = "newest"
-# What is said of a position by the venue holds as long as these are as they were.
-OF_THE_TOLD = ("symbol", "side", "size", "entry")
 # What ipywidgets calls with the old and the new value of an input.
 Changed = Callable[[Mapping[str, str]], None]
 UNITS = {"size": "size", "worth at entry": "notional"}
@@ -82,8 +75,7 @@ class Row:
         )
         remove.on_click(lambda _: removed(self))
         self.rest = ipywidgets.HTML()
-        self.told: dict[str, str | float | None] = {}
-        self.told_of: dict[str, str] = {}
+        self.was: Message = {}
         fields = ipywidgets.Box(
             [*(field.widget for field in self.fields.values()), remove],
             layout={"flex_flow": "row wrap", "align_items": "flex-start"},
@@ -92,25 +84,28 @@ class Row:
             [fields, self.rest], layout={"border": "1px solid rgba(128, 128, 128, 0.4)", "padding": "0.5em"}
         )
 
-    def read(self) -> dict[str, object]:
-        """Return what the fields say, as `Portfolio.of_rows` takes it, and what the venue said of that position."""
+    def read(self) -> Message:
+        """Return what the fields say, and the row as it came."""
         said = {name: field.input.value for name, field in self.fields.items()}
-        told = self.told if {name: said[name] for name in OF_THE_TOLD} == self.told_of else {}
         amount, unit = said.pop("size"), UNITS[said.pop("unit")]
-        return {**said, unit: amount, **told}
+        return {**said, unit: amount, "was": self.was}
 
-    def show(self, row: Mapping[str, str | float | None]) -> None:
-        """Set the fields to a position, as `Portfolio.rows` gives it."""
-        for name, field in self.fields.items():
-            if name == "unit":
-                field.input.value = "size"
-            else:
-                value = row[name]
-                field.input.value = value if isinstance(value, str) else as_text(value)
-        self.told = {name: row[name] for name in TOLD if name in row}
-        self.told_of = {name: self.fields[name].input.value for name in OF_THE_TOLD}
+    def show(self, row: Message, symbols: Sequence[str]) -> None:
+        """Set the fields to a row, of which a symbol that is not offered is asked for; keep all of it."""
+        self.was = cast(Message, row.get("was", row))
+        unit = next((name for name, amount in UNITS.items() if amount in row), "size")
+        for name, value in {**row, "unit": unit, "size": row.get(UNITS[unit])}.items():
+            if name in self.fields and name != "symbol":
+                self.fields[name].input.value = value
+        self.offer(symbols, row.get("symbol"))
 
-    def complain(self, problems: Sequence[Problem]) -> None:
+    def offer(self, symbols: Sequence[str], chosen: object) -> None:
+        """Offer these symbols, with one of them chosen or none."""
+        field = self.fields["symbol"].input
+        field.options = symbols
+        field.value = chosen if chosen in symbols else None
+
+    def complain(self, problems: Sequence[Wrong]) -> None:
         """Say beside each field what is wrong with it."""
         shown_at = {"notional": "size"} | {name: name for name in self.fields}
         for name, field in self.fields.items():
@@ -131,9 +126,8 @@ class Entry:
     """
 
     def __init__(self, start: Portfolio, changed: Callable[[Portfolio | None], None]) -> None:
-        self.changed, self.quiet, self.note = changed, True, ""
-        self.origin: Portfolio | None = None
-        self.own: Brackets | None = None
+        self.changed, self.quiet = changed, True
+        self.beyond: Message = {}  # of the account: what there are no fields for
         named = [(venue(name).title, name) for name in (*venue_names(), UNLISTED)]
         self.fields = {
             "title": Field(ipywidgets.Text, "Name", self._edited, "15em", continuous_update=False),
@@ -164,48 +158,43 @@ class Entry:
 
     def show(self, portfolio: Portfolio) -> None:
         """Set all fields to an account, and read what they say then, whatever that is."""
-        with self._as_one():
-            self.note, self.origin = portfolio.note, portfolio
-            for name, value in (
-                ("title", portfolio.title),
-                ("venue", portfolio.venue),
-                ("wallet", as_text(portfolio.wallet)),
-                ("brackets", "" if portfolio.brackets is None else json.dumps(portfolio.brackets.rows())),
-            ):
-                self.fields[name].input.value = value
-            self._fit(portfolio.date)
-            self.own = portfolio.brackets
-            self.fields["date"].input.value = portfolio.date or NEWEST
-            self._hold([self._row() for _ in portfolio.positions])
-            for row, given in zip(self.rows, portfolio.rows(), strict=True):
-                row.show(given)
+        self.rows = []
+        self._put(entry_of(portfolio))
+
+    def said(self) -> Message:
+        """Return the account as it stands in the fields, with what there are no fields for."""
+        said = {name: field.input.value for name, field in self.fields.items()}
+        said["date"] = "" if said["date"] == NEWEST else said["date"]
+        return {**self.beyond, **said, "positions": [row.read() for row in self.rows]}
 
     def read(self) -> None:
         """Read all fields, say what is wrong beside each, and hand on what they say."""
-        said = {name: field.input.value for name, field in self.fields.items()}
-        said["date"] = None if said["date"] == NEWEST else said["date"]
-        said["brackets"] = self.own or said["brackets"]
-        problems: Sequence[Problem] = ()
+        problems: Sequence[Wrong] = ()
         try:
-            origin = self.origin
-            self.portfolio = Portfolio.of_rows(
-                [row.read() for row in self.rows],
-                note=self.note,
-                held=origin is not None and origin.held,
-                orders=() if origin is None else origin.orders,
-                collateral=() if origin is None else origin.collateral,
-                remarks=() if origin is None else origin.remarks,
-                **said,
-            )
-        except EntryError as refusal:
+            self.portfolio = portfolio_of(self.said())
+        except WrongEntryError as refusal:
             self.portfolio, problems = None, refusal.problems
+        rows = [one for one in problems if one.part == "positions" and one.row is not None]
+        account = [one for one in problems if one.part == "account" and one.field in self.fields]
         for name, field in self.fields.items():
-            field.complain([one.reason for one in problems if one.row is None and one.field == name])
+            field.complain([one.reason for one in account if one.field == name])
         for i, row in enumerate(self.rows):
-            row.complain([one for one in problems if one.row == i])
-        others = [str(one) for one in problems if one.row is None and one.field not in self.fields]
+            row.complain([one for one in rows if one.row == i])
+        others = [str(one) for one in problems if one not in (*rows, *account)]
         self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
         self.changed(self.portfolio)
+
+    def _put(self, entry: Message) -> None:
+        """Set all fields to an account as it stands in fields, and keep what there are none for."""
+        with self._as_one():
+            self.beyond = {name: said for name, said in entry.items() if name not in (*self.fields, "positions")}
+            for name in ("title", "venue", "wallet", "brackets"):
+                self.fields[name].input.value = entry[name]
+            self._offer_dates(cast(str, entry["date"]))
+            rows, symbols = cast("Sequence[Message]", entry["positions"]), self._symbols()
+            self._hold([*self.rows[: len(rows)], *(self._row() for _ in rows[len(self.rows) :])])
+            for row, said in zip(self.rows, rows, strict=True):
+                row.show(said, symbols)
 
     @contextmanager
     def _as_one(self) -> Iterator[None]:
@@ -226,56 +215,27 @@ class Entry:
         if self.quiet:
             return
         with self._as_one():
-            self._know()
+            symbols = self._symbols()
             for row in self.rows:
-                field = row.fields["symbol"].input
-                before = field.value
-                field.options = self._symbols()
-                field.value = before if before in field.options else None
-
-    def _know(self) -> None:
-        """Read brackets of one's own, None where there are none or what is there cannot be."""
-        written = self.fields["brackets"].input.value
-        try:
-            self.own = Brackets.read(written, venue=self.fields["venue"].input.value) if is_text(written) else None
-        except ArgumentError:
-            self.own = None
+                row.offer(symbols, row.fields["symbol"].input.value)
 
     def _symbols(self) -> tuple[str, ...]:
         """Return what there are brackets of: the venue's, and those of one's own."""
-        own = () if self.own is None else self.own.symbols
-        return tuple(dict.fromkeys([*venue(self.fields["venue"].input.value).symbols, *own]))
+        own = own_of({name: self.fields[name].input.value for name in ("venue", "brackets")})
+        known = venue(self.fields["venue"].input.value).symbols
+        return tuple(dict.fromkeys([*known, *(own.symbols if own else ())]))
 
     def _moved(self, change: Mapping[str, str]) -> None:
-        """Go to another venue: its contracts, those of the same market where it has one, and its tables."""
-        if self.quiet:
-            return
-        with self._as_one():
-            self.origin = None
-            self._fit()
-            left, entered = venue(change["old"]), venue(change["new"])
-            for row in self.rows:
-                field = row.fields["symbol"].input
-                before = field.value
-                known, alike = self._symbols(), []
-                if before:
-                    market = contract_of(left.name, before, None, self.own)
-                    likes = [one for one in (*symbols_like(entered.name, market.underlying), before) if one in known]
-                    alike = sorted(likes, key=partial(self._unlike, entered.name, market))
-                field.options = known
-                field.value = next(iter(alike), None)
-                row.told = {}
+        """Go to another venue."""
+        if not self.quiet:
+            self._put(moved({**self.said(), "venue": change["old"]}, change["new"]))
 
-    def _unlike(self, name: str, market: Contract, symbol: str) -> tuple[bool, bool]:
-        """Return how a contract differs from the one before: in its name, and in what it settles in."""
-        there = contract_of(name, symbol, None, self.own)
-        return there.symbol != market.symbol, there.currency != market.currency
-
-    def _fit(self, asked: str | None = None) -> None:
-        """Offer the dates of the tables that were set out by hand, and the one that is asked for."""
-        known = {table.date for table in venue(self.fields["venue"].input.value).tables}
-        dates = sorted(known | ({asked} if asked else set()), reverse=True)
-        self.fields["date"].input.options = (NEWEST, *dates)
+    def _offer_dates(self, chosen: str) -> None:
+        """Offer the dates of the tables that were set out by hand, and the one that is chosen."""
+        known = {table.date for table in venue(self.fields["venue"].input.value).tables} - {""}
+        field = self.fields["date"].input
+        field.options = (NEWEST, *sorted(known | ({chosen} if chosen else set()), reverse=True))
+        field.value = chosen or NEWEST
 
     def _row(self) -> Row:
         return Row(self._symbols(), self._edited, self._removed)

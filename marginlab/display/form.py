@@ -26,6 +26,7 @@ from ..portfolio.reading import EntryError
 from . import screens
 from .answers import CHANCE, PASTED, PATHS, SCREENS, WAYS, pasted
 from .entry import WRONG, Entry
+from .fields import own_of
 from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
@@ -243,16 +244,16 @@ class AccountForm:
 
         def taken(_button: ipywidgets.Button) -> None:
             said.value = ""
-            fields = {name: field.input.value for name, field in self.entry.fields.items()}
+            entry = self.entry.said()
             try:
                 kept = pasted(
                     way.value,
                     text.value,
-                    venue=fields["venue"],
-                    wallet=fields["wallet"],
+                    venue=entry["venue"],
+                    wallet=entry["wallet"],
                     balance=balance.value,
                     mode=mode.value,
-                    own=self.entry.own,
+                    own=own_of(entry),
                 )
             except EntryError as refusal:
                 wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())

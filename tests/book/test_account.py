@@ -10,7 +10,8 @@ import pytest
 
 from marginlab.comparison.report import compared
 from marginlab.display import screens
-from marginlab.display.answers import MOST_IN_FORM, SCREENS
+from marginlab.display.answers import SCREENS
+from marginlab.display.fields import MOST_IN_FORM
 from marginlab.display.workbench import PLACE
 from marginlab.markets.venues import UNLISTED, venue, venue_names
 from marginlab.portfolio import preset, preset_names

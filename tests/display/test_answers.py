@@ -10,7 +10,8 @@ from marginlab import venue
 from marginlab.comparison import chances_of, results_csv
 from marginlab.comparison.report import compared
 from marginlab.display import answers, screens
-from marginlab.display.answers import CHANCE, MOST_IN_FORM, PASTED, SCREENS, entry_of, portfolio_of, reads, replies
+from marginlab.display.answers import CHANCE, PASTED, SCREENS, reads, replies
+from marginlab.display.fields import MOST_IN_FORM, entry_of, moved, portfolio_of
 from marginlab.display.page import state_of
 from marginlab.markets import events
 from marginlab.portfolio import Portfolio, from_ccxt, preset, preset_names, to_csv, to_json
@@ -271,7 +272,7 @@ def test_an_account_is_read_as_it_was_saved(way, write):
 def test_positions_from_ccxt_come_in_with_what_the_venue_says_of_them():
     answer = read(PASTED, json.dumps([TOLD]), balance="900")
     kept = from_ccxt([TOLD], venue="binance", balance=900)
-    assert answer["remarks"] == list(kept.remarks)
+    assert answer["account"]["remarks"] == list(kept.remarks)
     assert answer["account"]["positions"][0]["told_liquidation"] == "50000"
     assert compared(portfolio_of(answer["account"])).reconciled == compared(kept).reconciled
 
@@ -291,6 +292,20 @@ def test_positions_in_brackets_of_ones_own_are_read_with_them():
     answer = read(PASTED, json.dumps([{**TOLD, "symbol": "NEW/USDT:USDT"}]), account=own)
     assert "NEWUSDT" in answer["account"]["brackets"]
     assert portfolio_of(answer["account"]).brackets.contract("NEWUSDT").tiers.rates == (0.02,)
+
+
+def test_whether_the_venue_says_anything_of_the_positions_is_told_with_every_screen():
+    account = read(PASTED, json.dumps([TOLD]), balance="900")["account"]
+    (row,) = account["positions"]
+    changed = {"symbol": "BTCUSDT", "side": "long", "size": "1", "entry": row["entry"], "was": row}
+    for rows, told in (([row], True), ([changed], False)):
+        answers = ask(kind="answer", account={**account, "positions": rows}, screens=[{"name": "summary"}])
+        assert [one["told"] for one in answers] == [told]
+
+
+def test_an_account_moves_to_another_venue_as_the_library_moves_it():
+    assert ask(kind="move", account=PAIR, venue="okx") == [{"id": 7, "account": moved(PAIR, "okx")}]
+    assert "must be one of" in ask(kind="move", account=PAIR, venue="nowhere")[0]["failed"]
 
 
 def test_what_cannot_be_read_says_why():

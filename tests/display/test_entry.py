@@ -138,6 +138,18 @@ def test_at_another_venue_nothing_that_was_said_holds(entry):
     assert (entry.portfolio.told, entry.portfolio.held, entry.portfolio.remarks) == ((), False, ())
 
 
+def test_collateral_and_open_orders_go_along_to_another_venue_and_so_does_the_date(entry):
+    order = {"symbol": "ETHUSDT", "side": "buy", "size": 1, "price": 1_500, "leverage": 5, "reduce_only": False}
+    start = Portfolio.of_rows(
+        PAIR.rows(), venue="binance", wallet=PAIR.wallet, date="2026-08-22", orders=[order], collateral={"USDC": 100}
+    )
+    entry.show(start)
+    entry.fields["venue"].input.value = "bybit"
+    assert [one.contract.symbol for one in entry.portfolio.orders] == ["ETHUSDT"]
+    assert [one.asset for one in entry.portfolio.collateral] == ["USDC"]
+    assert entry.portfolio.date == "2026-08-22"
+
+
 @pytest.mark.parametrize("name", venue_names())
 def test_at_another_venue_a_position_takes_the_contract_that_is_most_alike(entry, name):
     entry.fields["venue"].input.value = name

@@ -9,7 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from marginlab.display.answers import entry_of, replies
+from marginlab.display.answers import replies
+from marginlab.display.fields import entry_of
 from marginlab.markets.venues import venue, venue_names
 from marginlab.portfolio import preset
 

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 
 from marginlab.comparison.report import compared
 from marginlab.display import screens
+from marginlab.display.entry import Entry
+from marginlab.display.fields import entry_of, portfolio_of
 from marginlab.portfolio import Portfolio, from_json, preset, preset_names, to_csv, to_json
 
 from ..chapters import module_of
@@ -380,7 +382,7 @@ def test_a_market_is_found_by_a_few_letters_and_its_mark_is_known_with_its_day(t
     expect(position(tab, 0).locator(".account-hint")).to_be_hidden()
     # A mark of the reader's own stays; the market goes along to another venue.
     form_of(tab).locator("[name=venue]").select_option("hyperliquid")
-    expect(symbol).to_have_value("BTC")
+    expect(symbol).to_have_value("BTC", timeout=PATIENCE)
     expect(mark).to_have_value("80000")
 
 
@@ -416,14 +418,47 @@ def test_positions_from_ccxt_are_pasted_and_what_the_venue_says_stands_beside(ta
     tab.locator("[data-further=reconciled] > summary").click()
     answered(tab)
     expect(tab.locator("[data-screen=reconciled] .account-words")).to_contain_text("figures that the venue tells")
-    # Of another size the venue said nothing.
+    # Of another size the venue said nothing, and at another venue nothing was said.
     position(tab, 0).locator("[name=size]").fill("0.3")
     expect(tab.locator("[data-further=reconciled]")).to_be_hidden()
+    position(tab, 0).locator("[name=size]").fill("0.2")
+    expect(tab.locator("[data-further=reconciled]")).to_be_visible()
+    form.locator("[name=venue]").select_option("bybit")
+    expect(tab.locator("[data-further=reconciled]")).to_be_hidden()
+    assert position(tab, 0).locator("[name=symbol]").input_value() == "BTCUSDT"
+    form.locator("[name=venue]").select_option("binance")
+    position(tab, 0).locator("[name=size]").fill("0.3")
     # What was there before comes back.
     form.locator("[name=text]").fill("nonsense")
     form.get_by_role("button", name="Read it").click()
     expect(form.locator(".account-said")).to_contain_text("Nothing is taken over", timeout=PATIENCE)
     assert position(tab, 0).locator("[name=size]").input_value() == "0.3"
+
+
+@pytest.mark.parametrize("where", [FRONT, WORKBENCH])
+def test_an_account_moves_to_another_venue_as_beside_a_kernel(tab: Page, site: str, where: str):
+    own = Portfolio.of_rows(
+        preset("hedged-pair").rows(),
+        venue="binance",
+        wallet=9_000,
+        orders=[{"symbol": "SOLUSDT", "side": "sell", "size": 5, "price": 200, "leverage": 5, "reduce_only": False}],
+        collateral={"BTC": {"amount": 0.1, "ratio": 0.9}},
+        remarks=["as it was read"],
+    )
+    beside = Entry(own, print)
+    link = base64.urlsafe_b64encode(json.dumps(entry_of(own)).encode()).decode()
+    tab.goto(f"{site}{where}#account={link}")
+    answered(tab)
+    for name in ("okx", "bybit"):
+        form_of(tab).locator("[name=venue]").select_option(name)
+        beside.fields["venue"].input.value = name
+        symbol = beside.rows[0].fields["symbol"].input.value
+        expect(position(tab, 0).locator("[name=symbol]")).to_have_value(symbol)
+        until(tab, "key => JSON.parse(sessionStorage.getItem(key)).remarks?.length === 0", KEY)
+        answered(tab)
+        kept = portfolio_of(json.loads(tab.evaluate("key => sessionStorage.getItem(key)", KEY)))
+        assert kept == beside.portfolio
+        assert words(tab) == screens.summary(compared(kept)).sentence
 
 
 @pytest.mark.parametrize("name", ["october-2025", "funding-carry"])

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from lite.runtime import BRACKETS
-from marginlab.display.answers import PASTED, SCREENS, entry_of, replies
+from marginlab.display.answers import PASTED, SCREENS, replies
+from marginlab.display.fields import entry_of
 from marginlab.markets import event_names
 from marginlab.portfolio import preset, preset_names, to_json
 

@@ -176,7 +176,7 @@
 
   // ---- What is asked about. A change makes what is on its way out of date.
 
-  const entered = { entry: null, version: 0, question: 0, timer: 0, problems: null };
+  const entered = { entry: null, version: 0, question: 0, timer: 0, problems: null, told: false };
 
   function change(entry, wait = 0) {
     entered.entry = entry;
@@ -199,7 +199,10 @@
     entered.question = python.ask(question, (one) => {
       if (version !== entered.version) return;
       if (one.problems) entered.problems = one.problems;
-      else if (one.name) wanted.splice(wanted.findIndex(({ name }) => name === one.name), 1)[0].show(one);
+      else if (one.name) {
+        entered.told = one.told ?? entered.told;
+        wanted.splice(wanted.findIndex(({ name }) => name === one.name), 1)[0].show(one);
+      }
       else if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "it", reason: `cannot be answered: ${one.failed}` }];
       if (one.done && !entered.problems) marginlab.say(first.words);
       look();

@@ -8,13 +8,9 @@
   const MOST = 20; // rows of a kind
   const LONGEST = 100_000; // letters of a link that is read
   const OF_ACCOUNT = ["title", "venue", "wallet", "date", "brackets"];
-  // Of each kind of row: its name in an account, and the fields that what else was said of it is true of.
-  const PARTS = {
-    position: { key: "positions", told: ["symbol", "side", "size", "entry"] },
-    collateral: { key: "collateral", told: ["asset"] },
-    order: { key: "orders", told: ["symbol", "side", "size", "price"] },
-  };
-  const PART_OF = Object.fromEntries(Object.entries(PARTS).map(([part, { key }]) => [key, part]));
+  // Of each kind of row: its name in an account.
+  const PARTS = { position: "positions", collateral: "collateral", order: "orders" };
+  const PART_OF = Object.fromEntries(Object.entries(PARTS).map(([part, key]) => [key, part]));
 
   const form = document.getElementById("account");
   const answer = document.getElementById("account-answer");
@@ -36,9 +32,10 @@
   // ---- The form: fields out of an account, and an account out of the fields.
 
   const seen = new WeakSet(); // fields that the reader has been in
-  const rest = new WeakMap(); // of rows: what else was said of them, and of which fields that is true
+  const came = new WeakMap(); // of rows: all that was said of them when they came, which Python weighs against the fields
   let beyond = {}; // of an account: what this form has no fields for
-  let at = ""; // the venue before
+  let at = ""; // the venue that the names of markets are of
+  let moving = 0; // the question that asks for their names at another
   let numbered = 0;
 
   const rowsOf = (part) => all(form, `[data-${part}]`);
@@ -50,9 +47,7 @@
     if (!rows) return null; // of a short form
     const row = rows.querySelector("template").content.firstElementChild.cloneNode(true);
     for (const field of fieldsOf(row)) if (values[field.name] !== undefined) set(field, values[field.name]);
-    const names = fieldsOf(row).map((field) => field.name);
-    const more = Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
-    rest.set(row, { of: identity(part, valuesOf(row)), more });
+    remember(row, values);
     rows.append(row);
     number(part);
     return row;
@@ -64,7 +59,11 @@
     if (field.localName === "select" && field.value !== String(value)) field.selectedIndex = -1;
   }
 
-  const identity = (part, values) => JSON.stringify(PARTS[part].told.map((name) => values[name]));
+  // Of what says no more than its fields, these are enough.
+  function remember(row, { was, ...values }) {
+    const shown = valuesOf(row), isMore = Object.keys(values).some((name) => !(name in shown));
+    came.set(row, was ?? (isMore ? { ...values, ...shown } : undefined));
+  }
 
   function number(part) {
     const rows = rowsOf(part);
@@ -93,12 +92,9 @@
       const field = named(form, name);
       if (field) entry[name] = field.value;
     }
-    for (const [part, { key }] of Object.entries(PARTS)) {
+    for (const [part, key] of Object.entries(PARTS)) {
       if (!form.querySelector(`[data-rows=${part}]`)) continue;
-      entry[key] = rowsOf(part).map((row) => {
-        const values = valuesOf(row), { of, more } = rest.get(row);
-        return of === identity(part, values) ? { ...more, ...values } : values;
-      });
+      entry[key] = rowsOf(part).map((row) => (came.get(row) ? { ...valuesOf(row), was: came.get(row) } : valuesOf(row)));
     }
     return entry;
   }
@@ -108,10 +104,8 @@
       const field = named(form, name);
       if (field) set(field, entry[name] ?? (name === "venue" ? field.options[0].value : ""));
     }
-    const shown = (key) => form.querySelector(`[data-rows=${PART_OF[key]}]`);
-    const here = [...OF_ACCOUNT.filter((name) => named(form, name)), ...Object.keys(PART_OF).filter(shown)];
-    beyond = Object.fromEntries(Object.entries(entry).filter(([name]) => !here.includes(name)));
-    for (const [part, { key }] of Object.entries(PARTS)) {
+    pass(entry);
+    for (const [part, key] of Object.entries(PARTS)) {
       for (const row of rowsOf(part)) row.remove();
       const rows = entry[key] ?? [];
       for (const values of part === "position" && !rows.length ? [{}] : rows.slice(0, MOST)) add(part, values);
@@ -119,9 +113,17 @@
     const open = [entry.collateral, entry.orders].some((rows) => rows?.length) || entry.brackets || entry.date;
     if (open) form.querySelector(".account-more")?.setAttribute("open", "");
     at = named(form, "venue").value;
+    moving = 0;
     fill();
     dated();
     told();
+  }
+
+  // What this form has no fields for goes through it.
+  function pass(entry) {
+    const isShown = (key) => form.querySelector(`[data-rows=${PART_OF[key]}]`);
+    const here = [...OF_ACCOUNT.filter((name) => named(form, name)), ...Object.keys(PART_OF).filter(isShown)];
+    beyond = Object.fromEntries(Object.entries(entry).filter(([name]) => !here.includes(name)));
   }
 
   const isBlank = (entry) => !entry.wallet && entry.positions.length === 1 && ["symbol", "size", "entry"].every((name) => !entry.positions[0][name]);
@@ -135,7 +137,6 @@
     if (beyond.brackets) counted.push("brackets of its own");
     if (beyond.date) counted.push(`the brackets of ${beyond.date}`);
     if (place) say(place, counted.length ? `This account also has ${listed(counted)}. The workbench shows them.` : "");
-    if (answer) answer.querySelector("[data-further=reconciled]").hidden = !read().positions.some((row) => Object.keys(row).some((name) => name.startsWith("told_")));
   }
 
   // ---- What is wrong, beside the field it is wrong in.
@@ -233,16 +234,24 @@
     if (found) field.value = found[0];
   }
 
-  // At another venue the same coin's market has another name.
-  function move(from, to) {
-    delete beyond.held;
-    for (const field of all(form, "[name=symbol]")) {
-      const before = market(from, field.value);
-      if (!before || market(to, field.value)) continue;
-      const alike = marketsOf(to).filter(([, coin]) => coin === before[1]);
-      const found = alike.find(([, , currency]) => currency === before[2]) ?? alike[0];
-      if (found) field.value = found[0];
-    }
+  // At another venue the same market has another name, and what was said of the account here may not hold there: Python
+  // knows. What was changed until it has answered stays.
+  function move(to) {
+    const sent = { ...read(), venue: at }, rows = Object.keys(PARTS).flatMap((part) => rowsOf(part).map((row, i) => [row, PARTS[part], i]));
+    const mine = moving = python.ask({ kind: "move", account: sent, venue: to }, ({ account: found }) => {
+      if (!found || moving !== mine || named(form, "venue").value !== to) return;
+      at = to;
+      pass(found);
+      for (const [row, key, i] of rows.filter(([row]) => row.isConnected)) {
+        const symbol = named(row, "symbol");
+        if (symbol && symbol.value === sent[key][i].symbol) set(symbol, found[key][i].symbol);
+        remember(row, found[key][i]);
+      }
+      places(rowsOf("position"));
+      rowsOf("position").forEach(price);
+      told();
+      renew();
+    });
   }
 
   const recorded = (row) => {
@@ -308,12 +317,13 @@
   function settled({ target }) {
     if (target.name === "start") return start(target.value);
     if (target.name === "venue") {
-      move(at, target.value);
-      at = target.value;
+      if (target.value !== at) move(target.value);
       fill();
     }
-    if (target.name === "symbol") complete(target);
-    if (target.name === "symbol" || target.name === "venue") rowsOf("position").forEach(price);
+    if (target.name === "symbol") {
+      complete(target);
+      rowsOf("position").forEach(price);
+    }
     if (target.closest(".account-rows") || OF_ACCOUNT.includes(target.name)) edited({ target });
   }
 
@@ -380,7 +390,7 @@
       else if (one.failed !== undefined) show("Nothing is taken over:", [one.failed]);
       else if (one.account) {
         replace(one.account);
-        show("Taken over.", one.remarks ?? []);
+        show("Taken over.", one.account.remarks);
       } else return;
       python.drop(id);
     });
@@ -487,6 +497,7 @@
     answer.setAttribute("aria-busy", String(busy));
     if (problems) for (const one of screens) one.shown = null;
     answer.querySelector(".account-found").hidden = !entry || !summary.shown;
+    answer.querySelector("[data-further=reconciled]").hidden = !entered.told;
     say(answer.querySelector(".account-status"), told || standing);
     retry.hidden = !python.failed;
     if (told) marginlab.say(told);
@@ -507,7 +518,7 @@
   function begin() {
     new Screen(answer.querySelector("[data-screen=summary]"), () => true);
     for (const box of all(answer, "[data-further]")) {
-      const one = new Screen(box.querySelector(".account-screen"), () => box.open && !box.hidden);
+      const one = new Screen(box.querySelector(".account-screen"), () => box.open);
       box.addEventListener("toggle", () => (WHY_NOT ? examples() : ask()));
       for (const field of one.fields) field.addEventListener("change", ask);
     }

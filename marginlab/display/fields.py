@@ -1,0 +1,284 @@
+"""An account as it stands in the fields of a form, on a page or beside a kernel.
+
+It is one mapping, with every value as it stands in its field: ``title``, ``venue``, ``wallet``, ``date``, ``note``,
+``brackets`` (text), ``held``, ``remarks``, and the rows of ``positions`` (fields as in files), ``collateral``
+(``asset``, ``amount``) and ``orders`` (as in files).
+
+A form has no field for all that a file or a venue says of a row. It keeps the row as it came in ``was``, beside what
+the fields say now: the rest of it counts as long as the row is still about the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, cast
+
+from .._checks import ArgumentError
+from ..margin.contracts import Contract
+from ..markets.brackets import symbols_like
+from ..markets.own_brackets import Brackets
+from ..markets.venues import UNLISTED, venue, venue_names
+from ..portfolio.assets import ASSET_FIELDS, Asset, asked_assets, asset_rows, counted_at
+from ..portfolio.portfolio import Portfolio, contract_of, own_brackets
+from ..portfolio.reading import TOLD, Asked, EntryError, Problem, as_text
+
+Message = dict[str, object]
+Row = Mapping[str, object]
+
+# So many positions fit in a form; a file and a program hold more.
+MOST_IN_FORM = 20
+# What a row is about: while these stay as they were, so does what else was said of it.
+ABOUT = {"positions": ("symbol", "side", "size", "entry"), "collateral": ("asset",), "orders": ("symbol",)}
+# What the venue says of a row, or counts it by: not another's.
+BY_THE_VENUE = {"positions": TOLD, "collateral": ("ratio", "price", "quoted_in"), "orders": ()}
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong with what stands in the fields.
+
+    Attributes
+    ----------
+    part
+        ``"account"``, or which rows.
+    row
+        Number of the row, from 0; ``None`` where it concerns the part as a whole.
+    field, reason
+        What is wrong, and why.
+    """
+
+    part: str
+    row: int | None
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = "" if self.row is None else f"{self.part} {self.row + 1}, "
+        return f"{where}{self.field} {self.reason}"
+
+
+class WrongEntryError(ValueError):
+    """What stands in the fields is no account; `problems` says why, part by part."""
+
+    def __init__(self, problems: Sequence[Wrong]) -> None:
+        self.problems = problems
+        super().__init__(problems)
+
+
+def entry_of(portfolio: Portfolio) -> Message:
+    """Return an account as fields have it.
+
+    Parameters
+    ----------
+    portfolio
+        The account.
+
+    Returns
+    -------
+    dict
+        As at the top of this module.
+    """
+    own, collateral = portfolio.brackets, asset_rows(portfolio.collateral)
+    return {
+        "title": portfolio.title,
+        "venue": portfolio.venue,
+        "wallet": as_text(portfolio.wallet),
+        "date": portfolio.date or "",
+        "note": portfolio.note,
+        "brackets": "" if own is None else json.dumps(own.rows()),
+        "positions": [_row(row) for row in portfolio.rows()],
+        "collateral": [
+            {"asset": name, **_row(said if isinstance(said, Mapping) else {"amount": said})}
+            for name, said in collateral.items()
+        ],
+        "orders": [_row(row) for row in portfolio.order_rows()],
+        "held": portfolio.held,
+        "remarks": list(portfolio.remarks),
+    }
+
+
+def portfolio_of(entry: Row) -> Portfolio:
+    """Return the account that stands in the fields.
+
+    Parameters
+    ----------
+    entry
+        As at the top of this module. Of an asset that says no ratio, as much counts as the venue is known to count.
+
+    Returns
+    -------
+    Portfolio
+        With what is to be known of its collateral among its remarks.
+
+    Raises
+    ------
+    WrongEntryError
+        With everything that is wrong, and nothing is kept of it.
+    """
+    rows = rows_of(entry, "positions")
+    assets, remarks, wrong = _collateral(entry, rows)
+    try:
+        kept = Portfolio.of_rows(
+            rows,
+            venue=cast(str, entry.get("venue")),
+            wallet=cast(str, entry.get("wallet")),
+            date=cast(str, entry.get("date")),
+            title=cast(str, entry.get("title") or ""),
+            note=cast(str, entry.get("note") or ""),
+            brackets=stripped(entry.get("brackets")),
+            held=bool(entry.get("held")),
+            orders=rows_of(entry, "orders"),
+            collateral=assets,
+            remarks=_with_more(entry.get("remarks"), remarks),
+        )
+        if not wrong:
+            return kept
+    except EntryError as refusal:
+        wrong = [*map(where_it_stands, refusal.problems), *wrong]
+    raise WrongEntryError(list(dict.fromkeys(wrong)))
+
+
+def moved(entry: Row, to: str) -> Message:
+    """Return an account as it would stand at another venue.
+
+    Parameters
+    ----------
+    entry
+        As at the top of this module; it need not be one that can be answered for.
+    to
+        Key of the venue.
+
+    Returns
+    -------
+    dict
+        Each position and order in the contract there that is most alike, or in none that is known where there is none
+        alike. What the venue before said of it is gone.
+
+    Raises
+    ------
+    ArgumentError
+        For another venue than there are.
+    """
+    entered, leaving, own = venue(to), _key(entry.get("venue")), own_of(entry)
+    found: Message = {**entry, "venue": to, "held": False, "remarks": []}
+    for part, gone in BY_THE_VENUE.items():
+        rows = [{name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part)]
+        for row in rows:
+            if leaving and "symbol" in row:
+                row["symbol"] = _alike(leaving, entered.name, cast(str, stripped(row["symbol"])), own)
+        found[part] = rows
+    return found
+
+
+def rows_of(entry: Row, part: str) -> list[Message]:
+    """Return the rows of an account as they are now: what their fields say, and what else still holds of them.
+
+    Parameters
+    ----------
+    entry
+        As at the top of this module.
+    part
+        A key of ``ABOUT``.
+
+    Returns
+    -------
+    list of dict
+        Without ``was``, but where it has no names: then it is refused as a field that is none.
+    """
+    return [_now(part, row) for row in cast("Sequence[Message]", entry.get(part) or ())]
+
+
+def own_of(entry: Row) -> Brackets | None:
+    """Return the brackets of one's own that were entered, None where there are none that can be read."""
+    return own_brackets(Asked(None, {}, []), stripped(entry.get("brackets")), _key(entry.get("venue")))
+
+
+def where_it_stands(problem: Problem) -> Wrong:
+    """Return what is wrong with an account, with the part of the form that it is wrong in."""
+    if problem.row is not None and problem.field != "date":  # which is that of the account
+        return Wrong("positions", problem.row, problem.field, problem.reason)
+    if of_order := re.fullmatch(r"orders, (\d+): (.*)", problem.field, re.DOTALL):
+        return Wrong("orders", int(of_order[1]) - 1, of_order[2], problem.reason)
+    part = problem.field if problem.field in ("positions", "collateral", "orders") else "account"
+    return Wrong(part, None, problem.field, problem.reason)
+
+
+def stripped(text: object) -> object:
+    """Return what stands in a field without the blanks around it."""
+    return text.strip() if isinstance(text, str) else text
+
+
+def _now(part: str, row: Message) -> Message:
+    """Return a row as it is now."""
+    was = row.get("was")
+    if not isinstance(was, Mapping):
+        return row
+    said = {name: value for name, value in row.items() if name != "was"}
+    same = all(stripped(was.get(name)) == stripped(said.get(name)) for name in ABOUT[part])
+    return {**was, **said} if same else said
+
+
+def _alike(leaving: str, entered: str, symbol: str, own: Brackets | None) -> str:
+    """Return the contract of another venue that is most alike: in its market, its name, and what it settles in."""
+    try:
+        market = contract_of(leaving, symbol, None, own)
+    except ArgumentError:
+        return symbol
+    known = [*symbols_like(entered, market.underlying), *([symbol] if own and symbol in own.symbols else [])]
+    return min(known, key=partial(_unlike, entered, market, own), default=symbol)
+
+
+def _unlike(entered: str, market: Contract, own: Brackets | None, symbol: str) -> tuple[bool, bool]:
+    there = contract_of(entered, symbol, None, own)
+    return there.symbol != market.symbol, there.currency != market.currency
+
+
+def _with_more(said: object, more: Sequence[str]) -> Sequence[str]:
+    """Return remarks with those that are not yet among them; what is no list is left for its reader to refuse."""
+    said = said or []
+    return [*said, *(one for one in more if one not in said)] if isinstance(said, list) else cast("list[str]", said)
+
+
+def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[str], list[Wrong]]:
+    """Return the assets entered, what to remark of them, and what is wrong with them, row by row."""
+    assets, remarks, wrong = [], [], []
+    contracts = list(_contracts(entry, rows))
+    for i, row in enumerate(rows_of(entry, "collateral")):
+        name, problems = str(row.get("asset") or "").strip(), list[Problem]()
+        if not name and not stripped(row.get("amount")):
+            continue
+        found = asked_assets({name: {key: value for key, value in row.items() if key != "asset"}}, problems)
+        for one in found:
+            if one.ratio is None and (where := _key(entry.get("venue"))):
+                one, remark = counted_at(venue(where), one.asset, one.amount, contracts)
+                remarks += [remark] if remark else []
+            assets.append(one)
+        for problem in problems:
+            field = problem.field.rpartition(": ")[2]
+            field = field if name and field in ASSET_FIELDS else "asset"
+            wrong.append(Wrong("collateral", i, field, problem.reason))
+    return assets, remarks, wrong
+
+
+def _contracts(entry: Row, rows: Sequence[Message]) -> Iterator[Contract]:
+    """Yield the contracts of the rows that name one."""
+    where, date = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None)
+    own = own_of(entry)
+    for row in rows:
+        try:
+            if where is not None:
+                yield contract_of(where, cast(str, stripped(row.get("symbol"))), date, own)
+        except ArgumentError:
+            continue
+
+
+def _key(name: object) -> str | None:
+    """Return the key of a venue, None for what is none."""
+    return name if isinstance(name, str) and name in (*venue_names(), UNLISTED) else None
+
+
+def _row(said: Row) -> Message:
+    """Return a row with its numbers as they stand in fields."""
+    return {key: as_text(value) if value is None or isinstance(value, float) else value for key, value in said.items()}
