@@ -107,10 +107,9 @@ class Row:
 
     def complain(self, problems: Sequence[Wrong]) -> None:
         """Say beside each field what is wrong with it."""
-        shown_at = {"notional": "size"} | {name: name for name in self.fields}
         for name, field in self.fields.items():
-            field.complain([one.reason for one in problems if shown_at.get(one.field) == name])
-        others = [f"{one.field} {one.reason}" for one in problems if one.field not in shown_at]
+            field.complain([one.reason for one in problems if one.field == name])
+        others = [f"{one.field} {one.reason}" for one in problems if one.field not in self.fields]
         self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
 
 

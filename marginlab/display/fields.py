@@ -198,7 +198,9 @@ def own_of(entry: Row) -> Brackets | None:
 def where_it_stands(problem: Problem) -> Wrong:
     """Return what is wrong with an account, with the part of the form that it is wrong in."""
     if problem.row is not None and problem.field != "date":  # which is that of the account
-        return Wrong("positions", problem.row, problem.field, problem.reason)
+        # A notional stands where a size would.
+        field = "size" if problem.field == "notional" else problem.field
+        return Wrong("positions", problem.row, field, problem.reason)
     if of_order := re.fullmatch(r"orders, (\d+): (.*)", problem.field, re.DOTALL):
         return Wrong("orders", int(of_order[1]) - 1, of_order[2], problem.reason)
     part = problem.field if problem.field in ("positions", "collateral", "orders") else "account"

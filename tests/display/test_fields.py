@@ -115,6 +115,14 @@ def test_remarks_that_are_no_words_are_refused(remarks):
         portfolio_of({**ACCOUNT, "remarks": remarks})
 
 
+def test_what_is_wrong_with_a_notional_is_said_where_a_size_would_stand():
+    row = {name: value for name, value in POSITION.items() if name != "size"}
+    with pytest.raises(WrongEntryError) as refusal:
+        portfolio_of({**ACCOUNT, "positions": [{**row, "notional": "-1"}]})
+    assert [one[:3] for one in refusal.value.problems] == [("positions", 0, "size")]
+    assert refusal.value.problems[0].reason.startswith("must be greater than 0")
+
+
 # --- at another venue -----------------------------------------------------------------------------------------
 
 

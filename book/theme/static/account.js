@@ -141,12 +141,10 @@
 
   // ---- What is wrong, beside the field it is wrong in.
 
-  const shownAt = { notional: "size" };
-
   const rowOf = ({ part, row }) => (row === null || part === "account" ? null : rowsOf(PART_OF[part])[row]);
 
   function fieldOf(problem) {
-    const wanted = `[data-field="${CSS.escape(shownAt[problem.field] ?? problem.field)}"] [name]`;
+    const wanted = `[data-field="${CSS.escape(problem.field)}"] [name]`;
     const row = rowOf(problem);
     if (row) return row.querySelector(wanted);
     return problem.part === "account" ? all(form, wanted).find((field) => !field.closest(".account-row")) : undefined;
