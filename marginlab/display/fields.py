@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple, cast
 
+from .. import _checks
 from .._checks import ArgumentError
 from ..margin.contracts import Contract
 from ..markets.brackets import symbols_like
@@ -23,7 +23,7 @@ from ..markets.own_brackets import Brackets
 from ..markets.venues import UNLISTED, venue, venue_names
 from ..portfolio.assets import ASSET_FIELDS, Asset, asked_assets, asset_rows, counted_at
 from ..portfolio.portfolio import Portfolio, contract_of, own_brackets
-from ..portfolio.reading import TOLD, Asked, EntryError, Problem, as_text
+from ..portfolio.reading import TOLD, Asked, EntryError, Problem, as_number, as_text
 
 Message = dict[str, object]
 Row = Mapping[str, object]
@@ -153,8 +153,8 @@ def moved(entry: Row, to: str) -> Message:
     Returns
     -------
     dict
-        Each position and order in the contract there that is most alike, or in none that is known where there is none
-        alike. What the venue before said of it is gone.
+        Each position and order in the contract there that is most alike, of the same size in coins, or as it is where
+        there is none alike. What the venue before said of it is gone.
 
     Raises
     ------
@@ -164,11 +164,8 @@ def moved(entry: Row, to: str) -> Message:
     entered, leaving, own = venue(to), _key(entry.get("venue")), own_of(entry)
     found: Message = {**entry, "venue": to, "held": False, "remarks": []}
     for part, gone in BY_THE_VENUE.items():
-        rows = [{name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part)]
-        for row in rows:
-            if leaving and "symbol" in row:
-                row["symbol"] = _alike(leaving, entered.name, cast(str, stripped(row["symbol"])), own)
-        found[part] = rows
+        rows = ({name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part))
+        found[part] = [_there(row, leaving, entered.name, own) if leaving else row for row in rows]
     return found
 
 
@@ -222,19 +219,43 @@ def _now(part: str, row: Message) -> Message:
     return {**was, **said} if same else said
 
 
-def _alike(leaving: str, entered: str, symbol: str, own: Brackets | None) -> str:
-    """Return the contract of another venue that is most alike: in its market, its name, and what it settles in."""
+def _there(row: Message, leaving: str, entered: str, own: Brackets | None) -> Message:
+    """Return a position or an order as it would stand at another venue."""
     try:
-        market = contract_of(leaving, symbol, None, own)
+        market = contract_of(leaving, cast(str, stripped(row.get("symbol"))), None, own)
     except ArgumentError:
-        return symbol
-    known = [*symbols_like(entered, market.underlying), *([symbol] if own and symbol in own.symbols else [])]
-    return min(known, key=partial(_unlike, entered, market, own), default=symbol)
+        return row
+    there = _alike(market, entered, own)
+    if there is None:
+        return row
+    size, price = (_number(row, name) for name in ("size", "price" if "price" in row else "entry"))
+    counted = None if size is None else _size_in(there, market, size, price)
+    return {**row, "symbol": there.symbol, **({} if counted is None else {"size": as_text(counted)})}
 
 
-def _unlike(entered: str, market: Contract, own: Brackets | None, symbol: str) -> tuple[bool, bool]:
-    there = contract_of(entered, symbol, None, own)
-    return there.symbol != market.symbol, there.currency != market.currency
+def _size_in(there: Contract, market: Contract, size: float, price: float | None) -> float | None:
+    """Return as much of another contract as is the same in coins; None where that takes a price that is not known."""
+    ratio = market.multiplier / there.multiplier
+    if market.kind != there.kind:
+        if not price:
+            return None
+        ratio *= price if market.kind == "linear" else 1 / price
+    return size if ratio == 1 else float(f"{size * ratio:.12g}")
+
+
+def _number(row: Message, name: str) -> float | None:
+    try:
+        return _checks.single(name, as_number(name, stripped(row.get(name))))
+    except ArgumentError:
+        return None
+
+
+def _alike(market: Contract, entered: str, own: Brackets | None) -> Contract | None:
+    """Return the contract of another venue that is most alike: in its market, its name, and what it settles in."""
+    also = [market.symbol] if own and market.symbol in own.symbols else []
+    known = dict.fromkeys([*symbols_like(entered, market.underlying), *also])
+    likes = [contract_of(entered, symbol, None, own) for symbol in known]
+    return min(likes, key=lambda one: (one.symbol != market.symbol, one.currency != market.currency), default=None)
 
 
 def _with_more(said: object, more: Sequence[str]) -> Sequence[str]:

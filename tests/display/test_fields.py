@@ -163,6 +163,33 @@ def test_the_contract_that_is_most_alike_takes_its_place(here, symbol, to, there
     assert [row["symbol"].strip() for part in ("positions", "orders") for row in found[part]] == [there] * 2
 
 
+@pytest.mark.parametrize(
+    ("here", "symbol", "size", "to", "there"),
+    [
+        ("okx", "ETH-USDT-SWAP", "30", "bybit", "3"),  # contracts of 0.1 coins
+        ("binance", "BTCUSDT", "0.4", "okx", "40"),  # contracts of 0.01 coins
+        ("okx", "BTC-USDT-SWAP", " 7 ", "bitmex", "70000"),  # contracts of a millionth
+        ("krakenfutures", "PI_XBTUSD", "30000", "bybit", "0.5"),  # dollars, at 60,000
+        ("binance", "BTCUSDT", "0.5", "krakenfutures", "30000"),
+        ("okx", "BTC-USD-SWAP", "3", "krakenfutures", "300"),  # both in dollars
+        ("binance", "BTCUSDT", "0.1000000000001", "bybit", "0.1000000000001"),  # nothing to count
+        ("okx", "ETH-USDT-SWAP", "a lot", "bybit", "a lot"),
+        ("okx", "ETH-USDT-SWAP", "", "bybit", ""),
+    ],
+)
+@pytest.mark.parametrize(("part", "price"), [("positions", "entry"), ("orders", "price")])
+def test_it_stays_as_large_in_coins(here, symbol, size, to, there, part, price):
+    row = {**ROWS[part], "symbol": symbol, "size": size, price: "60000"}
+    (found,) = moved({**ACCOUNT, "venue": here, part: [row]}, to)[part]
+    assert (found["size"], found["symbol"]) == (there, found["symbol"])
+    assert found["symbol"] in venue(to).symbols
+
+
+def test_dollars_are_no_coins_without_a_price():
+    row = {**POSITION, "size": "0.5", "entry": "soon"}
+    assert moved({**ACCOUNT, "positions": [row]}, "krakenfutures")["positions"][0]["size"] == "0.5"
+
+
 def test_brackets_of_ones_own_go_along():
     entry = {**ACCOUNT, "brackets": "NEWUSDT 0.02", "positions": [{**POSITION, "symbol": "NEWUSDT"}]}
     assert own_of(entry).symbols == ("NEWUSDT",)

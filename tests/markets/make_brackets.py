@@ -43,7 +43,7 @@ SAID = {"Delisted.": "delisted", "Held in isolated margin only.": "only_isolated
 # Lists of everything the venue has: what a list leaves out was not listed.
 WHOLE = ("binance",)
 # The parts of BitMEX's smallest unit, in which its limits count.
-SMALLEST = {"XBt": ("XBT", 10**8), "USDt": ("USDT", 10**6)}
+SMALLEST = {"XBt": ("BTC", 10**8), "USDt": ("USDT", 10**6)}
 SIZES_ALONE = "must be one whose brackets are known: of {symbol} only the size of a contract is"
 LIMITS_ALONE = "must be one whose maintenance rates are known: of {symbol} only the limits of leverage are"
 QUANTO = "must be settled in what it is counted in: {symbol} is a quanto contract"
@@ -121,7 +121,7 @@ def in_common_columns(read: Mapping[str, Any]) -> dict[str, Any]:
         currency, parts = SMALLEST[settled]
         tables.append([[0], [maintenance], [number(1 / Fraction(str(initial)))], number(Fraction(limit, parts))])
         multiplier = 1 if inverse else number(Fraction(1, per_coin))
-        base = symbol.removesuffix("USDT").removesuffix("USD")
+        base = symbol.removesuffix("USDT").removesuffix("USD").replace("XBT", "BTC")  # as everybody else calls it
         quote = "USD" if inverse else "USDT"
         symbols[symbol] = [f"{base}/{quote}:{currency}", currency, multiplier, [[0, len(tables) - 1]]]
     common = {"kind": "linear", "measured_in": "notional", "deductions": "continuous", "cut_off": True}

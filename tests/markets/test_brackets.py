@@ -14,7 +14,7 @@ import pytest
 
 from marginlab import Account, ArgumentError, Contract, Position, Tiers, venue, venue_names
 from marginlab.markets import brackets
-from marginlab.markets.brackets import symbols_of, table_of, tables_of
+from marginlab.markets.brackets import symbol_named, symbols_like, symbols_of, table_of, tables_of
 
 EXPECTED = json.loads(Path(__file__).with_name("expected_brackets.json").read_text(encoding="utf-8"))
 EXPECTED_STATED = EXPECTED.pop("stated")
@@ -221,7 +221,7 @@ def test_what_is_known_in_part_is_refused_with_what_is_missing(name, symbol, rea
 
 def test_bitmex_base_levels_count_in_what_the_contract_settles_in():
     xbt, ada = (table_of("bitmex", symbol).contract for symbol in ("XBTUSD", "ADAUSDT"))
-    assert (xbt.kind, xbt.currency, xbt.notional(20_000, 20_000), xbt.tiers.cap) == ("inverse", "XBT", 1.0, 200)
+    assert (xbt.kind, xbt.currency, xbt.notional(20_000, 20_000), xbt.tiers.cap) == ("inverse", "BTC", 1.0, 200)
     assert (ada.kind, ada.currency, ada.notional(100, 0.5), ada.tiers.cap) == ("linear", "USDT", 0.5, 1_000_000)
     assert ada.tiers.cut_off
 
@@ -290,3 +290,11 @@ def test_what_linear_contracts_settle_in_is_told_by_what_is_known_of_the_venue()
     currencies = {"binance": "USDT", "hyperliquid": "USDC", "dydx": "USDC", "bitget": "USDT", "krakenfutures": "USD"}
     assert {name: brackets.usual_currency(name) for name in currencies} == currencies
     assert brackets.usual_currency("gate") == ""
+
+
+def test_bitmex_calls_bitcoin_by_a_name_of_its_own_and_it_is_bitcoin_all_the_same():
+    assert symbols_like("bitmex", "BTC") == ("XBTUSD", "XBTUSDT")
+    coin, dollars = (table_of("bitmex", symbol).contract for symbol in ("XBTUSD", "XBTUSDT"))
+    assert (coin.underlying, coin.kind, coin.currency) == ("BTC", "inverse", "BTC")
+    assert (dollars.underlying, dollars.kind, dollars.currency) == ("BTC", "linear", "USDT")
+    assert symbol_named("bitmex", "BTC/USD:BTC") == "XBTUSD"

@@ -241,8 +241,7 @@
       at = to;
       pass(found);
       for (const [row, key, i] of rows.filter(([row]) => row.isConnected)) {
-        const symbol = named(row, "symbol");
-        if (symbol && symbol.value === sent[key][i].symbol) set(symbol, found[key][i].symbol);
+        for (const field of fieldsOf(row)) if (field.value === sent[key][i][field.name]) set(field, found[key][i][field.name]);
         remember(row, found[key][i]);
       }
       places(rowsOf("position"));
