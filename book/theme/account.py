@@ -26,9 +26,10 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from marginlab.display.answers import SCREENS, replies
-from marginlab.display.fields import entry_of
+from marginlab.display.fields import counted_in, entry_of
 from marginlab.display.workbench import PLACE
 from marginlab.formatting import day
+from marginlab.margin.contracts import Contract
 from marginlab.markets.events import event_names, event_record
 from marginlab.markets.venues import venue, venue_names
 from marginlab.portfolio import preset, preset_names
@@ -90,13 +91,19 @@ def of_presets() -> dict[str, Any]:
 
 
 def markets() -> dict[str, Any]:
-    """Return by venue its markets, each with its coin and what it settles in, and by coin the last price."""
+    """Return by venue its markets, and by coin the last price."""
     contracts = {name: [venue(name).contract(symbol) for symbol in venue(name).symbols] for name in venue_names()}
     return {
-        "venues": {name: [[one.symbol, one.underlying, one.currency] for one in of] for name, of in contracts.items()},
+        "venues": {name: [_market(one) for one in of] for name, of in contracts.items()},
         "marks": last_prices(),
         "dollars": DOLLARS,
     }
+
+
+def _market(contract: Contract) -> list[str]:
+    """Return a market's name, its coin, what it settles in and, where that is not coins, what a size counts."""
+    unit = counted_in(contract)
+    return [contract.symbol, contract.underlying, contract.currency, *([unit] if unit else [])]
 
 
 def last_prices() -> dict[str, tuple[str, str]]:

@@ -13,7 +13,7 @@ from ..margin.rules import MODES
 from ..markets.venues import UNLISTED, venue, venue_names
 from ..portfolio.portfolio import Portfolio
 from ..portfolio.reading import SIDES
-from .fields import MOST_IN_FORM, Message, Wrong, WrongEntryError, entry_of, moved, own_of, portfolio_of
+from .fields import MOST_IN_FORM, Message, Wrong, WrongEntryError, entry_of, moved, own_of, portfolio_of, sizes_in
 
 NEWEST = "newest"
 # What ipywidgets calls with the old and the new value of an input.
@@ -39,8 +39,10 @@ class Field:
             layout={"width": "auto", "height": "auto"},
             **options,
         )
-        self.wrong = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self.input, self.wrong], layout={"width": width, "margin": "0 0.5em 0 0"})
+        self.hint, self.wrong = ipywidgets.HTML(), ipywidgets.HTML()
+        self.widget = ipywidgets.VBox(
+            [self.input, self.hint, self.wrong], layout={"width": width, "margin": "0 0.5em 0 0"}
+        )
         self.widget.add_class("marginlab-field")
         self.input.observe(changed, names="value")
 
@@ -177,8 +179,9 @@ class Entry:
         account = [one for one in problems if one.part == "account" and one.field in self.fields]
         for name, field in self.fields.items():
             field.complain([one.reason for one in account if one.field == name])
-        for i, row in enumerate(self.rows):
+        for i, (row, unit) in enumerate(zip(self.rows, sizes_in(self.said()), strict=True)):
             row.complain([one for one in rows if one.row == i])
+            row.fields["size"].hint.value = f"In {unit}" if unit and row.fields["unit"].input.value == "size" else ""
         others = [str(one) for one in problems if one not in (*rows, *account)]
         self.rest.value = WRONG.format(escape("; ".join(others))) if others else ""
         self.changed(self.portfolio)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from .. import _checks
@@ -161,11 +161,11 @@ def moved(entry: Row, to: str) -> Message:
     ArgumentError
         For another venue than there are.
     """
-    entered, leaving, own = venue(to), _key(entry.get("venue")), own_of(entry)
+    entered, own, dateless = venue(to), own_of(entry), {**entry, "date": ""}
     found: Message = {**entry, "venue": to, "held": False, "remarks": []}
     for part, gone in BY_THE_VENUE.items():
         rows = ({name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part))
-        found[part] = [_there(row, leaving, entered.name, own) if leaving else row for row in rows]
+        found[part] = [_there(dateless, row, entered.name, own) for row in rows]
     return found
 
 
@@ -190,6 +190,26 @@ def rows_of(entry: Row, part: str) -> list[Message]:
 def own_of(entry: Row) -> Brackets | None:
     """Return the brackets of one's own that were entered, None where there are none that can be read."""
     return own_brackets(Asked(None, {}, []), stripped(entry.get("brackets")), _key(entry.get("venue")))
+
+
+def counted_in(contract: Contract) -> str:
+    """Return what a size in a contract counts, where that is not coins; else nothing.
+
+    >>> counted_in(venue("okx").contract("ETH-USDT-SWAP")), counted_in(venue("krakenfutures").contract("PI_XBTUSD"))
+    ('contracts of 0.1 ETH', 'USD')
+    >>> counted_in(venue("binance").contract("ETHUSDT"))
+    ''
+    """
+    unit = contract.underlying if contract.kind == "linear" else "USD"
+    if contract.multiplier != 1:
+        return f"contracts of {_written(contract.multiplier)} {'x ' if unit[0].isdigit() else ''}{unit}"
+    return "" if contract.kind == "linear" else unit
+
+
+def sizes_in(entry: Row) -> list[str]:
+    """Return what the size of each position counts, where that is known and not coins; else nothing."""
+    found = [_contract(entry, row) for row in rows_of(entry, "positions")]
+    return ["" if one is None else counted_in(one) for one in found]
 
 
 def where_it_stands(problem: Problem) -> Wrong:
@@ -219,14 +239,11 @@ def _now(part: str, row: Message) -> Message:
     return {**was, **said} if same else said
 
 
-def _there(row: Message, leaving: str, entered: str, own: Brackets | None) -> Message:
+def _there(entry: Row, row: Message, entered: str, own: Brackets | None) -> Message:
     """Return a position or an order as it would stand at another venue."""
-    try:
-        market = contract_of(leaving, cast(str, stripped(row.get("symbol"))), None, own)
-    except ArgumentError:
-        return row
-    there = _alike(market, entered, own)
-    if there is None:
+    market = _contract(entry, row)
+    there = None if market is None else _alike(market, entered, own)
+    if market is None or there is None:
         return row
     size, price = (_number(row, name) for name in ("size", "price" if "price" in row else "entry"))
     counted = None if size is None else _size_in(there, market, size, price)
@@ -267,7 +284,7 @@ def _with_more(said: object, more: Sequence[str]) -> Sequence[str]:
 def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[str], list[Wrong]]:
     """Return the assets entered, what to remark of them, and what is wrong with them, row by row."""
     assets, remarks, wrong = [], [], []
-    contracts = list(_contracts(entry, rows))
+    contracts = [one for one in (_contract(entry, row) for row in rows) if one is not None]
     for i, row in enumerate(rows_of(entry, "collateral")):
         name, problems = str(row.get("asset") or "").strip(), list[Problem]()
         if not name and not stripped(row.get("amount")):
@@ -285,16 +302,18 @@ def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[
     return assets, remarks, wrong
 
 
-def _contracts(entry: Row, rows: Sequence[Message]) -> Iterator[Contract]:
-    """Yield the contracts of the rows that name one."""
+def _contract(entry: Row, row: Row) -> Contract | None:
+    """Return the contract that a row names, None where it names none."""
     where, date = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None)
-    own = own_of(entry)
-    for row in rows:
-        try:
-            if where is not None:
-                yield contract_of(where, cast(str, stripped(row.get("symbol"))), date, own)
-        except ArgumentError:
-            continue
+    try:
+        return contract_of(where, cast(str, stripped(row.get("symbol"))), date, own_of(entry)) if where else None
+    except ArgumentError:
+        return None
+
+
+def _written(number: float) -> str:
+    """Return a number with all its digits and no power of ten."""
+    return f"{number:,.12f}".rstrip("0").rstrip(".")
 
 
 def _key(name: object) -> str | None:

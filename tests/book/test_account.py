@@ -138,6 +138,7 @@ def test_markets_are_all_that_the_venues_have_and_last_prices_are_of_the_last_ye
         name: venue(name).symbols for name in venue_names()
     }
     assert ["BTCUSDT", "BTC", "USDT"] in found["venues"]["binance"]
+    assert ["ETH-USDT-SWAP", "ETH", "USDT", "contracts of 0.1 ETH"] in found["venues"]["okx"]
     assert found["marks"]["BTC"] == ("77084.5", "22 August 2026")
     assert "LUNA" not in found["marks"]  # the last of it that is on record is of 2022
     assert all(price and day[-4:] in {"2025", "2026"} for price, day in found["marks"].values())

@@ -176,6 +176,17 @@ def test_of_two_contracts_of_a_market_the_one_that_settles_alike_is_taken(entry)
     entry.fields["venue"].input.value = "okx"
     assert [row.fields["symbol"].input.value for row in entry.rows] == ["BTC-USDT-SWAP", "ETH-USDT-SWAP"]
     assert entry.portfolio.currency == "USDT"
+    # There a size counts contracts, and that is said; they are as many coins as before.
+    hints = [row.fields["size"].hint.value for row in entry.rows]
+    assert hints == ["In contracts of 0.01 BTC", "In contracts of 0.1 ETH"]
+    put(entry, 0, "unit", "worth at entry")
+    assert entry.rows[0].fields["size"].hint.value == ""
+    put(entry, 0, "unit", "size")
+    assert entry.portfolio.account.notional(entry.portfolio.marks) == pytest.approx(
+        PAIR.account.notional(PAIR.marks), rel=1e-12
+    )
+    entry.fields["venue"].input.value = "binance"
+    assert [row.fields["size"].hint.value for row in entry.rows] == ["", ""]
 
 
 def test_brackets_are_of_a_date_that_the_venue_has(entry):

@@ -8,7 +8,7 @@ import pytest
 
 from marginlab import venue, venue_names
 from marginlab.display.entry import Entry
-from marginlab.display.fields import ABOUT, WrongEntryError, entry_of, moved, own_of, portfolio_of, rows_of
+from marginlab.display.fields import ABOUT, WrongEntryError, entry_of, moved, own_of, portfolio_of, rows_of, sizes_in
 from marginlab.portfolio import Portfolio, preset, preset_names
 
 POSITION = {"symbol": "BTCUSDT", "side": "long", "size": "0.5", "entry": "60000", "mode": "cross", "leverage": "10"}
@@ -113,6 +113,25 @@ def test_what_is_remarked_is_remarked_once():
 def test_remarks_that_are_no_words_are_refused(remarks):
     with pytest.raises(WrongEntryError, match="remarks"):
         portfolio_of({**ACCOUNT, "remarks": remarks})
+
+
+@pytest.mark.parametrize(
+    ("where", "symbol", "unit"),
+    [
+        ("binance", "BTCUSDT", ""),
+        ("okx", "ETH-USDT-SWAP", "contracts of 0.1 ETH"),
+        ("okx", "BTC-USD-SWAP", "contracts of 100 USD"),
+        ("bitmex", "XBTUSD", "USD"),
+        ("bitmex", "XBTUSDT", "contracts of 0.000001 BTC"),
+        ("mexc", "1000BONK_USDC", "contracts of 100 x 1000BONK"),
+        ("mexc", "CAT_USDT", "contracts of 100,000 CAT"),
+        ("okx", "", ""),
+        ("nowhere", "BTCUSDT", ""),
+    ],
+)
+def test_what_a_size_counts_is_said_where_that_is_not_coins(where, symbol, unit):
+    entry = {**ACCOUNT, "venue": where, "positions": [{**POSITION, "symbol": symbol}]}
+    assert sizes_in(entry) == [unit]
 
 
 def test_what_is_wrong_with_a_notional_is_said_where_a_size_would_stand():

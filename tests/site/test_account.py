@@ -453,7 +453,9 @@ def test_an_account_moves_to_another_venue_as_beside_a_kernel(tab: Page, site: s
         form_of(tab).locator("[name=venue]").select_option(name)
         beside.fields["venue"].input.value = name
         symbol = beside.rows[0].fields["symbol"].input.value
-        expect(position(tab, 0).locator("[name=symbol]")).to_have_value(symbol)
+        expect(position(tab, 0).locator("[name=symbol]")).to_have_value(symbol, timeout=PATIENCE)
+        counted = position(tab, 0).locator("[data-field=size] .account-hint:not([hidden])").all_text_contents()
+        assert counted == [one for one in [beside.rows[0].fields["size"].hint.value] if one]
         until(tab, "key => JSON.parse(sessionStorage.getItem(key)).remarks?.length === 0", KEY)
         answered(tab)
         kept = portfolio_of(json.loads(tab.evaluate("key => sessionStorage.getItem(key)", KEY)))

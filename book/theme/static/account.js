@@ -115,7 +115,7 @@
     at = named(form, "venue").value;
     moving = 0;
     fill();
-    dated();
+    hint();
     told();
   }
 
@@ -265,13 +265,16 @@
       field.dataset.recorded = field.value;
       if (field.value) renew();
     }
-    dated();
+    hint();
   }
 
-  function dated() {
-    for (const row of rowsOf("position")) {
-      const field = named(row, "mark"), found = recorded(row);
-      note(field, "account-hint", found && field.value === found[0] ? `Of ${found[1]}, not live` : "");
+  // Of which day a mark is, and what a size counts where that is not coins.
+  function hint() {
+    for (const row of [...rowsOf("position"), ...rowsOf("order")]) {
+      const mark = named(row, "mark"), found = mark && recorded(row);
+      if (mark) note(mark, "account-hint", found && mark.value === found[0] ? `Of ${found[1]}, not live` : "");
+      const [, , , unit] = market(at, named(row, "symbol").value) ?? [];
+      note(named(row, "size"), "account-hint", unit ? `In ${unit}` : "");
     }
   }
 
@@ -306,7 +309,7 @@
     named(form, "start").value = "";
     say(form.querySelector(".account-told"), "");
     if (target.name === "symbol") places(rowsOf("position"));
-    dated();
+    hint();
     told();
     renew(REST);
   }
