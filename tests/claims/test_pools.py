@@ -28,7 +28,7 @@ DYDX = [venue("dydx").contract(symbol, date="2023-10-24") for symbol in ("BTC-US
 VICTIM = preset("october-2025")
 FOLLOWS = {"as far": 1, "twice as far": 2, "not at all": 0, "the other way": -1}
 FOLLOW = {"rises half as much": -0.5, "stands still": 0, "falls half as much": 0.5, "falls as much": 1}
-FURTHER = {"as far": 1, "half as far again": 1.5, "twice as far": 2}
+FURTHER = {"as far": 1, "one and a half times as far": 1.5, "twice as far": 2}
 OCTOBER = ("BTC", "ETH", "SOL", "XRP")
 
 
