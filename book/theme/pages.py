@@ -4,7 +4,9 @@
   a picture, the notebook they come from, and a policy that lets nothing be asked of another host.
 * Nothing they do not use: no Thebe, no script for icons (a font draws them), no search tools but on the search
   page, and no file that no page asks for.
-* Figures before the code that draws them, and tables of words that can be read on a phone, row by row.
+* Figures before the code that draws them, the room that code takes before it is laid out, and tables of words that
+  can be read on a phone, row by row.
+* A search and an index in which the other names of a term lead to the term.
 * Scripts that run after the text is there, a page for addresses that lead nowhere, and a map of the site.
 
 The address the book is published at comes from the environment (`SITE_URL`), so that a copy of the repository
@@ -20,6 +22,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from xml.sax.saxutils import escape as xml_escape
@@ -28,9 +31,12 @@ import policy
 import runtime
 import styles
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.references import SphinxDomains
 
 HERE = Path(__file__).parent
 CARD = "book/images/card.png"
@@ -60,6 +66,8 @@ BARE = (
 LOOKED_UP = ("Search._index.terms", "Search._index.titleterms")
 # In a column of words some cell has more letters than this, which no phone can show beside others.
 WORDS = 40
+# So many letters has a line of code on a desk's page, and on a phone's.
+DESK, PHONE = 75, 35
 # Must run at once: the next script inside a page writes into what it sets.
 AT_ONCE = {"documentation_options.js"}
 # Those of the search page use what these set.
@@ -72,9 +80,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # All pages are written again when something changes that goes into each of them.
     app.add_config_value("page_parts", "", "html", str)
     app.connect("config-inited", _configure, priority=90)
+    app.add_transform(_NamesLeadToTerms)
     app.connect("doctree-resolved", _still)
     app.connect("doctree-resolved", _figure_first)
     app.connect("doctree-resolved", _words_in_rows)
+    app.connect("doctree-resolved", _code_takes_room)
+    app.add_node(_Code, html=(_begin_code, _end_code))
     app.connect("html-page-context", _head, priority=950)
     # After the theme has written the colours of code.
     app.connect("build-finished", _finish, priority=900)
@@ -97,6 +108,19 @@ def _digest(files: Iterable[Path]) -> str:
     for file in sorted(files):
         whole.update(file.read_bytes() if file.is_file() else b"")
     return whole.hexdigest()
+
+
+class _NamesLeadToTerms(SphinxTransform):
+    """Let a name that is marked for the index within a term's definition lead to the term, which search shows then."""
+
+    # Before Sphinx notes for the index where its names lead to.
+    default_priority = SphinxDomains.default_priority - 10
+
+    def apply(self, **_: object) -> None:
+        for item in self.document.findall(nodes.definition_list_item):
+            place = next(iter(item[0]["ids"]), None)
+            for index in item[-1].findall(addnodes.index) if place else ():
+                index["entries"] = [(kind, name, place, *rest) for kind, name, _, *rest in index["entries"]]
 
 
 def _still(_app: Sphinx, tree: nodes.document, _page: str) -> None:
@@ -125,6 +149,36 @@ def _figure_first(_app: Sphinx, tree: nodes.document, _page: str) -> None:
             code = cell.pop(0)
             code["classes"] = ["below-input"]
             cell.append(code)
+
+
+class _Code(nodes.container):
+    """The code of a cell, which says how many lines it has."""
+
+
+def _code_takes_room(_app: Sphinx, tree: nodes.document, _page: str) -> None:
+    """Let the style know how long code is that is not laid out yet, so that no page becomes longer while it is read."""
+    for cell in list(tree.findall(nodes.container)):
+        if "cell_input" in cell["classes"]:
+            code = _Code(cell.rawsource, *cell.children, classes=cell["classes"], code=cell.astext())
+            cell.replace_self(code)
+
+
+def _begin_code(writer: Any, code: _Code) -> None:
+    room = f"--lines: {lines(code['code'], DESK)}; --lines-phone: {lines(code['code'], PHONE)}"
+    writer.body.append(writer.starttag(code, "div", CLASS="docutils container", STYLE=room))
+
+
+def _end_code(writer: Any, _code: _Code) -> None:
+    writer.body.append("</div>\n")
+
+
+def lines(code: str, columns: int) -> int:
+    """Return how many lines code has where one that is longer than a page is wide goes on in the next.
+
+    >>> lines("first = 1", 20), lines("second = first + first", 20)
+    (1, 2)
+    """
+    return sum(len(wrap(line, columns, drop_whitespace=False)) or 1 for line in code.splitlines())
 
 
 def _words_in_rows(_app: Sphinx, tree: nodes.document, _page: str) -> None:

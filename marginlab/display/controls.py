@@ -10,7 +10,7 @@ from typing import cast
 
 from .. import _checks
 from .._checks import ArgumentError, shown
-from ..formatting import Table
+from ..formatting import MINUS, Table
 
 # What a control can be set to: a number, or a word.
 Value = float | str
@@ -64,7 +64,7 @@ class Control:
     @property
     def written(self) -> list[str]:
         """Every value as the reader sees it."""
-        return [self.form.format(value) for value in self.values]
+        return [_written(self.form, value) for value in self.values]
 
     @property
     def start_index(self) -> int:
@@ -148,6 +148,14 @@ def _value(name: str, value: object) -> Value:
     if isinstance(value, str):
         return _checks.words(name, value)
     return value if isinstance(value, int) else _checks.single(name, cast(float, value))
+
+
+def _written(form: str, value: Value) -> str:
+    """Return a value in its form; a number with the minus sign of the book's other numbers, and 0 without a sign."""
+    text = form.format(value)
+    if isinstance(value, str) or value > 0:
+        return text
+    return text.replace("-", MINUS, 1) if value < 0 else text.removeprefix("+")
 
 
 def controls(given: Mapping[str, Control | Iterable[Value]]) -> dict[str, Control]:

@@ -161,11 +161,12 @@ def moved(entry: Row, to: str) -> Message:
     ArgumentError
         For another venue than there are.
     """
-    entered, own, dateless = venue(to), own_of(entry), {**entry, "date": ""}
+    entered, own = venue(to), own_of(entry)
     found: Message = {**entry, "venue": to, "held": False, "remarks": []}
     for part, gone in BY_THE_VENUE.items():
-        rows = ({name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part))
-        found[part] = [_there(dateless, row, entered.name, own) for row in rows]
+        rows = [{name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part)]
+        markets = _contracts({**entry, "date": ""}, rows)
+        found[part] = [_there(*one, entered.name, own) for one in zip(rows, markets, strict=True)]
     return found
 
 
@@ -208,7 +209,7 @@ def counted_in(contract: Contract) -> str:
 
 def sizes_in(entry: Row) -> list[str]:
     """Return what the size of each position counts, where that is known and not coins; else nothing."""
-    found = [_contract(entry, row) for row in rows_of(entry, "positions")]
+    found = _contracts(entry, rows_of(entry, "positions"))
     return ["" if one is None else counted_in(one) for one in found]
 
 
@@ -239,9 +240,8 @@ def _now(part: str, row: Message) -> Message:
     return {**was, **said} if same else said
 
 
-def _there(entry: Row, row: Message, entered: str, own: Brackets | None) -> Message:
-    """Return a position or an order as it would stand at another venue."""
-    market = _contract(entry, row)
+def _there(row: Message, market: Contract | None, entered: str, own: Brackets | None) -> Message:
+    """Return a row as it would stand at another venue."""
     there = None if market is None else _alike(market, entered, own)
     if market is None or there is None:
         return row
@@ -284,7 +284,7 @@ def _with_more(said: object, more: Sequence[str]) -> Sequence[str]:
 def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[str], list[Wrong]]:
     """Return the assets entered, what to remark of them, and what is wrong with them, row by row."""
     assets, remarks, wrong = [], [], []
-    contracts = [one for one in (_contract(entry, row) for row in rows) if one is not None]
+    contracts = [one for one in _contracts(entry, rows) if one is not None]
     for i, row in enumerate(rows_of(entry, "collateral")):
         name, problems = str(row.get("asset") or "").strip(), list[Problem]()
         if not name and not stripped(row.get("amount")):
@@ -302,13 +302,17 @@ def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[
     return assets, remarks, wrong
 
 
-def _contract(entry: Row, row: Row) -> Contract | None:
-    """Return the contract that a row names, None where it names none."""
-    where, date = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None)
-    try:
-        return contract_of(where, cast(str, stripped(row.get("symbol"))), date, own_of(entry)) if where else None
-    except ArgumentError:
-        return None
+def _contracts(entry: Row, rows: Sequence[Row]) -> list[Contract | None]:
+    """Return the contracts that rows name, None where one names none."""
+    where, date, own = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None), own_of(entry)
+
+    def named(symbol: object) -> Contract | None:
+        try:
+            return contract_of(where, cast(str, symbol), date, own) if where else None
+        except ArgumentError:
+            return None
+
+    return [named(stripped(row.get("symbol"))) for row in rows]
 
 
 def _written(number: float) -> str:

@@ -154,7 +154,7 @@ def distances(found: Comparison) -> Screen:
         **NAMES_DOWN,
     )
     _, cross, isolated = found.columns
-    parts = [f"{one.name} {_nearest(one)}" for one in (cross, isolated)]
+    parts = [f"in {mode} {_nearest(one)}" for mode, one in zip(MODES, (cross, isolated), strict=True)]
     sentence = (
         f"Equity {as_amount(cross.equity)} {found.currency} behind {_worth(cross)}: {parts[0]}; {parts[1]}. "
         + _common(cross, isolated)
@@ -698,15 +698,22 @@ def _nearest(one: Snapshot) -> str:
 
 def _common(cross: Snapshot, isolated: Snapshot) -> str:
     """Say which common moves take the first position."""
-    moves = [
-        [
-            "never" if np.isnan(move) else f"at {as_move(move)}"
-            for move in (getattr(cross, name), getattr(isolated, name))
-        ]
+    fall, rise = (
+        _taken({mode: getattr(one, name) for mode, one in zip(MODES, (cross, isolated), strict=True)})
         for name in ("first_fall", "first_rise")
-    ]
-    fall, rise = (f"{one} in cross and {other} in isolated" for one, other in moves)
-    return f"A common fall of all markets takes a first position {fall}, a common rise {rise}."
+    )
+    if not fall and not rise:
+        return "No common move of all markets takes a position in either mode."
+    nothing = "no position in either mode"
+    return f"A common fall of all markets takes {fall or nothing}; a common rise takes {rise or nothing}."
+
+
+def _taken(moves: dict[str, float]) -> str:
+    """Say at which move of each mode a first position is taken; nothing where none is in any."""
+    taken = [f"at {as_move(move)} in {mode}" for mode, move in moves.items() if not np.isnan(move)]
+    spared = [f"none in {mode}" for mode, move in moves.items() if np.isnan(move)]
+    # What is too far to be written down is "above" something.
+    return f"a first position {listed(taken + spared)}".replace("at above", "above") if taken else ""
 
 
 def _distinct(found: Comparison) -> list[tuple[str, str]]:

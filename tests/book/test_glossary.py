@@ -16,6 +16,18 @@ GLOSSARY = (BOOK / "glossary.md").read_text(encoding="utf-8")
 # A term stands at the margin, its definition is indented below it.
 BLOCK = GLOSSARY.split("```{glossary}\n")[1].split("```")[0]
 TERMS = re.findall(r"^(\S.*)\n((?:    .+\n)+)", BLOCK, re.MULTILINE)
+# What the screens of venues call a term, and what it is called here: search leads from one to the other.
+NAMES = {
+    "LP": "liquidation price",
+    "liq price": "liquidation price",
+    "MMR": "maintenance rate",
+    "IMR": "initial margin",
+    "UPNL": "unrealized PnL",
+    "ROE": "unrealized PnL",
+    "ADL": "ADL",
+    "hedge mode": "hedge mode",
+    "multi-assets mode": "multi-assets mode",
+}
 SOURCES = parse_file(str(BOOK / "references.bib")).entries
 every_term = pytest.mark.parametrize(("term", "definition"), TERMS, ids=[term for term, _ in TERMS])
 every_source = pytest.mark.parametrize("key", SOURCES)
@@ -66,6 +78,11 @@ def test_a_term_is_not_defined_by_itself(term, definition):
 @pytest.mark.parametrize("term", [term for term, _ in TERMS])
 def test_a_term_is_one_that_the_book_uses(term):
     assert any(is_used(term, words_of(page)) for page in PAGES)
+
+
+@pytest.mark.parametrize(("name", "term"), NAMES.items())
+def test_what_screens_call_a_term_is_the_term_or_marked_in_its_definition(name, term):
+    assert name == term or f"{{index}}`!{name}`" in dict(TERMS)[term]
 
 
 def test_terms_are_found_in_the_plural_and_within_no_other_word():

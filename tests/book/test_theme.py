@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import tinycss2
+from docutils import nodes
+from docutils.utils import new_document
 
 from ..chapters import BOOK, module_of
 
@@ -126,6 +128,30 @@ def test_python_of_the_pages_becomes_part_of_the_site_without_its_stamp_and_noth
     (made / "made-from.txt").unlink()
     runtime._copy(App(tmp_path), None)
     assert not out.exists()
+
+
+class Writer:
+    """As much of Sphinx's writer as begins and ends an element."""
+
+    def __init__(self):
+        self.body = []
+
+    def starttag(self, node, name, **attributes):
+        return f"<{name} {' '.join(node['classes'])} {attributes['STYLE']}>"
+
+
+@pytest.mark.parametrize(("code", "desk", "phone"), [("a = 1", 1, 1), ("a = 1\n\nb = 2\n", 3, 3), ("x + " * 20, 2, 3)])
+def test_code_says_how_many_lines_it_will_take(code, desk, phone):
+    pages, tree, writer = module_of("pages", THEME), new_document("page"), Writer()
+    shown = nodes.literal_block(code, code)
+    tree += nodes.container("", nodes.container("", shown, classes=["cell_input"]), classes=["cell"])
+    pages._code_takes_room(None, tree, "page")
+    (told,) = tree.findall(pages._Code)
+    assert told.children == [shown]
+    assert told.parent["classes"] == ["cell"]
+    pages._begin_code(writer, told)
+    pages._end_code(writer, told)
+    assert "".join(writer.body) == f"<div cell_input --lines: {desk}; --lines-phone: {phone}></div>\n"
 
 
 def test_the_search_has_its_own_words_once_however_often_a_book_is_built():

@@ -28,7 +28,7 @@ DYDX = [venue("dydx").contract(symbol, date="2023-10-24") for symbol in ("BTC-US
 VICTIM = preset("october-2025")
 FOLLOWS = {"as far": 1, "twice as far": 2, "not at all": 0, "the other way": -1}
 FOLLOW = {"rises half as much": -0.5, "stands still": 0, "falls half as much": 0.5, "falls as much": 1}
-FURTHER = {"as far": 1, "half as far again": 1.5, "twice as far": 2}
+FURTHER = {"as far": 1, "one and a half times as far": 1.5, "twice as far": 2}
 OCTOBER = ("BTC", "ETH", "SOL", "XRP")
 
 
@@ -199,8 +199,8 @@ def test_the_front_page_shows_what_the_record_and_arithmetic_say():
         assert f"Isolated {f'has lost {listed(gone)}' if gone else 'holds all four'} and has {money(left)}." in sentence
         # Where the pool went, what was left then; else what is left now.
         at = lows[step if ends[0] is None else ends[0]]
-        lost = -hand.results(at).sum()
-        assert f"10,000 − {money(lost)} = {money(10_000 - lost)}" in sentence
+        result = hand.results(at).sum()
+        assert f"10,000 {'−' if result < 0 else '+'} {money(abs(result))} = {money(10_000 + result)}" in sentence
         assert f" {money(hand.needs(at).sum())} " in sentence or f" {money(hand.needs(at).sum())} must" in sentence
         assert ("Cross was liquidated at " in sentence) == (ends[0] is not None)
         if ends[0] is not None:

@@ -35,9 +35,10 @@ def test_a_start_that_counts_as_nothing_is_still_a_start(start, values):
 
 def test_values_are_written_in_their_form():
     assert choices([1, 5, 20], form="{}x").written == ["1x", "5x", "20x"]
-    assert steps(-0.5, 0.5, 0.5, form="{:+.0%}").written == ["-50%", "+0%", "+50%"]
+    assert steps(-0.5, 0.5, 0.5, form="{:+.0%}").written == ["−50%", "0%", "+50%"]
+    assert steps(-1, 0, 1).written == ["−1", "0"]
     assert steps(0, 1, 0.25).written == ["0", "0.25", "0.5", "0.75", "1"]
-    assert choices(["long", "short"]).written == ["long", "short"]
+    assert choices(["long", "short", "-"]).written == ["long", "short", "-"]
 
 
 def test_words_are_a_menu_and_numbers_a_slider():

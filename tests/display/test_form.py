@@ -163,7 +163,7 @@ def test_both_sides_of_a_market_are_pasted_and_told_apart(desk):
     assert pasted(desk, PASTED, json.dumps([long, short])) == "Taken over."
     open_panel(desk, "Now")
     said = desk.panels["Now"].lives[0].words.value
-    assert "all cross BTCUSDT long and BTCUSDT short are nearest to their liquidation" in said
+    assert "in cross BTCUSDT long and BTCUSDT short are nearest to their liquidation" in said
     # A market has one mark: changed in one row, it is asked for in the other.
     desk.entry.rows[0].fields["mark"].input.value = "61000"
     assert "must be 61000, as for the other position in BTCUSDT" in desk.entry.rows[1].fields["mark"].wrong.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -363,14 +364,58 @@ def test_a_pool_that_fails_both_ways_is_shown_and_told_in_both_the_nearer_first(
     assert table.rows[2][4:6] == (" or ".join(prices), f"{as_move(down)} or {as_move(up)}")
     # Isolated, a position has one price, and stands for itself.
     assert len(next(trace for trace in figure["data"] if trace["name"] == "all isolated")["y"]) == 2
-    assert re.search(r"all isolated BTCUSDT (long|short) is nearest to its liquidation, \S+ from its mark", sentence)
+    assert re.search(r"in isolated BTCUSDT (long|short) is nearest to its liquidation, \S+ from its mark", sentence)
 
 
 def test_moves_that_do_not_exist_are_said_in_words():
     _, sentence, _ = screens.distances(FOUND["funding-carry"])
-    assert "all cross no position can be liquidated while the other marks stand still" in sentence
-    assert "A common fall of all markets takes a first position never in cross" in sentence
-    assert as_move(FOUND["funding-carry"].column("all isolated").first_rise) in sentence
+    assert "in cross no position can be liquidated while the other marks stand still" in sentence
+    rise = as_move(FOUND["funding-carry"].column("all isolated").first_rise)
+    assert sentence.endswith(
+        "A common fall of all markets takes no position in either mode; "
+        f"a common rise takes a first position at {rise} in isolated and none in cross."
+    )
+
+
+class Column(NamedTuple):
+    """As much of a snapshot as says which common moves take a first position."""
+
+    first_fall: float
+    first_rise: float
+
+
+@pytest.mark.parametrize(
+    ("cross", "isolated", "said"),
+    [
+        (
+            (-0.2, 0.3),
+            (-0.1, 0.15),
+            "A common fall of all markets takes a first position at −20.0% in cross and at −10.0% in isolated; "
+            "a common rise takes a first position at +30.0% in cross and at +15.0% in isolated.",
+        ),
+        (
+            (-0.2, np.nan),
+            (-0.1, np.nan),
+            "A common fall of all markets takes a first position at −20.0% in cross and at −10.0% in isolated; "
+            "a common rise takes no position in either mode.",
+        ),
+        (
+            (np.nan, 0.3),
+            (np.nan, np.nan),
+            "A common fall of all markets takes no position in either mode; "
+            "a common rise takes a first position at +30.0% in cross and none in isolated.",
+        ),
+        (
+            (np.nan, 20.0),
+            (-0.1, 0.2),
+            "A common fall of all markets takes a first position at −10.0% in isolated and none in cross; "
+            "a common rise takes a first position above +1,000% in cross and at +20.0% in isolated.",
+        ),
+        ((np.nan, np.nan), (np.nan, np.nan), "No common move of all markets takes a position in either mode."),
+    ],
+)
+def test_common_moves_are_said_in_whole_words_wherever_one_is_missing(cross, isolated, said):
+    assert screens._common(Column(*cross), Column(*isolated)) == said
 
 
 def test_where_no_case_differs_none_is_named():

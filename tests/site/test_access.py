@@ -289,6 +289,27 @@ def test_a_figure_is_seen_and_reached_before_the_code_that_draws_it(html: Path, 
     assert not re.search(r'</details>\s*<div class="cell_output', text)
 
 
+# Of the code that is shown: how tall it is while it is far from the view, and how tall once it is laid out.
+TALL = """() => [...document.querySelectorAll(".cell_input")]
+  .filter((code) => code.checkVisibility() && code.getBoundingClientRect().top > 3 * innerHeight)
+  .map((code) => {
+    const far = code.offsetHeight;
+    code.style.contentVisibility = "visible";
+    return [far, code.offsetHeight];
+  })"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("path", ["structure", "formulas"])
+def test_a_page_does_not_become_longer_when_its_code_comes_near(chromium: Browser, site: str, path: str, width: int):
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{site}book/{path}.html")
+    tall = page.evaluate(TALL)
+    page.close()
+    assert len(tall) > 3
+    assert sum(abs(far - near) for far, near in tall) < 0.15 * sum(near for _, near in tall)
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_printed_chapter_has_every_figure_whole_and_dark_on_light(chromium, site, chapter):
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
