@@ -18,6 +18,7 @@ class Seen(NamedTuple):
     equity: str
     maintenance: str | None
     results: list[str]
+    gone: str
     lost: bool
 
 
@@ -46,6 +47,7 @@ def seen(drawing: Drawing, mode: str, rim: float = RIM) -> list[Seen]:
                 equity=state[f"{key}-equity"]["text"],
                 maintenance=state.get(f"{key}-maintenance", {}).get("text"),
                 results=results if mode == "cross" else results[len(found) : len(found) + 1],
+                gone=state.get(f"{key}-gone", {"text": ""})["text"],
                 lost=state.get(f"{key}-lost", {"opacity": "0"})["opacity"] == "1",
             )
         )

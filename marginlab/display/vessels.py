@@ -395,10 +395,13 @@ def _numbers(mode: str, vessels: Sequence[Vessel], walls: Sequence[float], edges
         yield _text(x, ROWS["equity"], money(vessel.equity), name=f"{mode}-{i}-equity", weight="bold")
         if vessel.names:
             yield _text(x, ROWS["maintenance"], need, name=f"{mode}-{i}-maintenance")
+        if len(vessel.names) > 1:
+            gone = signed(-vessel.put_in) if vessel.lost else ""
+            yield _text(x, ROWS["profit, loss"], gone, name=f"{mode}-{i}-gone")
 
 
 def _profits(vessel: Vessel) -> list[str]:
-    """Return what is told of each profit: of what was lost alone, all that was put in; of a lost pool, nothing."""
+    """Return what is told of each profit: of what was lost alone, all that was put in; a lost pool tells it once."""
     if vessel.lost:
         return [signed(-vessel.put_in)] if len(vessel.names) == 1 else [""] * len(vessel.names)
     return [signed(profit) for profit in vessel.profits]

@@ -87,10 +87,11 @@ def test_levels_lines_and_numbers_are_those_of_the_account(found, move):
             assert one.lost == gone[i]
             assert one.equity == money(float(has))
             assert one.maintenance == ("" if gone[i] else money(float(need[i])))
+            alone = mode == "isolated" or len(found.marks) == 1
+            assert one.gone == ("" if alone or not gone[i] else signed(-filled[i]))
         profits = [text for one in seen(drawing, mode, 2) for text in one.results]
-        lost_alone = mode == "isolated" or len(found.marks) == 1
         for i, pnl in enumerate(account.unrealized_pnl(there)):
-            assert profits[i] == (signed(float(pnl)) if not gone[i] else signed(-filled[i]) if lost_alone else "")
+            assert profits[i] == (signed(float(pnl)) if not gone[i] else signed(-filled[i]) if alone else "")
 
 
 @given(holdings(), moves)
