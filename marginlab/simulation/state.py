@@ -274,7 +274,7 @@ class State:
         if table.shape[1] == 1:
             return table
         # All rows one after the other: a number for each is found faster than a pair.
-        return table[0].take(bracket) if self.alike else table.take(bracket + self.rows * table.shape[1])
+        return np.asarray(table[0].take(bracket) if self.alike else table.take(bracket + self.rows * table.shape[1]))
 
     def valuation(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
         """Return what these paths are worth at these marks (n, k)."""
