@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Decimal, localcontext
-from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from operator import itemgetter
+
+from .rational import Fraction
 
 INFINITY = float("inf")
 

@@ -5,11 +5,11 @@ As in `oracle`, contracts and accounts are read as data, and no formula is taken
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import pairwise
 
 from . import oracle
 from .oracle import INFINITY
+from .rational import Fraction
 
 ZERO = Fraction(0)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from marginlab import AddMargin, Close, Deleverage, Open, SetLeverage, Stop, Switch, Trade
 
 from .oracle import INFINITY, notional, pnl
+from .rational import Fraction
 from .reference_state import exact
 
 

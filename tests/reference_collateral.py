@@ -6,7 +6,8 @@ An account has pockets: its wallet, under the name of its currency, and one an a
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+
+from .rational import Fraction
 
 # Amounts that had to be divided for are cut to so many binary digits, upwards; the books are kept with them as cut.
 DIGITS = 2**80

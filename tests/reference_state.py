@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from fractions import Fraction
 from types import SimpleNamespace
 
 from .oracle import (
@@ -21,8 +20,10 @@ from .oracle import (
     rate_at,
     together,
 )
+from .rational import Fraction
 from .reference_collateral import Books
 
+NOTHING = Fraction(0)
 Balance = namedtuple("Balance", "wallet margin size equity requirement fund")
 MixedBalance = namedtuple("MixedBalance", [*Balance._fields, "assets"])
 LedgerEntry = namedtuple("LedgerEntry", "step kind position size price amount fee impact before after")
@@ -45,12 +46,12 @@ class Row:
     margin: Fraction
     leverage: object
     mark: Fraction = None
-    realized: Fraction = Fraction(0)
-    funding: Fraction = Fraction(0)
-    fees: Fraction = Fraction(0)
-    impact: Fraction = Fraction(0)
-    deleveraged: Fraction = Fraction(0)
-    forgone: Fraction = Fraction(0)
+    realized: Fraction = NOTHING
+    funding: Fraction = NOTHING
+    fees: Fraction = NOTHING
+    impact: Fraction = NOTHING
+    deleveraged: Fraction = NOTHING
+    forgone: Fraction = NOTHING
     liquidated: int = -1
     # The price and the share of a stop that stands.
     stop: tuple = None

@@ -12,20 +12,25 @@ from .pockets import Pockets
 from .state import State, Valuation, total
 
 
-def convert_owed(state: State, valued: Valuation) -> None:
-    """Pay what is owed in a currency beyond what the venue lets be owed, as far as the collateral goes."""
+def convert_owed(state: State, valued: Valuation) -> Valuation:
+    """Pay what is owed in a currency beyond what the venue lets be owed, as far as the collateral goes.
+
+    Return how things stand after it.
+    """
     conversion = state.rules.conversion
     if conversion.above == np.inf:
-        return
+        return valued
     held, prices = valued.cash, state.pockets.prices(valued.marks)
     if conversion.with_losses:
         held = state.pockets.held(held, np.where(valued.pool, valued.pnl, 0.0), profit=False)
     beyond = -held * prices > conversion.above
     some = np.asarray(beyond.any(axis=0))
-    if some.any():
-        now = valued.only(some)
-        owed = np.where(beyond, np.maximum(-held, 0.0), 0.0)[:, some]
-        _book(state, now, valued.cash[:, some] + _changes(state.pockets, now, held[:, some], owed))
+    if not some.any():
+        return valued
+    now = valued.only(some)
+    owed = np.where(beyond, np.maximum(-held, 0.0), 0.0)[:, some]
+    _book(state, now, valued.cash[:, some] + _changes(state.pockets, now, held[:, some], owed))
+    return state.valuation(valued.paths, valued.marks, valued.step)
 
 
 def convert_debts(state: State, valued: Valuation) -> None:

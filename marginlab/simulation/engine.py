@@ -192,24 +192,25 @@ class _Run:
         for action in plan.actions:
             if action.step == step:
                 _perform(action, state, marks, steps, self.on_refusal)
+        valued = state.valuation(self.paths, marks, steps)
         if plan.top_up is not None and step % plan.top_up.every == 0:
-            _refill(state, state.valuation(self.paths, marks, steps), plan.top_up.target, self.budget)
-        valued = self._settle(self.paths, marks, steps)
+            valued = _refill(state, valued, plan.top_up.target, self.budget)
+        valued = self._settle(valued)
         state.watch(valued)
         now = state.recorded(valued)
         for name, values in self.recorded.items():
             values.append(now[name][None])
 
-    def _settle(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
+    def _settle(self, valued: Valuation) -> Valuation:
         """Do what these marks ask for: margins replenished, stops carried out, debts paid, and then liquidations."""
         state, auto_margin = self.state, self.plan.auto_margin
         if auto_margin is not None:
-            replenish(state, state.valuation(paths, marks, step), auto_margin)
+            valued = replenish(state, valued, auto_margin)
         if state.stops:
-            stop_out(state, state.valuation(paths, marks, step))
+            valued = stop_out(state, valued)
         if state.mixed:
-            convert_owed(state, state.valuation(paths, marks, step))
-        return liquidate_failing(state, paths, marks, step)
+            valued = convert_owed(state, valued)
+        return liquidate_failing(state, valued)
 
     def _look_when_passed(self, block: Floats, start: int, paths: Integers, kept: _Kept) -> None:
         """Settle these paths where a watched price is passed, each at its own step, all at once."""
@@ -223,7 +224,7 @@ class _Run:
             paths, step, block = paths[hit], step[hit], block.take(hit, axis=-1)
             kept.up_to(step, paths)
             marks = np.ascontiguousarray(block[step, :, np.arange(paths.size)].T)
-            state.watch(self._settle(paths, marks, start + step))
+            state.watch(self._settle(state.valuation(paths, marks, start + step)))
             later = np.arange(len(block))[:, None] > step
 
 
@@ -298,8 +299,8 @@ def _refused(action: Action, refusals: Iterable[Refusals], valued: Valuation, on
     return refused
 
 
-def _refill(state: State, valued: Valuation, target: float, budget: Floats) -> None:
-    """Top up isolated positions, one after the other, out of what the wallet can spare and the budget."""
+def _refill(state: State, valued: Valuation, target: float, budget: Floats) -> Valuation:
+    """Top up isolated positions, one after the other, out of the wallet and the budget; return how all stands."""
     for row in range(len(state.contracts)):
         wanted = target * valued.notional[row] - (valued.margin[row] + valued.pnl[row])
         price = state.pockets.price(row, valued.marks)
@@ -313,6 +314,7 @@ def _refill(state: State, valued: Valuation, target: float, budget: Floats) -> N
         if amount.any():
             state.note("topped up", row, valued, before, amount=amount)
             valued = state.valuation(valued.paths, valued.marks, valued.step)
+    return valued
 
 
 def _outcome(state: State, equity: Floats, recorded: dict[str, Floats], *, single: bool) -> Outcome:

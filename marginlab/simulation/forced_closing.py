@@ -20,12 +20,11 @@ WHOLE, NOTHING = 1 - 1e-9, 1e-12
 JUST_BELOW = 1 - 2.0**-40
 
 
-def liquidate_failing(state: State, paths: Integers, marks: Floats, step: Integers) -> Valuation:
+def liquidate_failing(state: State, valued: Valuation) -> Valuation:
     """Liquidate what fails, isolated positions each alone and then the pool; return how things stand after it."""
-    valued = state.valuation(paths, marks, step)
     if not valued.fails.any():
         return valued
-    changed = np.full(paths.shape, False)
+    changed = np.full(valued.paths.shape, False)
 
     def renew() -> None:
         valued.renew(changed, state.valuation(valued.paths[changed], valued.marks[:, changed], valued.step[changed]))

@@ -235,8 +235,11 @@ class AutoMargin:
         object.__setattr__(self, "positions", numbers)
 
 
-def replenish(state: State, valued: Valuation, auto: AutoMargin) -> None:
-    """Refill the margins of isolated positions that fail, one after the other, one initial margin at a time."""
+def replenish(state: State, valued: Valuation, auto: AutoMargin) -> Valuation:
+    """Refill the margins of isolated positions that fail, one after the other, one initial margin at a time.
+
+    Return how things stand after it.
+    """
     rows = range(len(state.contracts)) if auto.positions is None else auto.positions
     for row in rows:
         while (failing := valued.fails[row] & valued.isolated[row]).any():
@@ -252,13 +255,19 @@ def replenish(state: State, valued: Valuation, auto: AutoMargin) -> None:
             set_aside(state, helped, row, amount[amount > 0])
             state.note("replenished", row, helped, before, amount=amount[amount > 0])
             valued = state.valuation(valued.paths, valued.marks, valued.step)
+    return valued
 
 
-def stop_out(state: State, valued: Valuation) -> None:
-    """Carry out the stops whose price is reached, unless the venue is due first or the loss cannot be paid."""
+def stop_out(state: State, valued: Valuation) -> Valuation:
+    """Carry out the stops whose price is reached, unless the venue is due first or the loss cannot be paid.
+
+    Return how things stand after it.
+    """
     for row in range(len(state.contracts)):
         size, mark, stop = valued.size[row], valued.marks[row], state.stop[row, valued.paths]
         reached = np.where(size > 0, mark <= stop, mark >= stop) & (size != 0) & ~valued.fails[row]
+        if not reached.any():
+            continue
         share = state.stop_share[row, valued.paths]
         reached &= ~not_paid(state, valued, row, share).where
         if reached.any():
@@ -266,6 +275,7 @@ def stop_out(state: State, valued: Valuation) -> None:
             state.stop[row, now.paths] = np.nan
             close_part(state, now, row, share[reached], kind="stopped")
             valued = state.valuation(valued.paths, valued.marks, valued.step)
+    return valued
 
 
 def _initial_at_entry(state: State, valued: Valuation, row: int) -> Floats:

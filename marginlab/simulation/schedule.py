@@ -18,8 +18,10 @@ from .deleveraging import Deleverage
 from .orders import AutoMargin, Stop
 from .results import RECORD
 
-# Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor.
+# Prices are taken in blocks of so many steps, and so many numbers: small enough to stay near the processor. Of few
+# paths that lie there as a whole, more are taken as long as they stay near: what happens then costs fewer rounds.
 BLOCK_STEPS, BLOCK_NUMBERS = 32, 16_000_000
+MOST_STEPS, NEAR_NUMBERS = 256, 2**18
 # Paths turned from rows to columns at a time, so that what is read stays in the cache until all of it is used.
 TILE = 256
 
@@ -193,7 +195,9 @@ class Prices:
 
         The block is used again for the next one.
         """
-        size = max(1, min(BLOCK_STEPS, BLOCK_NUMBERS // (self.columns * self.paths)))
+        numbers = self.columns * self.paths
+        most = BLOCK_STEPS if self._stream is not None else max(BLOCK_STEPS, min(MOST_STEPS, NEAR_NUMBERS // numbers))
+        size = max(1, min(most, BLOCK_NUMBERS // numbers))
         block = np.empty((size, self.columns, self.paths))
         block[:, self.n :] = self.own[:, None]
         if self._stream is None:

@@ -273,13 +273,14 @@ class State:
         """Return what a stacked table holds for each row in its bracket."""
         if table.shape[1] == 1:
             return table
-        return table[0].take(bracket) if self.alike else table[self.rows, bracket]
+        # All rows one after the other: a number for each is found faster than a pair.
+        return np.asarray(table[0].take(bracket) if self.alike else table.take(bracket + self.rows * table.shape[1]))
 
     def valuation(self, paths: Integers, marks: Floats, step: Integers) -> Valuation:
         """Return what these paths are worth at these marks (n, k)."""
-        size, margin, isolated = self.size[:, paths], self.margin[:, paths], self.isolated[:, paths]
-        entry, cash, pockets = self.entry[:, paths], self.cash[:, paths], self.pockets
-        amount, own = size * self.multiplier, marks[: len(size)]
+        columns = (self.size, self.margin, self.isolated, self.entry, self.cash)
+        size, margin, isolated, entry, cash = (one.take(paths, axis=-1) for one in columns)
+        pockets, amount, own = self.pockets, size * self.multiplier, marks[: len(size)]
         notional, pnl = self.columns.value(np.abs(amount), own), self.columns.profit(amount, entry, own)
         frozen = self.convention.maintenance_at == "entry"
         basis = self._value_at_entry(paths) if frozen else notional
@@ -291,7 +292,14 @@ class State:
         rate, deduction = self._rate(bracket, counted), self.in_bracket(self.deductions, bracket)
         maintenance = np.where(held, rate * basis - deduction * share, 0.0)
         backed = self._counted(cash, np.where(pool, pnl, 0.0), marks)
-        fee = self._closing_fee(paths, own, notional, np.where(isolated, margin, backed - self._of_market(pool, pnl)))
+        if self.convention.fee_at("bankruptcy"):
+            behind = np.where(isolated, margin, backed - self._of_market(pool, pnl))
+            fee = self._fee_at_bankruptcy(size, entry, isolated, behind, own)
+        elif self.convention.fee_at("leverage"):
+            fee = self._fee_at_leverage(paths, size, entry, isolated)
+        else:
+            fee = self.convention.fee_at("liquidation") * notional
+        fee = fee if self.convention.closing_fee_in == "both" else np.where(isolated, 0.0, fee)
         required = maintenance + fee
         equity = np.where(isolated, margin + pnl, backed)
         need = np.where(isolated, required, total(np.where(pool, pockets.required(required, marks), 0.0)))
@@ -409,25 +417,24 @@ class State:
             summed[rows] = np.where(pool[rows], total(np.where(pool[rows], column[rows], 0.0)), column[rows])
         return summed
 
-    def _closing_fee(self, paths: Integers, marks: Floats, notional: Floats, backing: Floats) -> Floats:
-        """Return the fee for closing each row, as far as the venue counts it as required."""
-        convention, size, entry = self.convention, self.size[:, paths], self.entry[:, paths]
-        isolated = self.isolated[:, paths]
-        if convention.fee_at("bankruptcy"):
-            fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
-            for contract, rows, columns in self._legs(size, isolated, entry, backing, marks):
-                held, since, behind, mark = columns
-                # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
-                first = isolated[rows].argmin(axis=0)
-                cash, at = behind[np.arange(len(first)), first], mark[:, 0]
-                together = legs.Market(contract, held, since, cash, at, convention).bankruptcy_fee()
-                fee[rows] = np.where(isolated[rows], fee[rows], together.T)
-        elif convention.fee_at("leverage"):
-            limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)), paths)
-            fee = self._each(liquidation.leverage_fee, size, entry, np.minimum(self.leverage[:, paths], limit))
-        else:
-            fee = convention.fee_at("liquidation") * notional
-        return fee if convention.closing_fee_in == "both" else np.where(isolated, 0.0, fee)
+    def _fee_at_bankruptcy(
+        self, size: Floats, entry: Floats, isolated: Bools, backing: Floats, marks: Floats
+    ) -> Floats:
+        """Return the fee for closing each row at the price at which its backing is used up."""
+        fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
+        for contract, rows, columns in self._legs(size, isolated, entry, backing, marks):
+            held, since, behind, mark = columns
+            # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
+            first = isolated[rows].argmin(axis=0)
+            cash, at = behind[np.arange(len(first)), first], mark[:, 0]
+            together = legs.Market(contract, held, since, cash, at, self.convention).bankruptcy_fee()
+            fee[rows] = np.where(isolated[rows], fee[rows], together.T)
+        return fee
+
+    def _fee_at_leverage(self, paths: Integers, size: Floats, entry: Floats, isolated: Bools) -> Floats:
+        """Return the fee for closing each row at the price at which its initial margin is used up."""
+        limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)), paths)
+        return self._each(liquidation.leverage_fee, size, entry, np.minimum(self.leverage[:, paths], limit))
 
     def _each(self, question: Callable[..., Numbers], *columns: Floats) -> Floats:
         """Ask a question of each row's contract."""

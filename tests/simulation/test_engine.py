@@ -40,7 +40,7 @@ def test_the_referee_says_the_same_of_one_path_looked_at_where_needed_at_every_s
 
 
 def test_each_path_is_settled_at_its_own_step_and_again_when_something_else_of_it_fails():
-    # Two isolated longs fail at 45,454.55 and 2,727.27. Prices come in blocks of at most 32 steps.
+    # Two isolated longs fail at 45,454.55 and 2,727.27. Prices that are streamed come in blocks of 32 steps.
     account = Account.open([long(), Position(ETH, 5.0, 3_000.0, mode="isolated", leverage=10)], balance=10_000)
     falls = {
         0: [(0, 3), (1, 3)],
@@ -56,15 +56,16 @@ def test_each_path_is_settled_at_its_own_step_and_again_when_something_else_of_i
             # Only for a moment: what was missed then would not be seen later.
             prices[path, step, row] *= 0.9
     expected = [[dict(steps).get(row, -1) for row in (0, 1)] for steps in falls.values()]
-    assert simulate(account, prices).liquidated.tolist() == expected
-    assert simulate(account, prices, record=["equity"]).liquidated.tolist() == expected
+    for record in ((), ["equity"]):
+        assert simulate(account, prices, record=record).liquidated.tolist() == expected
+        assert simulate(account, iter(prices.swapaxes(0, 1)), record=record).liquidated.tolist() == expected
     due = np.outer(np.arange(50) % 6 == 5, [1e-9, 1e-9])
     funded = simulate(account, prices, funding=due)
     assert funded.liquidated.tolist() == expected
     for path, row in enumerate(expected):
-        alone = simulate(account, prices[path])
-        assert alone.liquidated.tolist() == row
-        assert [(entry.position, entry.step) for entry in alone.ledger.of("taken over")] == falls[path]
+        for alone in (simulate(account, prices[path]), simulate(account, iter(prices[path]))):
+            assert alone.liquidated.tolist() == row
+            assert [(entry.position, entry.step) for entry in alone.ledger.of("taken over")] == falls[path]
 
 
 def test_shorts_are_watched_as_they_rise():
@@ -72,7 +73,8 @@ def test_shorts_are_watched_as_they_rise():
     prices = np.full((3, 40, 2), [50_000.0, 3_000.0])
     # The first fails at 11,000 / 1.01 / 0.2 = 54,455, the second with a wallet of 1,000 at 16,000 / 1.01 / 5 = 3,168.
     prices[0, 35, 0], prices[1, 35, 0], prices[1, 38, 1] = 54_500.0, 54_400.0, 3_170.0
-    assert simulate(account, prices).liquidated.tolist() == [[35, -1], [-1, 38], [-1, -1]]
+    for given in (prices, iter(prices.swapaxes(0, 1))):
+        assert simulate(account, given).liquidated.tolist() == [[35, -1], [-1, 38], [-1, -1]]
 
 
 def test_of_one_path_a_ledger_is_kept_and_of_an_ensemble_none():

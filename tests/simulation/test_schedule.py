@@ -55,7 +55,8 @@ def ensemble(paths, steps, positions):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Take five steps and four paths at a time."""
-    monkeypatch.setattr(schedule, "BLOCK_STEPS", 5)
+    for name in ("BLOCK_STEPS", "MOST_STEPS"):
+        monkeypatch.setattr(schedule, name, 5)
     monkeypatch.setattr(schedule, "TILE", 4)
 
 
@@ -200,9 +201,9 @@ def test_steps_of_a_stream_may_be_written_for_all_paths_or_for_each():
 
 
 def test_blocks_of_many_paths_are_put_together_from_tiles():
-    prices = ensemble(2 * schedule.TILE + 17, schedule.BLOCK_STEPS + 3, 1)
+    prices = ensemble(2 * schedule.TILE + 17, schedule.MOST_STEPS + 3, 1)
     starts, blocks = taken(ONE, prices)
-    assert starts == [0, schedule.BLOCK_STEPS]
+    assert starts == [0, schedule.MOST_STEPS]
     np.testing.assert_array_equal(blocks, prices.transpose(1, 2, 0))
 
 
@@ -244,7 +245,8 @@ def test_what_is_due_begins_a_block_and_nothing_else_does_until_it_is_full(steps
     plan = plan_of(top_up=every and TopUp(every, 0.1), actions=actions)
     prices = ensemble(paths, steps, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schedule, "BLOCK_STEPS", size)
+        for name in ("BLOCK_STEPS", "MOST_STEPS"):
+            patch.setattr(schedule, name, size)
         patch.setattr(schedule, "TILE", 4)
         starts, blocks = taken(TWO, prices, plan)
         streamed = taken(TWO, iter(prices.transpose(1, 0, 2)), plan)
@@ -263,11 +265,18 @@ def lengths(account, prices):
 
 
 def test_a_block_has_at_most_32_steps_and_sixteen_million_numbers():
-    assert lengths(ONE, np.broadcast_to(100.0, (70, 1))) == [32, 32, 6]
     assert lengths(ONE, iter(np.broadcast_to(100.0, (70, 1)))) == [32, 32, 6]
+    assert lengths(TWO, np.broadcast_to(100.0, (4_096, 70, 2))) == [32, 32, 6]
     # 16,000,000 / 1,600,000 paths, and half of that for two positions
     assert lengths(ONE, np.broadcast_to(100.0, (1_600_000, 11, 1))) == [10, 1]
     assert lengths(TWO, iter(np.broadcast_to(100.0, (6, 1_600_000, 2)))) == [5, 1]
+
+
+def test_a_block_of_few_paths_that_lie_there_as_a_whole_has_up_to_256_steps():
+    assert lengths(ONE, np.broadcast_to(100.0, (600, 1))) == [256, 256, 88]
+    # 2^18 / 4,096 paths, and half of that for two positions
+    assert lengths(ONE, np.broadcast_to(100.0, (4_096, 70, 1))) == [64, 6]
+    assert lengths(TWO, np.broadcast_to(100.0, (2_048, 70, 2))) == [64, 6]
 
 
 @pytest.mark.parametrize(("numbers", "steps"), [(1, 1), (5, 1), (11, 1), (12, 2), (17, 2), (18, 3)])
@@ -277,7 +286,7 @@ def test_a_block_has_at_least_one_step_however_many_paths_there_are(monkeypatch,
 
 
 def test_memory_is_used_again_for_the_next_block():
-    blocks = [block for _, block in Prices(ONE, np.full((70, 1), 100.0)).blocks(plan_of(ONE))]
+    blocks = [block for _, block in Prices(ONE, np.full((300, 1), 100.0)).blocks(plan_of(ONE))]
     assert np.shares_memory(blocks[0], blocks[1])
 
 
