@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 from operator import itemgetter
 
-from .rational import Fraction
+from quicktions import Fraction
 
 INFINITY = float("inf")
 

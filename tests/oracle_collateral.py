@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from . import oracle
 from .oracle import INFINITY
-from .rational import Fraction
+from quicktions import Fraction
 
 ZERO = Fraction(0)
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from .oracle import INFINITY, brackets, notional
-from .rational import Fraction
+from quicktions import Fraction
 from .reference_actions import act, can_pay, close
 from .reference_collateral import cut_up, prices_at
 from .reference_state import State, exact, result_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 from marginlab import AddMargin, Close, Deleverage, Open, SetLeverage, Stop, Switch, Trade
 
 from .oracle import INFINITY, notional, pnl
-from .rational import Fraction
+from quicktions import Fraction
 from .reference_state import exact
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .rational import Fraction
+from quicktions import Fraction
 
 # Amounts that had to be divided for are cut to so many binary digits, upwards; the books are kept with them as cut.
 DIGITS = 2**80

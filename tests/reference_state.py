@@ -20,7 +20,7 @@ from .oracle import (
     rate_at,
     together,
 )
-from .rational import Fraction
+from quicktions import Fraction
 from .reference_collateral import Books
 
 NOTHING = Fraction(0)
