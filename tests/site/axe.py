@@ -11,13 +11,23 @@ from __future__ import annotations
 
 from importlib.resources import files
 from itertools import product
+from typing import Any
+
+from playwright.sync_api import Page
 
 from ..examples import WEEKLY
+from .reader import settle, until
 
 PLAIN = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 # A page is looked at in both widths and both themes; once a week in each width and theme.
 LOOKS = list(product((1280, 375), ("light", "dark"))) if WEEKLY else [(1280, "light"), (375, "dark")]
+# What the theme lets a keyboard scroll, where it is too large for its place; it looks some time after a change.
+SCROLLED = (
+    "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, .pst-scrollable-table-container"
+)
+LOOKED_AT = """(scrolled) => [...document.querySelectorAll(scrolled)].every((one) =>
+  one.tabIndex === (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight ? 0 : -1))"""
 
 FIELDS = """
 class Fields {
@@ -95,3 +105,19 @@ def _asking_less() -> str:
 
 
 AXE = f"(() => {{{FIELDS}{STYLES}{PLACES}{_asking_less()}{KNOWN}{AFRESH}}})()"
+
+
+def look(page: Page, width: int, scheme: str) -> None:
+    """Have a page that is open in this width and this theme."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    # A page that leads nowhere has one theme.
+    until(page, "scheme => [undefined, scheme].includes(document.documentElement.dataset.theme)", scheme)
+
+
+def violations(page: Page, of: str = "document") -> list[dict[str, Any]]:
+    """Return what axe, which the page has been given, finds against a part of it."""
+    until(page, LOOKED_AT, SCROLLED)
+    settle(page)
+    found: list[dict[str, Any]] = page.evaluate(f"axe.run({of}, {{ resultTypes: ['violations'] }})")["violations"]
+    return found
