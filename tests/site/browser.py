@@ -20,6 +20,10 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Python on a page is compiled twice: at once, and what runs often once more for speed. A test asks it a few questions,
+# and the second time costs more than it gives back: only what runs very often is compiled so. Nothing else is changed
+# by it; what is measured (`benchmarks.site`) is measured without.
+BRIEF = ["--js-flags=--wasm-tiering-budget=1000000000"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYWRIGHT = (sys.executable, "-m", "playwright", "install")
 
@@ -36,11 +40,14 @@ def system_chromium() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name)) and starts(found)), None)
 
 
-def launch(playwright: Any) -> Any:
-    """Start the system's Chromium, or Playwright's own where the system has none; Firefox if that is asked for."""
+def launch(playwright: Any, more: Sequence[str] = ()) -> Any:
+    """Start the system's Chromium, or Playwright's own where the system has none; Firefox if that is asked for.
+
+    `more` are options of Chromium's, besides those that keep it quiet.
+    """
     if os.environ.get("MARGINLAB_BROWSER") == "firefox":
         return playwright.firefox.launch()
-    return playwright.chromium.launch(executable_path=system_chromium(), args=QUIET)
+    return playwright.chromium.launch(executable_path=system_chromium(), args=[*QUIET, *more])
 
 
 def kept(browser: Any, profile: str | Path) -> Any:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
-from .browser import launch
+from .browser import BRIEF, launch
 from .reader import drawn_everywhere
 from .server import served
 
@@ -40,18 +40,35 @@ def below(html: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch(playwright, BRIEF)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def at_a_desk(chromium: Browser, site: str) -> Iterator[BrowserContext]:
+    """Return the browser of a reader who has been here before: what was fetched need not be fetched and read anew.
+
+    A small page stays open, and with it the process that shows the others.
+    """
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.new_page().goto(f"{site}404.html")
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
-    """Open a page that ends its test with a failure if it complained or asked for anything it should not."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+def page(at_a_desk: BrowserContext, site: str) -> Iterator[Page]:
+    """Open a page that ends its test with a failure if it complained or asked for anything it should not.
+
+    A tab's own storage begins empty, and what is kept for all tabs is forgotten after each test.
+    """
+    page = at_a_desk.new_page()
     troubles = watch(page, site)
     yield page
     page.close()
+    at_a_desk.clear_cookies()
+    at_a_desk.pages[0].evaluate("localStorage.clear()")
     assert troubles == []
 
 

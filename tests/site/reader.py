@@ -28,6 +28,13 @@ PARTS = """plot => Object.fromEntries([...plot.querySelectorAll("[data-part]")].
     ...(part.tagName === "text" ? { text: part.textContent } : {}),
   },
 ]))"""
+# What plotly holds of the traces of a figure, or what the parts of a drawing have.
+HELD = f"""figure => {{
+  const keys = ["type", "name", "x", "y", "mode", "text"];
+  const drawing = figure.querySelector(".explorer-drawing");
+  if (drawing) return ({PARTS})(drawing);
+  return figure.querySelector(".explorer-plot").data.map((trace) => keys.map((key) => trace[key] ?? null));
+}}"""
 
 
 def opened(page: Page, address: str, name: str) -> Locator:
@@ -49,15 +56,6 @@ def drawn_everywhere(page: Page) -> None:
     for figure in page.locator("figure.explorer").all():
         figure.scroll_into_view_if_needed()
         figure.locator(DRAWN).first.wait_for()
-
-
-def traces(figure: Locator) -> Any:
-    """Return what plotly holds of a figure's traces, or what the parts of a drawing have."""
-    if figure.locator(".explorer-drawing").count():
-        return figure.locator(".explorer-drawing").evaluate(PARTS)
-    keys = ["type", "name", "x", "y", "mode", "text"]
-    script = f"plot => plot.data.map(trace => Object.fromEntries({keys}.map(key => [key, trace[key] ?? null])))"
-    return figure.locator(".explorer-plot").evaluate(script)
 
 
 def sentence(figure: Locator) -> str:

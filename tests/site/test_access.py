@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from ..chapters import explorers_of
-from .axe import AXE, LOOKS, PLAIN
+from .axe import AXE, LOOKS, PLAIN, look, violations
 from .conftest import HTML
 from .reader import (
     CHAPTERS,
@@ -29,12 +29,6 @@ from .reader import (
 PAGES = sorted(
     str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if path.name != "index.html" or path.parent != HTML
 )
-# What the theme lets a keyboard scroll, where it is too large for its place; it looks some time after a change.
-SCROLLED = (
-    "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, .pst-scrollable-table-container"
-)
-LOOKED_AT = """(scrolled) => [...document.querySelectorAll(scrolled)].every((one) =>
-  one.tabIndex === (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight ? 0 : -1))"""
 INSIDE = """([figure, drawn]) => {
   const box = document.querySelector(figure).getBoundingClientRect();
   const plot = document.querySelector(figure).querySelector(drawn).getBoundingClientRect();
@@ -67,14 +61,9 @@ def test_axe_finds_nothing(chromium: Browser, site: str, path: str):
     page.evaluate(AXE)
     found = {}
     for width, scheme in LOOKS:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        # A page that leads nowhere has one theme.
-        until(page, "scheme => [undefined, scheme].includes(document.documentElement.dataset.theme)", scheme)
+        look(page, width, scheme)
         drawn_everywhere(page)
-        until(page, LOOKED_AT, SCROLLED)
-        settle(page)
-        for violation in page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]:
+        for violation in violations(page):
             nodes = [f"{node['html'][:120]}: {node['failureSummary'][:200]}" for node in violation["nodes"][:3]]
             found[width, scheme, violation["id"], violation["impact"]] = nodes
     page.close()

@@ -17,15 +17,24 @@ from marginlab.display.page import rows_of, state_of
 from ..chapters import explorers_of
 from .reader import CHAPTERS, EXPLORERS, FIGURES, PARTS, address, arrived, shown
 
-# Goes through addresses of states and returns what plotly, or the drawing, and the page hold in each.
+# Goes through addresses of states and returns what plotly, or the drawing, and the page hold in each. The page answers
+# while the address is changed, unless it still waits for the frame that shows the state before.
 VISIT = """async ([plot, words, table], addresses, partsOf) => {
   const seen = [];
+  const frame = () => new Promise(requestAnimationFrame);
+  const at = (address) => new Promise((done) => {
+    addEventListener("hashchange", done, { once: true });
+    location.hash = address;
+  });
   const link = (one) => one.querySelector("a")?.getAttribute("href");
   const cell = (one) => (link(one) ? [one.textContent, link(one)] : one.textContent);
   const rows = () => table && [...table.tBodies[0].rows].map((row) => [...row.cells].map(cell));
+  // From elsewhere: where the address stays as it is, nothing is said of it.
+  await at(`#${Date.now()}`);
+  await frame();
   for (const address of addresses) {
-    location.hash = address;
-    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    await at(address);
+    await frame();
     const held = plot.data ? { data: plot.data, layout: plot.layout } : { parts: partsOf(plot) };
     seen.push({ ...held, sentence: words.textContent, rows: rows() });
   }
