@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from quicktions import Fraction
+
 from . import oracle
 from .oracle import INFINITY
-from quicktions import Fraction
 
 ZERO = Fraction(0)
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from quicktions import Fraction
 
 from .oracle import INFINITY, brackets, notional
-from quicktions import Fraction
 from .reference_actions import act, can_pay, close
 from .reference_collateral import cut_up, prices_at
 from .reference_state import State, exact, result_of

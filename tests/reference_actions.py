@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from quicktions import Fraction
+
 from marginlab import AddMargin, Close, Deleverage, Open, SetLeverage, Stop, Switch, Trade
 
 from .oracle import INFINITY, notional, pnl
-from quicktions import Fraction
 from .reference_state import exact
 
 

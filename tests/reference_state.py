@@ -6,6 +6,8 @@ from collections import namedtuple
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from quicktions import Fraction
+
 from .oracle import (
     INFINITY,
     bankruptcy_price,
@@ -20,7 +22,6 @@ from .oracle import (
     rate_at,
     together,
 )
-from quicktions import Fraction
 from .reference_collateral import Books
 
 NOTHING = Fraction(0)

@@ -1,10 +1,8 @@
-"""axe, as a page runs it: the same rules and the same findings, in a part of the time.
+"""axe, as a page runs it: the same rules and the same findings, in half the time.
 
-Most of its time on a long page goes into asking the same again. It keeps the private fields of each colour in weak
-maps, reads the same few texts, such as ``rgb(0, 0, 0)``, tens of thousands of times, asks the browser for each style of
-what stands above a word for every word, and looks for what it has worked out already by going through a list. Here the
-fields are kept with the objects they belong to, a colour that has been read is known and a style until the end of a
-run, and a list is asked by a map. `test_access` compares what it finds with what axe finds as it comes.
+Most of its time on a long page goes into colours. It keeps the private fields of each in weak maps, and reads the same
+few texts, such as ``rgb(0, 0, 0)``, tens of thousands of times. Here the fields are kept with the objects they belong
+to, and a colour that has been read is known. `test_access` compares what it finds with what axe finds as it comes.
 """
 
 from __future__ import annotations
@@ -36,39 +34,13 @@ class Fields {
   has(of) { return Object(of) === of && Object.hasOwn(of, this.#key); }
   get(of) { return this.has(of) ? of[this.#key] : undefined; }
   set(of, value) {
-    of[this.#key] = value;
+    Object.defineProperty(of, this.#key, { value, writable: true, configurable: true });
     return this;
   }
   add(of) { return this.set(of, true); }
   delete(of) { return this.has(of) && delete of[this.#key]; }
 }
 const WeakMap = Fields, WeakSet = Fields;
-"""
-STYLES = """
-let styles = new Map();
-function styleOf(element, pseudo) {
-  if (pseudo) return window.getComputedStyle(element, pseudo);
-  if (!styles.has(element)) {
-    const style = window.getComputedStyle(element), read = style.getPropertyValue, known = new Map();
-    style.getPropertyValue = (name) => {
-      if (!known.has(name)) known.set(name, read.call(style, name));
-      return known.get(name);
-    };
-    styles.set(element, style);
-  }
-  return styles.get(element);
-}
-"""
-# For lists that only grow, as those of what was asked before do.
-PLACES = """
-const places = new Fields();
-function placeOf(list, one) {
-  if (list.length < 10) return list.indexOf(one);
-  if (!places.has(list)) places.set(list, new Map());
-  const known = places.get(list);
-  for (let i = known.size; i < list.length; i++) known.set(list[i], i);
-  return known.get(one) ?? -1;
-}
 """
 KNOWN = """
 const { prototype } = axe.commons.color.Color, read = prototype.parseString, known = new Map();
@@ -82,29 +54,7 @@ prototype.parseString = function (text) {
   return this;
 };
 """
-AFRESH = """
-const { run } = axe;
-axe.run = (...given) => {
-  styles = new Map();
-  return run(...given);
-};
-"""
-# What is asked instead.
-ASKED = {
-    "window.getComputedStyle(": "styleOf(",
-    "if(!a(e))return l.apply(this,arguments);": "if(!a(e))return placeOf(this,e);",
-}
-
-
-def _asking_less() -> str:
-    text = PLAIN
-    for asked, instead in ASKED.items():
-        assert asked in text, f"axe does not say {asked} any more"
-        text = text.replace(asked, instead)
-    return text
-
-
-AXE = f"(() => {{{FIELDS}{STYLES}{PLACES}{_asking_less()}{KNOWN}{AFRESH}}})()"
+AXE = f"(() => {{{FIELDS}{PLAIN}{KNOWN}}})()"
 
 
 def look(page: Page, width: int, scheme: str) -> None:
