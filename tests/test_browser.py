@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from .site import browser
@@ -33,7 +35,7 @@ class Machine:
 @pytest.mark.parametrize(
     ("root", "sudo", "apt", "expected"),
     [
-        (True, False, True, [["apt-get", "env"], ["playwright"], ["playwright"]]),
+        (True, False, True, [["apt-get", "env"], ["env"], ["playwright"], ["playwright"]]),
         (True, False, False, [["playwright"], ["playwright"]]),
         (False, True, True, [["playwright"], ["playwright"]]),
         (False, False, True, [["playwright"]]),
@@ -51,7 +53,13 @@ def test_debian_is_asked_for_little_and_answers_without_a_question():
     (update, install), *_ = browser.ways(root=True, sudo=False, apt=True)
     assert update[:2] == ("apt-get", "update")
     assert install[:3] == ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get")
-    assert {"-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"} <= set(install)
+    assert {"-y", "--no-install-recommends", "chromium", "chromium-headless-shell", "fonts-dejavu-core"} <= set(install)
+
+
+def test_a_debian_without_the_shell_has_chromium_all_the_same():
+    _, (install,), *_ = browser.ways(root=True, sudo=False, apt=True)
+    assert "chromium" in install
+    assert "chromium-headless-shell" not in install
 
 
 def test_where_there_is_a_browser_nothing_is_run():
@@ -91,5 +99,20 @@ def test_a_browser_that_does_not_start_counts_as_none(tmp_path, monkeypatch):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert browser.system_chromium() == str(tmp_path / "google-chrome")
+    assert browser.system_chromium("none-such") == str(tmp_path / "google-chrome")
     (tmp_path / "google-chrome").unlink()
     assert browser.system_chromium() is None
+
+
+def test_tests_ask_for_the_shell_first_and_readers_chromium_is_there_for_who_asks(tmp_path, monkeypatch):
+    for name in ("chromium", browser.SHELL):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 0\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    started = SimpleNamespace(chromium=SimpleNamespace(launch=lambda **given: given["executable_path"]))
+    for asked, name in ((None, browser.SHELL), ("whole", "chromium")):
+        monkeypatch.delenv("MARGINLAB_BROWSER", raising=False)
+        if asked:
+            monkeypatch.setenv("MARGINLAB_BROWSER", asked)
+        assert browser.launch_for_tests(started) == str(tmp_path / name)
+    assert browser.launch(started) == str(tmp_path / "chromium")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
-from .browser import BRIEF, launch
+from .browser import launch_for_tests
 from .reader import drawn_everywhere
 from .server import served
 
@@ -40,7 +40,7 @@ def below(html: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = launch(playwright, BRIEF)
+        browser = launch_for_tests(playwright)
         yield browser
         browser.close()
 
