@@ -1,7 +1,7 @@
 """What a page shows is what `draw` returns in Python: every trace, the layout, the sentence, in many states.
 
 Both sides are compared at the precision that the page stores, five significant digits (`marginlab.display.page.DIGITS`;
-that rounding keeps to it is tested in `tests/test_island.py`).
+that rounding keeps to it is tested in `tests/display/test_page.py`).
 """
 
 from __future__ import annotations
