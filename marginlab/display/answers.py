@@ -130,9 +130,7 @@ def reads(text: str) -> list[str]:
     return [name for name in event_names() if name in found]
 
 
-def pasted(
-    way: object, text: str, *, venue: object, wallet: object, balance: str = "", mode: object = None, own: object = None
-) -> Portfolio:
+def pasted(way: object, text: str, entry: Mapping[str, object], *, balance: str = "", mode: object = None) -> Portfolio:
     """Return the account that was pasted into a form.
 
     Parameters
@@ -141,14 +139,12 @@ def pasted(
         A key of ``WAYS``, or ``PASTED``.
     text
         What was pasted.
-    venue, wallet
-        What the form says: they hold for positions from ccxt, the wallet where there is no balance.
+    entry
+        What the form says: its venue and brackets hold for positions from ccxt, the wallet where there is no balance.
     balance
         What ``fetch_balance`` returns, or nothing.
     mode
         Of positions from ccxt that tell none; ``None`` or ``""`` refuses them.
-    own
-        Brackets of one's own.
 
     Returns
     -------
@@ -164,11 +160,11 @@ def pasted(
         stated = balance.strip() or None
         kept = from_ccxt(
             text,
-            venue=cast(str, venue),
+            venue=cast(str, entry.get("venue")),
             balance=stated,
-            wallet=None if stated else cast(str, wallet),
+            wallet=None if stated else cast(str, entry.get("wallet")),
             margin_mode=cast("str | None", mode or None),
-            brackets=own,
+            brackets=own_of(entry),
         )
     else:
         kept = WAYS[cast(str, way)](text)
@@ -191,16 +187,13 @@ def _answer(asked: Message) -> Iterator[Message]:
 
 def _read(asked: Message) -> Iterator[Message]:
     """Yield the account that was pasted."""
-    entry = cast(Message, asked["account"])
     try:
         kept = pasted(
             asked.get("way"),
             cast(str, asked.get("text")),
-            venue=entry.get("venue"),
-            wallet=entry.get("wallet"),
+            cast(Message, asked["account"]),
             balance=cast(str, asked.get("balance") or ""),
             mode=asked.get("mode"),
-            own=own_of(entry),
         )
     except EntryError as refusal:
         told = [*map(where_it_stands, refusal.problems)]

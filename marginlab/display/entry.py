@@ -170,16 +170,16 @@ class Entry:
 
     def read(self) -> None:
         """Read all fields, say what is wrong beside each, and hand on what they say."""
-        problems: Sequence[Wrong] = ()
+        entry, problems = self.said(), cast("Sequence[Wrong]", ())
         try:
-            self.portfolio = portfolio_of(self.said())
+            self.portfolio = portfolio_of(entry)
         except WrongEntryError as refusal:
             self.portfolio, problems = None, refusal.problems
         rows = [one for one in problems if one.part == "positions" and one.row is not None]
         account = [one for one in problems if one.part == "account" and one.field in self.fields]
         for name, field in self.fields.items():
             field.complain([one.reason for one in account if one.field == name])
-        for i, (row, unit) in enumerate(zip(self.rows, sizes_in(self.said()), strict=True)):
+        for i, (row, unit) in enumerate(zip(self.rows, sizes_in(entry), strict=True)):
             row.complain([one for one in rows if one.row == i])
             row.fields["size"].hint.value = f"In {unit}" if unit and row.fields["unit"].input.value == "size" else ""
         others = [str(one) for one in problems if one not in (*rows, *account)]

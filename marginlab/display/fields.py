@@ -117,8 +117,8 @@ def portfolio_of(entry: Row) -> Portfolio:
     WrongEntryError
         With everything that is wrong, and nothing is kept of it.
     """
-    rows = rows_of(entry, "positions")
-    assets, remarks, wrong = _collateral(entry, rows)
+    rows, own = rows_of(entry, "positions"), own_of(entry)
+    assets, remarks, wrong = _collateral(entry, _contracts(entry, rows, own))
     try:
         kept = Portfolio.of_rows(
             rows,
@@ -127,7 +127,7 @@ def portfolio_of(entry: Row) -> Portfolio:
             date=cast(str, entry.get("date")),
             title=cast(str, entry.get("title") or ""),
             note=cast(str, entry.get("note") or ""),
-            brackets=stripped(entry.get("brackets")),
+            brackets=own or stripped(entry.get("brackets")),
             held=bool(entry.get("held")),
             orders=rows_of(entry, "orders"),
             collateral=assets,
@@ -165,7 +165,7 @@ def moved(entry: Row, to: str) -> Message:
     found: Message = {**entry, "venue": to, "held": False, "remarks": []}
     for part, gone in BY_THE_VENUE.items():
         rows = [{name: value for name, value in row.items() if name not in gone} for row in rows_of(entry, part)]
-        markets = _contracts({**entry, "date": ""}, rows)
+        markets = _contracts({**entry, "date": ""}, rows, own)
         found[part] = [_there(*one, entered.name, own) for one in zip(rows, markets, strict=True)]
     return found
 
@@ -209,7 +209,7 @@ def counted_in(contract: Contract) -> str:
 
 def sizes_in(entry: Row) -> list[str]:
     """Return what the size of each position counts, where that is known and not coins; else nothing."""
-    found = _contracts(entry, rows_of(entry, "positions"))
+    found = _contracts(entry, rows_of(entry, "positions"), own_of(entry))
     return ["" if one is None else counted_in(one) for one in found]
 
 
@@ -281,10 +281,10 @@ def _with_more(said: object, more: Sequence[str]) -> Sequence[str]:
     return [*said, *(one for one in more if one not in said)] if isinstance(said, list) else cast("list[str]", said)
 
 
-def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[str], list[Wrong]]:
+def _collateral(entry: Row, named: Sequence[Contract | None]) -> tuple[list[Asset], list[str], list[Wrong]]:
     """Return the assets entered, what to remark of them, and what is wrong with them, row by row."""
     assets, remarks, wrong = [], [], []
-    contracts = [one for one in _contracts(entry, rows) if one is not None]
+    contracts = [one for one in named if one is not None]
     for i, row in enumerate(rows_of(entry, "collateral")):
         name, problems = str(row.get("asset") or "").strip(), list[Problem]()
         if not name and not stripped(row.get("amount")):
@@ -302,9 +302,9 @@ def _collateral(entry: Row, rows: Sequence[Message]) -> tuple[list[Asset], list[
     return assets, remarks, wrong
 
 
-def _contracts(entry: Row, rows: Sequence[Row]) -> list[Contract | None]:
+def _contracts(entry: Row, rows: Sequence[Row], own: Brackets | None) -> list[Contract | None]:
     """Return the contracts that rows name, None where one names none."""
-    where, date, own = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None), own_of(entry)
+    where, date = _key(entry.get("venue")), cast(str, stripped(entry.get("date")) or None)
 
     def named(symbol: object) -> Contract | None:
         try:

@@ -26,7 +26,6 @@ from ..portfolio.reading import EntryError
 from . import screens
 from .answers import CHANCE, PASTED, PATHS, SCREENS, WAYS, pasted
 from .entry import WRONG, Entry
-from .fields import own_of
 from .widgets import Live
 
 PRIVATE = "Nothing that you enter leaves the machine that Python runs on here."
@@ -244,17 +243,8 @@ class AccountForm:
 
         def taken(_button: ipywidgets.Button) -> None:
             said.value = ""
-            entry = self.entry.said()
             try:
-                kept = pasted(
-                    way.value,
-                    text.value,
-                    venue=entry["venue"],
-                    wallet=entry["wallet"],
-                    balance=balance.value,
-                    mode=mode.value,
-                    own=own_of(entry),
-                )
+                kept = pasted(way.value, text.value, self.entry.said(), balance=balance.value, mode=mode.value)
             except EntryError as refusal:
                 wrong = "".join(f"<li>{escape(one)}</li>" for one in refusal.told())
                 said.value = WRONG.format(f"Nothing is taken over:<ul>{wrong}</ul>")

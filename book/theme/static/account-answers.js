@@ -202,8 +202,7 @@
       else if (one.name) {
         entered.told = one.told ?? entered.told;
         wanted.splice(wanted.findIndex(({ name }) => name === one.name), 1)[0].show(one);
-      }
-      else if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "it", reason: `cannot be answered: ${one.failed}` }];
+      } else if (one.failed !== undefined) entered.problems = [{ part: "account", row: null, field: "it", reason: `cannot be answered: ${one.failed}` }];
       if (one.done && !entered.problems) marginlab.say(first.words);
       look();
     });
