@@ -153,9 +153,15 @@ def _figure(drawn: object) -> go.Figure:
 
 def _with_text_times(figure: go.Figure) -> dict[str, object]:
     """Return a figure as a dict with its times as text and its numbers as they are."""
+    import plotly.graph_objects as go
+
     # Trace by trace: a whole figure's own dict form packs arrays into base64, which a live figure does not unpack.
     traces = [trace.to_plotly_json() for trace in figure.data]
-    return {"data": times_as_text(traces), "layout": times_as_text(figure.layout.to_plotly_json())}
+    layout = figure.layout.to_plotly_json()
+    # Plotly gives each figure its usual template unasked; of one handed over it checks every part.
+    if figure.layout.template == go.Figure().layout.template:
+        layout.pop("template", None)
+    return {"data": times_as_text(traces), "layout": times_as_text(layout)}
 
 
 def _replace(shown: go.FigureWidget, figure: go.Figure) -> None:
@@ -163,11 +169,14 @@ def _replace(shown: go.FigureWidget, figure: go.Figure) -> None:
     kinds = [[trace.type for trace in one.data] for one in (shown, figure)]
     if kinds[0] != kinds[1]:
         raise ArgumentError("draw", f"must return the same traces for all settings: first {kinds[0]}, now {kinds[1]}")
+    same = {"type", "uid"}
+    if shown.layout.template == figure.layout.template:
+        same.add("template")  # Every part of it would be checked anew.
     with shown.batch_update():
         for old, new in zip([*shown.data, shown.layout], [*figure.data, figure.layout], strict=True):
             before, after = old.to_plotly_json(), new.to_plotly_json()
             # What the new one does not have is set to None, which takes it away.
-            old.update({key: after.get(key) for key in (before | after).keys() - {"type", "uid"}}, overwrite=True)
+            old.update({key: after.get(key) for key in (before | after).keys() - same}, overwrite=True)
 
 
 def paragraph(sentence: str) -> str:

@@ -47,6 +47,20 @@ def test_another_kind_of_trace_is_refused():
         Live(drawn(3)).show(drawn(3, "bar"))
 
 
+def test_a_template_of_ones_own_is_shown_until_the_next_figure_has_another():
+    (figure, sentence), own = drawn(3), {"layout": {"paper_bgcolor": "beige"}}
+    usual = go.Figure().layout.template
+    live = Live((figure, sentence))
+    assert live.figure.layout.template == usual
+    for template in (own, {"layout": {"paper_bgcolor": "linen"}}, own):
+        other = figure | {"layout": {"template": template}}, sentence
+        live.show(other)
+        for shown in (live, Live(other)):
+            assert shown.figure.layout.template.to_plotly_json() == template
+    live.show((figure, sentence))
+    assert live.figure.layout.template == usual
+
+
 def test_times_are_handed_on_as_text():
     when = np.array(["2020-03-12T05:19"], "M8[m]")
     assert times_as_text({"x": when, "y": [when[0]]}) == {"x": ["2020-03-12T05:19"], "y": ["2020-03-12T05:19"]}
