@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from operator import itemgetter
 
@@ -58,8 +58,12 @@ def grown(growth, start, counted, factor=None):
     return start + more if growth.how == "added" else max(start, more)
 
 
+@lru_cache(maxsize=4096)
 def power(base, exponent):
-    """Return a power: exactly where the exponent is whole, else to sixty digits."""
+    """Return a power: exactly where the exponent is whole, else to sixty digits.
+
+    That takes longer than all else at a look, and a value stays the same from one look to the next.
+    """
     if exponent == int(exponent):
         return base ** int(exponent)
     with localcontext() as digits:
