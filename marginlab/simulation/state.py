@@ -7,7 +7,7 @@ The formulas are those of :class:`~marginlab.Account`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
@@ -421,7 +421,7 @@ class State:
         self, size: Floats, entry: Floats, isolated: Bools, backing: Floats, marks: Floats
     ) -> Floats:
         """Return the fee for closing each row at the price at which its backing is used up."""
-        fee = self._each(liquidation.bankruptcy_fee, size, entry, backing)
+        fee = np.asarray(liquidation.bankruptcy_fee(self.columns, size, entry, backing, self.convention))
         for contract, rows, columns in self._legs(size, isolated, entry, backing, marks):
             held, since, behind, mark = columns
             # The pool stands behind all its legs alike: an isolated row, here of no size, says nothing of it.
@@ -434,12 +434,8 @@ class State:
     def _fee_at_leverage(self, paths: Integers, size: Floats, entry: Floats, isolated: Bools) -> Floats:
         """Return the fee for closing each row at the price at which its initial margin is used up."""
         limit = self.limit(self.counted(size, isolated, self._value_at_entry(paths)), paths)
-        return self._each(liquidation.leverage_fee, size, entry, np.minimum(self.leverage[:, paths], limit))
-
-    def _each(self, question: Callable[..., Numbers], *columns: Floats) -> Floats:
-        """Ask a question of each row's contract."""
-        rows = enumerate(self.contracts)
-        return np.stack([question(one, *(column[row] for column in columns), self.convention) for row, one in rows])
+        leverage = np.minimum(self.leverage[:, paths], limit)
+        return liquidation.leverage_fee(self.columns, size, entry, leverage, self.convention)
 
     def needed_to_open(self, valued: Valuation, leverage: Floats | None = None) -> Floats:
         """Return what each position ties up at its leverage, or at these, shape (n, k)."""
