@@ -84,9 +84,11 @@ def tab(context: BrowserContext, site: str) -> Iterator[Page]:
 def used_tabs(context: BrowserContext, site: str) -> Iterator[dict[str, tuple[Page, list[str]]]]:
     """Open a tab for each form, to be used again and again: where Python starts once, it takes its seconds once."""
     tabs = {path: context.new_page() for path in (FRONT, WORKBENCH)}
-    yield {path: (page, watch(page, site)) for path, page in tabs.items()}
+    used = {path: (page, watch(page, site)) for path, page in tabs.items()}
+    yield used
     for page in tabs.values():
         page.close()
+    assert [troubles for _, troubles in used.values() if troubles] == []
 
 
 @pytest.fixture
