@@ -54,6 +54,15 @@ addEventListener("message", async ({ data }) => {
 """
 
 
+# Lets a test end a worker from outside.
+WORKERS = """
+window.workers = [];
+window.Worker = class extends Worker {
+  constructor(...given) { super(...given); workers.push(this); }
+};
+"""
+
+
 def policy() -> str:
     """Return the policy of a page that has a form."""
     return str(module_of("policy", BOOK / "theme").ACCOUNT_TAG.format(scripts=""))
@@ -81,7 +90,8 @@ def page_text() -> str:
 
 
 def hook(context: BrowserContext) -> None:
-    """Let the worker run what a test wants."""
+    """Let the worker run what a test wants, and the page end it."""
+    context.add_init_script(WORKERS)
     text = (RUNTIME / "account-worker.js").read_text(encoding="utf-8") + HOOK
     context.route("**/account-worker.js*", lambda route: route.fulfill(body=text, content_type="text/javascript"))
 

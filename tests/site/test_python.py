@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
@@ -44,6 +44,27 @@ def python(chromium: Browser, site: str) -> Iterator[Page]:
     with asking(chromium, site, hooked=True) as page:
         ask(page, kind="markets", venue="dydx")
         yield page
+
+
+class Begun(NamedTuple):
+    """A page, and what it had asked for before Python was started there, and until it was ready."""
+
+    page: Page
+    before: list[str]
+    asked: list[str]
+
+
+@pytest.fixture(scope="module")
+def begun(chromium: Browser, site: str) -> Iterator[Begun]:
+    """Open a page and start Python there, of which nothing is wanted yet."""
+    with asking(chromium, site, begun=False) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(500)
+        before = [*asked]
+        page.evaluate("() => begin()")
+        assert page.evaluate(READY) == "ready"
+        yield Begun(page, before, [*asked])
 
 
 # --- answers --------------------------------------------------------------------------------------------------
@@ -128,22 +149,17 @@ def test_the_files_that_a_screen_looks_at_come_together(chromium: Browser, site:
 # --- loading --------------------------------------------------------------------------------------------------
 
 
-def test_nothing_of_python_is_fetched_before_it_is_started(chromium: Browser, site: str):
-    with asking(chromium, site, begun=False) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.wait_for_timeout(500)
-        assert asked == []
-        page.evaluate("() => begin()")
-        assert page.evaluate(READY) == "ready"
-        told = page.evaluate("heard.map(({ loading }) => loading).filter(Boolean)")
-        assert all(one["words"] in ("Python is loading", "Python is starting") for one in told)
-        loaded = [one["loaded"] for one in told]
-        assert loaded == sorted(loaded)
-        assert loaded[-1] == told[-1]["total"]
-        # What few need is left for later.
-        assert not [url for url in asked if "random.data" in url or "events/" in url]
-        assert len(asked) == len(set(asked))
+def test_nothing_of_python_is_fetched_before_it_is_started(begun: Begun):
+    assert begun.before == []
+    told = begun.page.evaluate("heard.map(({ loading }) => loading).filter(Boolean)")
+    assert all(one["words"] in ("Python is loading", "Python is starting") for one in told)
+    loaded = [one["loaded"] for one in told]
+    assert loaded == sorted(loaded)
+    assert loaded[-1] == told[-1]["total"]
+    # What few need is left for later.
+    assert begun.asked
+    assert not [url for url in begun.asked if "random.data" in url or "events/" in url]
+    assert len(begun.asked) == len(set(begun.asked))
 
 
 def test_what_is_asked_while_it_loads_is_answered_when_it_is_there_below_a_path_too(chromium: Browser, below: str):
@@ -153,17 +169,16 @@ def test_what_is_asked_while_it_loads_is_answered_when_it_is_there_below_a_path_
         assert ask(page, **message) == said(**message)
 
 
-def test_a_page_that_has_python_answers_offline(chromium: Browser, site: str):
-    with asking(chromium, site) as page:
-        assert page.evaluate(READY) == "ready"
-        page.context.set_offline(True)
-        message = {"kind": "answer", "account": entry_of(preset("funding-carry")), "screens": FIRST}
-        assert ask(page, **message) == said(**message)
-        # What is still to come says so, and Python goes on.
-        refused = ask(page, kind="chance", account=PAIR, settings={})
-        assert "random.data was not to be had" in refused[-1]["failed"]
-        page.context.set_offline(False)
-        assert "chance" in ask(page, kind="chance", account=PAIR, settings={"days": 1, "paths": 5_000})[-1]
+def test_a_page_that_has_python_answers_offline(begun: Begun):
+    page = begun.page
+    page.context.set_offline(True)
+    message = {"kind": "answer", "account": entry_of(preset("funding-carry")), "screens": FIRST}
+    assert ask(page, **message) == said(**message)
+    # What is still to come says so, and Python goes on.
+    refused = ask(page, kind="chance", account=PAIR, settings={})
+    assert "random.data was not to be had" in refused[-1]["failed"]
+    page.context.set_offline(False)
+    assert "chance" in ask(page, kind="chance", account=PAIR, settings={"days": 1, "paths": 5_000})[-1]
 
 
 def test_where_a_part_does_not_come_that_is_said_and_it_can_be_tried_again(chromium: Browser, site: str):
@@ -217,35 +232,29 @@ def test_chance_stops_when_it_is_told(python):
 
 
 KILLED = """async (message) => {
-  const Kind = Worker;
-  window.workers = [];
-  window.Worker = class extends Kind {
-    constructor(...given) { super(...given); workers.push(this); }
-  };
-  begin();
-  const end = until((one) => one.id === message.id && one.done);
+  const from = heard.length, before = workers.length, end = until((one) => one.id === message.id && one.done);
   python.send(message);
   await until((one) => one.id === message.id);
-  workers[0].terminate();
+  workers.at(-1).terminate();
   await end;
-  const states = heard.filter((one) => one.id === message.id && one.name).map(({ name, state }) => [name, state]);
-  return [workers.length, states];
+  const mine = heard.slice(from).filter((one) => one.id === message.id && one.name);
+  return [workers.length - before, mine.map(({ name, state }) => [name, state])];
 }"""
 
 
-def test_a_worker_that_is_killed_in_the_middle_comes_back_and_answers(chromium: Browser, site: str):
-    with asking(chromium, site, begun=False) as page:
-        message = {"id": 7, "kind": "answer", "account": PAIR, "screens": [{"name": "summary"}, {"name": "room"}]}
-        workers, states = page.evaluate(KILLED, message)
-        assert workers == 2
-        assert states[-2:] == [[one["name"], one["state"]] for one in said(**message)]
+def test_a_worker_that_is_killed_in_the_middle_comes_back_and_answers(python):
+    # An account that it has not worked out before, for which it has still to work when the first answer comes.
+    asked = [*FIRST, *MODES, {"name": "room"}]
+    message = {"id": 7, "kind": "answer", "account": {**PAIR, "wallet": "12345"}, "screens": asked}
+    more, states = python.evaluate(KILLED, message)
+    assert more == 1
+    assert states[-3:] == [[one["name"], one["state"]] for one in said(**message)]
 
 
-def test_what_ends_every_worker_is_given_up(chromium: Browser, site: str):
-    with asking(chromium, site, hooked=True) as page:
-        message = {"kind": "markets", "venue": "dydx"}
-        assert ask(page, **message, ends=True) == [{"id": 7, "failed": "Python ended twice while it worked on this"}]
-        assert ask(page, **message) == said(**message)
+def test_what_ends_every_worker_is_given_up(python):
+    message = {"kind": "markets", "venue": "dydx"}
+    assert ask(python, **message, ends=True) == [{"id": 7, "failed": "Python ended twice while it worked on this"}]
+    assert ask(python, **message) == said(**message)
 
 
 # --- policy ---------------------------------------------------------------------------------------------------
