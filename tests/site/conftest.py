@@ -57,19 +57,39 @@ def at_a_desk(chromium: Browser, site: str) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.fixture(scope="session")
+def without_policy(chromium: Browser) -> Iterator[BrowserContext]:
+    """Return the browser of a reader who wants no motion, in which a test may give pages a script of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", bypass_csp=True)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(at_a_desk: BrowserContext, site: str) -> Iterator[Page]:
-    """Open a page that ends its test with a failure if it complained or asked for anything it should not.
+def tab(at_a_desk: BrowserContext, site: str) -> Iterator[Callable[[], Page]]:
+    """Return a function that opens a tab, which fails its test if it complained or asked for anything it should not.
 
     A tab's own storage begins empty, and what is kept for all tabs is forgotten after each test.
     """
-    page = at_a_desk.new_page()
-    troubles = watch(page, site)
-    yield page
-    page.close()
+    tabs: list[tuple[Page, list[str]]] = []
+
+    def another() -> Page:
+        page = at_a_desk.new_page()
+        tabs.append((page, watch(page, site)))
+        return page
+
+    yield another
+    for page, _ in tabs:
+        page.close()
     at_a_desk.clear_cookies()
     at_a_desk.pages[0].evaluate("localStorage.clear()")
-    assert troubles == []
+    assert [one for _, troubles in tabs for one in troubles] == []
+
+
+@pytest.fixture
+def page(tab: Callable[[], Page]) -> Page:
+    """Open one tab."""
+    return tab()
 
 
 class Opened(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from .first_control import WIDTHS, before_first_control
 from .reader import CHAPTERS
@@ -13,11 +13,10 @@ WORDS, PIXELS = 120, 900
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("chapter", [one for one in CHAPTERS if one != "venues"])  # where things are looked up
-def test_the_first_control_of_a_chapter_comes_soon(chromium: Browser, site: str, chapter: str, width: int):
-    page = chromium.new_page(viewport={"width": width, "height": PIXELS})
+def test_the_first_control_of_a_chapter_comes_soon(page: Page, site: str, chapter: str, width: int):
+    page.set_viewport_size({"width": width, "height": PIXELS})
     page.goto(f"{site}book/{chapter}.html")
     before = before_first_control(page)
-    page.close()
     assert before.words <= WORDS
     assert before.pixels <= PIXELS
 

@@ -23,6 +23,8 @@ from marginlab.display.page import plain, state_of
 from ..chapters import BOOK, controls_of, drawings_of, explorers_of
 from .reader import PARTS
 
+pytestmark = pytest.mark.further
+
 CHAPTER = "structure"
 DRAWN = ".main-svg, [data-part]"
 NEXT = """one => one.scrollTop + one.clientHeight < one.scrollHeight - 1 ? one.scrollBy(0, 400) : one.scrollTo(0, 0)"""

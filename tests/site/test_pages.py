@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.offline
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from marginlab.display.page import state_of
 
@@ -25,11 +25,15 @@ with_controls = pytest.mark.parametrize(
 )
 
 
-def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(page, site, html):
+def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(tab, site, html):
+    pages = {}
     for path in sorted(html.rglob("*.html")):
         if "_static" in path.parts or path == html / "index.html":
             continue  # templates the theme leaves behind, and the page that only sends on to the book
-        page.goto(site + str(path.relative_to(html)), wait_until="networkidle")
+        pages[path] = tab()
+        pages[path].goto(site + str(path.relative_to(html)))
+    for path, page in pages.items():
+        page.wait_for_load_state("networkidle")
         links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
         for link in {link.split("#")[0].split("?")[0] for link in links if link.startswith(site)}:
             target = html / link.removeprefix(site)
@@ -143,8 +147,9 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(chapter_page, chapt
 
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_their_window_and_figures_follow_the_theme(chromium, site, width, scheme):
-    page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+def test_pages_fit_their_window_and_figures_follow_the_theme(page, site, width, scheme):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
     figure = opened(page, site + "book/structure.html", "carry")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = figure.locator(".main-svg").first.bounding_box()
@@ -153,7 +158,6 @@ def test_pages_fit_their_window_and_figures_follow_the_theme(chromium, site, wid
     ink = figure.locator(".xtick text").first.evaluate("text => getComputedStyle(text).fill")
     lightness = sum(json.loads(f"[{ink.removeprefix('rgb(').removesuffix(')')}]")) / 3
     assert (lightness > 128) == (scheme == "dark")
-    page.close()
 
 
 @pytest.mark.parametrize(("name", "text"), [("carry", ".xtick text"), ("pool", "svg text")])
@@ -219,8 +223,8 @@ def test_a_finger_on_a_drawing_moves_its_first_slider_as_far_as_itself(chapter_p
 
 @every_drawing
 @pytest.mark.parametrize("width", [1280, 375])
-def test_pictures_stand_side_by_side_where_there_is_room_and_never_over_the_edge(chromium, site, chapter, name, width):
-    page = chromium.new_page(viewport={"width": width, "height": 800})
+def test_pictures_stand_side_by_side_where_there_is_room_and_never_over_the_edge(page, site, chapter, name, width):
+    page.set_viewport_size({"width": width, "height": 800})
     figure = opened(page, f"{site}book/{chapter}.html", name)
     frame, first, second = (
         figure.bounding_box(),
@@ -231,15 +235,11 @@ def test_pictures_stand_side_by_side_where_there_is_room_and_never_over_the_edge
         assert frame["x"] <= one["x"]
         assert one["x"] + one["width"] <= frame["x"] + frame["width"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.close()
 
 
 @pytest.mark.parametrize(("motion", "seconds"), [("no-preference", 0.15), ("reduce", 0)])
-def test_levels_move_smoothly_for_those_who_want_motion_alone(
-    chromium: Browser, site: str, motion: str, seconds: float
-):
-    page = chromium.new_page(reduced_motion=motion)
+def test_levels_move_smoothly_for_those_who_want_motion_alone(page: Page, site: str, motion: str, seconds: float):
+    page.emulate_media(reduced_motion=motion)
     figure = opened(page, site + "book/structure.html", "pool")
     level = figure.locator("[data-part=cross-0-level]")
     assert level.evaluate("part => parseFloat(getComputedStyle(part).transitionDuration)") == seconds
-    page.close()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from marginlab.display.page import rows_of, state_of
 
 from ..chapters import explorers_of
-from .reader import CHAPTERS, EXPLORERS, FIGURES, PARTS, address, arrived, shown
+from .reader import EXPLORERS, FIGURES, ONE_CHAPTER, PARTS, address, arrived, shown
 
 # Goes through addresses of states and returns what plotly, or the drawing, and the page hold in each. The page answers
 # while the address is changed, unless it still waits for the frame that shows the state before.
@@ -42,7 +42,11 @@ VISIT = """async ([plot, words, table], addresses, partsOf) => {
 }"""
 
 
-@pytest.mark.parametrize(("way", "most"), [("path", 25), ("file", 5)])
+# That what is read from a file answers in the same way is tried in fewer states.
+WAYS = [("path", 25), pytest.param("file", 5, marks=pytest.mark.further)]
+
+
+@pytest.mark.parametrize(("way", "most"), WAYS)
 @pytest.mark.parametrize(("chapter", "name"), EXPLORERS)
 def test_the_page_shows_what_draw_returns(opened_once, chapter, name, way, most):
     explorer, page = explorers_of(chapter)[name], opened_once(chapter, way).page
@@ -86,7 +90,7 @@ def themed(where: str) -> bool:
     return where.startswith("layout.font.color")
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", ONE_CHAPTER)
 def test_a_page_that_is_open_answers_without_a_network(chromium: Browser, below: str, chapter: str):
     context = chromium.new_context()
     page = context.new_page()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML, Opened
@@ -94,8 +94,8 @@ def test_where_the_script_that_draws_does_not_come_the_figure_says_so(chromium: 
     page.close()
 
 
-def test_the_script_that_draws_waits_for_a_reader(chromium: Browser, site: str):
-    page = chromium.new_page(viewport={"width": 375, "height": 700})
+def test_the_script_that_draws_waits_for_a_reader(page: Page, site: str):
+    page.set_viewport_size({"width": 375, "height": 700})
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(site + "book/structure.html")
@@ -103,7 +103,6 @@ def test_the_script_that_draws_waits_for_a_reader(chromium: Browser, site: str):
     assert not [url for url in asked if "plotly" in url]
     page.mouse.wheel(0, 300)
     arrived(page)
-    page.close()
 
 
 def test_the_site_holds_nothing_that_no_page_asks_for():
