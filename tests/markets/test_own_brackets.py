@@ -490,3 +490,11 @@ def test_what_is_written_is_read_again_without_loss(some):
     rows = own.rows()
     assert Brackets.read(json.loads(json.dumps(rows))) == own
     assert Brackets.read(json.dumps(rows)) == own
+
+
+def test_a_contract_with_one_rate_is_written_by_symbol_and_rate():
+    own = Brackets.read("NEWUSDT 0.02")
+    (row,) = own.rows()
+    assert (row["symbol"], row["rate"]) == ("NEWUSDT", 0.02)
+    assert not row.keys() & {"floors", "rates"}
+    assert Brackets.read([row]) == own

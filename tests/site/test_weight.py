@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ..chapters import explorers_of
+from ..chapters import controls_of
 from .conftest import HTML, Opened
 from .reader import CHAPTERS, DRAWINGS, arrived, sentence
 from .server import compressed
@@ -53,7 +53,7 @@ def test_a_first_visit_is_light_and_a_further_chapter_lighter(first_visit, chapt
 def test_each_explorers_states_are_light(chapter):
     text = (HTML / "book" / f"{chapter}.html").read_text(encoding="utf-8")
     states = re.findall(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)
-    assert len(states) == len(explorers_of(chapter))
+    assert len(states) == len(controls_of(chapter))
     assert max(len(gzip.compress(one.encode())) for one in states) <= STATES
 
 
