@@ -492,9 +492,8 @@ def test_what_is_written_is_read_again_without_loss(some):
     assert Brackets.read(json.dumps(rows)) == own
 
 
-def test_a_contract_with_one_rate_is_written_by_symbol_and_rate():
-    own = Brackets.read("NEWUSDT 0.02")
+def test_a_rate_that_grows_is_written_with_how_it_grows():
+    own = Brackets([Contract("NEWUSDT", Tiers([0], [0.02], growth=Growth(0.5, 1, "added")), currency="USDT")])
     (row,) = own.rows()
-    assert (row["symbol"], row["rate"]) == ("NEWUSDT", 0.02)
-    assert not row.keys() & {"floors", "rates"}
+    assert (row["rate"], row["growth"]["factor"]) == (0.02, 0.5)
     assert Brackets.read([row]) == own
