@@ -66,8 +66,8 @@ def without_policy(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def tab(at_a_desk: BrowserContext, site: str) -> Iterator[Callable[[], Page]]:
-    """Return a function that opens a tab, which fails its test if it complained or asked for anything it should not.
+def open_tab(at_a_desk: BrowserContext, site: str) -> Iterator[Callable[[], Page]]:
+    """Return a function that opens a tab; a test fails if one complained or asked for anything it should not.
 
     A tab's own storage begins empty, and what is kept for all tabs is forgotten after each test.
     """
@@ -87,9 +87,9 @@ def tab(at_a_desk: BrowserContext, site: str) -> Iterator[Callable[[], Page]]:
 
 
 @pytest.fixture
-def page(tab: Callable[[], Page]) -> Page:
+def page(open_tab: Callable[[], Page]) -> Page:
     """Open one tab."""
-    return tab()
+    return open_tab()
 
 
 class Opened(NamedTuple):

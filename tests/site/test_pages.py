@@ -25,12 +25,12 @@ with_controls = pytest.mark.parametrize(
 )
 
 
-def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(tab, site, html):
+def test_every_page_opens_without_complaint_and_every_link_in_the_book_leads_somewhere(open_tab, site, html):
     pages = {}
     for path in sorted(html.rglob("*.html")):
         if "_static" in path.parts or path == html / "index.html":
             continue  # templates the theme leaves behind, and the page that only sends on to the book
-        pages[path] = tab()
+        pages[path] = open_tab()
         pages[path].goto(site + str(path.relative_to(html)))
     for path, page in pages.items():
         page.wait_for_load_state("networkidle")
