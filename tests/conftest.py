@@ -71,8 +71,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     The mark ``no_cover`` does less: a worker of xdist's has two of what counts, and it stops one.
     """
     counting = sys.gettrace()
-    if is_hypothesis_test(getattr(item, "obj", None)):
-        sys.settrace(None)
+    if counting is None or not is_hypothesis_test(getattr(item, "obj", None)):
+        return (yield)
+    sys.settrace(None)
     try:
         return (yield)
     finally:

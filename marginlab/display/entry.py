@@ -170,7 +170,8 @@ class Entry:
 
     def read(self) -> None:
         """Read all fields, say what is wrong beside each, and hand on what they say."""
-        entry, problems = self.said(), cast("Sequence[Wrong]", ())
+        entry = self.said()
+        problems: Sequence[Wrong] = ()
         try:
             self.portfolio = portfolio_of(entry)
         except WrongEntryError as refusal:

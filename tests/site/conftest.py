@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, ViewportSize, sync_playwright
 
 from .browser import launch_for_tests
 from .reader import drawn_everywhere
 from .server import served
 
+DESK: ViewportSize = {"width": 1280, "height": 900}
 HTML = Path(__file__).parents[2] / "_build" / "html"
 
 
@@ -51,7 +52,7 @@ def at_a_desk(chromium: Browser, site: str) -> Iterator[BrowserContext]:
 
     A small page stays open, and with it the process that shows the others.
     """
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(viewport=DESK)
     context.new_page().goto(f"{site}404.html")
     yield context
     context.close()
@@ -60,7 +61,7 @@ def at_a_desk(chromium: Browser, site: str) -> Iterator[BrowserContext]:
 @pytest.fixture(scope="session")
 def without_policy(chromium: Browser) -> Iterator[BrowserContext]:
     """Return the browser of a reader who wants no motion, in which a test may give pages a script of its own."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", bypass_csp=True)
+    context = chromium.new_context(viewport=DESK, reduced_motion="reduce", bypass_csp=True)
     yield context
     context.close()
 
@@ -108,7 +109,7 @@ def opened_once(chromium: Browser, below: str) -> Iterator[Callable[[str, str], 
 
     def opened(chapter: str, way: str) -> Opened:
         if (chapter, way) not in pages:
-            page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            page = chromium.new_page(viewport=DESK)
             troubles.append((chapter, watch(page, bases[way])))
             asked = transferred(page, f"{bases[way]}book/{chapter}.html", bases[way])
             pages[chapter, way] = Opened(page, asked)

@@ -13,11 +13,19 @@ from marginlab.display import Explorer
 from ..chapters import controls_of, drawings_of
 
 CHAPTERS = ["index", "structure", "mechanics", "volatility", "october", "questions", "workbench", "venues"]
-# What is said of one chapter at every run of the tests, and of the others too where there is time for it.
-ONE_CHAPTER = [one if one == "structure" else pytest.param(one, marks=pytest.mark.further) for one in CHAPTERS]
 EXPLORERS = [(chapter, name) for chapter in CHAPTERS for name in controls_of(chapter)]
 DRAWINGS = [(chapter, name) for chapter, name in EXPLORERS if name in drawings_of(chapter)]
 FIGURES = [one for one in EXPLORERS if one not in DRAWINGS]
+
+
+def of_one_chapter(*more: str) -> list[Any]:
+    """Return the chapters for what is said of one at every run of the tests, and of the others where there is time."""
+    return [
+        pytest.param(chapter, *more, marks=[] if chapter == "structure" else pytest.mark.further)
+        for chapter in CHAPTERS
+    ]
+
+
 # What is there once an explorer is drawn: by plotly, or from the start.
 DRAWN = ".main-svg, .explorer-drawing > svg"
 

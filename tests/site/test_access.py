@@ -11,14 +11,14 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from ..chapters import explorers_of
 from .axe import AXE, PLAIN, in_each_look, look, violations
-from .conftest import HTML
+from .conftest import DESK, HTML
 from .reader import (
     CHAPTERS,
     DRAWN,
-    ONE_CHAPTER,
     arrived,
     changes_said,
     drawn_everywhere,
+    of_one_chapter,
     opened,
     rest,
     sentence,
@@ -101,7 +101,7 @@ def test_axe_made_quicker_finds_what_axe_finds(without_policy: BrowserContext, s
     assert "color-contrast" in {rule for rule, *_ in plain[0]}
 
 
-@pytest.mark.parametrize("chapter", ONE_CHAPTER)
+@pytest.mark.parametrize("chapter", of_one_chapter())
 def test_the_tab_key_goes_through_every_control_and_shows_where_it_is(chapter_page, chapter):
     page = chapter_page(chapter)
     wanted = page.locator("figure.explorer form :is(input, select, button, a)").evaluate_all(
@@ -210,10 +210,10 @@ def twice_the_size(chapter_page: Callable[[str], Page]) -> Iterator[Callable[[st
 
     yield halved
     for page in pages:
-        page.set_viewport_size({"width": 1280, "height": 900})
+        page.set_viewport_size(DESK)
 
 
-@pytest.mark.parametrize("chapter", ONE_CHAPTER)
+@pytest.mark.parametrize("chapter", of_one_chapter())
 def test_figures_can_be_read_at_twice_the_size(twice_the_size, chapter):
     page = twice_the_size(chapter)
     until(page, "() => document.documentElement.scrollWidth <= innerWidth")
@@ -266,7 +266,7 @@ def test_on_a_phone_a_table_of_words_is_read_row_by_row(
     # Short cells say which column they are of, where no head does.
     assert set(table.locator(".column").all_text_contents()) == named
     assert table.locator("thead").is_hidden()
-    page.set_viewport_size({"width": 1280, "height": 900})
+    page.set_viewport_size(DESK)
     assert table.locator("thead").is_visible()
     assert not table.locator(".column").first.is_visible()
 
@@ -298,7 +298,7 @@ def test_a_page_does_not_become_longer_when_its_code_comes_near(page: Page, site
     assert sum(abs(far - near) for far, near in tall) < 0.15 * sum(near for _, near in tall)
 
 
-@pytest.mark.parametrize("chapter", ONE_CHAPTER)
+@pytest.mark.parametrize("chapter", of_one_chapter())
 def test_a_printed_chapter_has_every_figure_whole_and_dark_on_light(page, site, chapter):
     page.emulate_media(color_scheme="dark")
     page.goto(f"{site}book/{chapter}.html")

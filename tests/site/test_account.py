@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from marginlab.comparison.report import compared
 from marginlab.display import screens
@@ -40,12 +40,11 @@ from .account import (
     words,
 )
 from .axe import AXE, in_each_look, look, violations
-from .conftest import HTML, watch
+from .conftest import DESK, HTML, watch
 from .reader import changes_said, until
 from .server import compressed
 
 FRONT, WORKBENCH, CHAPTER = "book/index.html", "book/workbench.html", "book/structure.html"
-DESK: ViewportSize = {"width": 1280, "height": 900}
 # Three positions whose every price is typed.
 OWN = plain(
     {

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from ..chapters import explorers_of
 from .account import KEPT
 from .conftest import HTML
-from .reader import CHAPTERS, elsewhere, sentence, settle, shown, until
+from .reader import CHAPTERS, elsewhere, of_one_chapter, sentence, settle, shown, until
 
 RESET = "() => { for (const form of document.querySelectorAll('figure.explorer form')) form.reset(); }"
 # Whether the address holds every control, with its explorer's name where another has a control of the same.
@@ -23,10 +23,7 @@ HELD = """(explorers) => {
 
 
 # Every chapter from a host, and one from a file; the others too where there is time for it.
-READ = [
-    *((one, "path") for one in CHAPTERS),
-    *(pytest.param(one, "file", marks=[] if one == "structure" else pytest.mark.further) for one in CHAPTERS),
-]
+READ = [*((one, "path") for one in CHAPTERS), *of_one_chapter("file")]
 
 
 @pytest.mark.parametrize(("chapter", "way"), READ)

@@ -21,6 +21,7 @@ from marginlab.display import Explorer
 from marginlab.display.page import plain, state_of
 
 from ..chapters import BOOK, controls_of, drawings_of, explorers_of
+from .conftest import DESK
 from .reader import PARTS
 
 pytestmark = pytest.mark.further
@@ -95,7 +96,7 @@ def answers(address: str) -> bool:
 @pytest.fixture(scope="module")
 def notebook(chromium: Browser, lab: str) -> Iterator[Page]:
     """Open a chapter and run all its cells."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = chromium.new_page(viewport=DESK)
     page.goto(f"{lab}lab/tree/book/{CHAPTER}.ipynb")
     page.locator(".jp-Notebook h1").first.wait_for(timeout=120_000)
     # Its kernel may come later than the notebook: cells that run before that do nothing, and say that all is well.

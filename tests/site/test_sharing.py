@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ..chapters import explorers_of
 from .conftest import HTML
-from .reader import CHAPTERS, ONE_CHAPTER, address, elsewhere, opened, rest, sentence, settle, shown
+from .reader import CHAPTERS, address, elsewhere, of_one_chapter, opened, rest, sentence, settle, shown
 
 STRUCTURE = "book/structure.html"
 
 
-@pytest.mark.parametrize("chapter", ONE_CHAPTER)
+@pytest.mark.parametrize("chapter", of_one_chapter())
 def test_an_address_with_values_opens_in_that_state_in_every_explorer(page, site, chapter):
     explorers = explorers_of(chapter)
     last = {name: {key: control.values[-1] for key, control in one.controls.items()} for name, one in explorers.items()}

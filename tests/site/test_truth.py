@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from marginlab.display.page import rows_of, state_of
 
 from ..chapters import explorers_of
-from .reader import EXPLORERS, FIGURES, ONE_CHAPTER, PARTS, address, arrived, shown
+from .reader import EXPLORERS, FIGURES, PARTS, address, arrived, of_one_chapter, shown
 
 # Goes through addresses of states and returns what plotly, or the drawing, and the page hold in each. The page answers
 # while the address is changed, unless it still waits for the frame that shows the state before.
@@ -90,7 +90,7 @@ def themed(where: str) -> bool:
     return where.startswith("layout.font.color")
 
 
-@pytest.mark.parametrize("chapter", ONE_CHAPTER)
+@pytest.mark.parametrize("chapter", of_one_chapter())
 def test_a_page_that_is_open_answers_without_a_network(chromium: Browser, below: str, chapter: str):
     context = chromium.new_context()
     page = context.new_page()
